@@ -1,0 +1,18 @@
+import type { DescService } from '@bufbuild/protobuf'
+import type { ConnectRouter } from '@connectrpc/connect'
+
+/**
+ * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
+ * one part (`services/bid/src/main.ts`) or several (`standalone/src/main.ts`) on one port.
+ */
+export type Part = {
+  /** Short name for logs and `/readyz`, e.g. `bid`. */
+  name: string
+  /** Descriptors of what `routes` registers, for gRPC health and reflection. */
+  services: readonly DescService[]
+  routes: (router: ConnectRouter) => void
+  /** Resolves when what the part depends on answers; rejects with a reason fit for `/readyz`. */
+  check: () => Promise<void>
+  /** Called after the server has finished its last request. Finishes work in hand and closes connections. */
+  stop: () => Promise<void>
+}
