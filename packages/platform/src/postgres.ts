@@ -1,0 +1,69 @@
+/**
+ * The only module that knows postgres.js. `int8` arrives as `bigint`, `timestamptz` as `Date`; statements
+ * are prepared and pipelined. Durability is the server's default and is never turned off here.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import postgres from 'postgres'
+import { isUnavailable, messageOf } from './errors.ts'
+
+export type Sql = postgres.Sql<{ bigint: bigint }>
+export type Tx = postgres.TransactionSql<{ bigint: bigint }>
+export type ReservedSql = postgres.ReservedSql<{ bigint: bigint }>
+
+export type PostgresOptions = {
+  /** Most connections (1–100). */
+  max: number
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string
+  /** Longest wait for a row lock; 0 waits for ever. */
+  lockTimeoutMs?: number
+  /** Longest single statement; 0 is unlimited. */
+  statementTimeoutMs?: number
+}
+
+/** `bytea`'s OID: arrays of buffers need it said (`sql.array(buffers, BYTEA_ARRAY)`). */
+export const BYTEA_ARRAY = 1001
+
+/** Opens a pool; connects on first use. The caller ends it. */
+export function connectPostgres(url: string, options: PostgresOptions): Sql {
+  return postgres(url, {
+    max: options.max,
+    types: { bigint: postgres.BigInt },
+    // A pool that recycles a connection under a lane would only add reconnects.
+    max_lifetime: null,
+    connect_timeout: 5,
+    // The driver's own back-off grows to 20 s; a database that is back should be used at once.
+    backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
+    onnotice: () => undefined,
+    connection: {
+      application_name: options.applicationName,
+      lock_timeout: options.lockTimeoutMs ?? 0,
+      statement_timeout: options.statementTimeoutMs ?? 0,
+    },
+  })
+}
+
+/** `SELECT 1`, for `/readyz`. */
+export async function checkPostgres(sql: Sql): Promise<void> {
+  await sql`SELECT 1`
+}
+
+/**
+ * Waits until the database answers, saying so once a second; gives up only when `signal` aborts. Errors
+ * that waiting cannot mend (wrong password, no such database) are thrown at once.
+ */
+export async function waitForPostgres(
+  sql: Sql,
+  log: { warn: (fields: object, message: string) => void },
+  signal?: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await checkPostgres(sql)
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      log.warn({ reason: messageOf(error) }, 'waiting for Postgres: is it running, is DATABASE_URL right?')
+      await sleep(1_000, undefined, signal ? { signal } : {})
+    }
+  }
+}
