@@ -1,5 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf'
-import type { ConnectRouter } from '@connectrpc/connect'
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
@@ -11,6 +11,11 @@ export type Part = {
   /** Descriptors of what `routes` registers, for gRPC health and reflection. */
   services: readonly DescService[]
   routes: (router: ConnectRouter) => void
+  /**
+   * Around all calls of the process, between tracing and the translation of errors: check the service
+   * of a request before touching it. For what only this part can say about an error.
+   */
+  interceptors?: readonly Interceptor[]
   /** Resolves when what the part depends on answers; rejects with a reason fit for `/readyz`. */
   check: () => Promise<void>
   /** Called after the server has finished its last request. Finishes work in hand and closes connections. */

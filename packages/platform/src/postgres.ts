@@ -24,14 +24,14 @@ export type PostgresOptions = {
 /** `bytea`'s OID: arrays of buffers need it said (`sql.array(buffers, BYTEA_ARRAY)`). */
 export const BYTEA_ARRAY = 1001
 
-/** Opens a pool; connects on first use. The caller ends it. */
-export function connectPostgres(url: string, options: PostgresOptions): Sql {
-  return postgres(url, {
+/** How this project talks to Postgres, for whoever opens a pool. */
+export function postgresSettings(options: PostgresOptions) {
+  return {
     max: options.max,
     types: { bigint: postgres.BigInt },
     // A pool that recycles a connection under a lane would only add reconnects.
     max_lifetime: null,
-    connect_timeout: 5,
+    connect_timeout: CONNECT_TIMEOUT_SECONDS,
     // The driver's own back-off grows to 20 s; a database that is back should be used at once.
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: () => undefined,
@@ -40,7 +40,15 @@ export function connectPostgres(url: string, options: PostgresOptions): Sql {
       lock_timeout: options.lockTimeoutMs ?? 0,
       statement_timeout: options.statementTimeoutMs ?? 0,
     },
-  })
+  } as const
+}
+
+/** A server that takes longer to accept a connection is treated as away. */
+const CONNECT_TIMEOUT_SECONDS = 5
+
+/** Opens a pool; connects on first use. The caller ends it. */
+export function connectPostgres(url: string, options: PostgresOptions): Sql {
+  return postgres(url, postgresSettings(options))
 }
 
 /** `SELECT 1`, for `/readyz`. */

@@ -1,0 +1,85 @@
+/**
+ * One Postgres connection with hand-set transaction bounds, so that BEGIN travels with the first statement
+ * and COMMIT with the last: two round trips for a transaction where `sql.begin` takes four.
+ *
+ * What must stay true: a statement is never sent on another connection than the BEGIN before it. When
+ * the connection is lost, everything in flight rejects, the session opens a new one only for the next
+ * transaction, and the rest of the old transaction is refused before it is sent.
+ */
+import postgres from 'postgres'
+import { TransientError } from './errors.ts'
+import { type PostgresOptions, postgresSettings, type ReservedSql } from './postgres.ts'
+
+/** Sends statements together and resolves with all their results, or rejects with the first failure. */
+export type Pipeline = <Results extends readonly unknown[]>(
+  statements: (sql: ReservedSql) => { [Index in keyof Results]: PromiseLike<Results[Index]> },
+) => Promise<Results>
+
+export type Session = {
+  /**
+   * Runs `work` on the session's connection. `work` sends BEGIN first and COMMIT last by itself; when it
+   * throws, the transaction is rolled back and the error thrown on. One call at a time.
+   */
+  transaction<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
+const MAX_TRANSACTION_MS = 15_000
+
+type Connection = { sql: ReservedSql; lost: boolean; drop: () => Promise<void> }
+
+/** Opens no connection yet: the first transaction does. */
+export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
+  let current: Connection | undefined
+
+  return {
+    async transaction(work) {
+      if (!current || current.lost) current = await connect(url, options)
+      const connection = current
+      const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
+      try {
+        return await work(pipelineOn(connection))
+      } catch (error) {
+        // A lost connection has rolled back already; any doubt about the rollback costs the connection.
+        if (!connection.lost) await connection.sql`ROLLBACK`.catch(connection.drop)
+        throw error
+      } finally {
+        clearTimeout(limit)
+      }
+    },
+    async close() {
+      await current?.drop()
+      current = undefined
+    },
+  }
+}
+
+async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {
+  const pool = postgres(url, {
+    ...postgresSettings({ ...options, max: 1 }),
+    onclose: () => void drop(),
+  })
+  const connection: Partial<Connection> = { lost: false, drop }
+  async function drop(): Promise<void> {
+    if (connection.lost) return
+    connection.lost = true
+    await pool.end({ timeout: 0 })
+  }
+  try {
+    return Object.assign(connection as Connection, { sql: await pool.reserve() })
+  } catch (error) {
+    await drop()
+    throw error
+  }
+}
+
+function pipelineOn(connection: Connection): Pipeline {
+  return async (statements) => {
+    if (connection.lost) throw new TransientError('the database connection was lost mid-transaction')
+    const settled = await Promise.allSettled(statements(connection.sql))
+    const failed = settled.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+    return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
+  }
+}

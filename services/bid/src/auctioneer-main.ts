@@ -1,0 +1,17 @@
+/** The auctioneer as a process. */
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { startAuctioneerPart } from './bid-part.ts'
+import { readAuctioneerConfig } from './config.ts'
+
+await runProcess({
+  name: 'auctioneer',
+  config: readAuctioneerConfig,
+  start: async (config, { log, signal }) => [
+    await startAuctioneerPart({
+      databaseUrl: config.DATABASE_URL,
+      redisUrl: config.REDIS_URL,
+      log,
+      signal,
+    }),
+  ],
+})

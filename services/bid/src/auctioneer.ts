@@ -1,0 +1,72 @@
+/**
+ * The loop that opens and closes items: work until nothing is due, then sleep until the next start or
+ * end. It never sleeps longer than {@link MAX_SLEEP_MS}, because an item created meanwhile, or one that
+ * was locked when its time came, announces itself to nobody.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isTransient, messageOf } from '@bidmesh/platform/errors.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import { checkPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import { CLOSE_BATCH, closeItems, closeOverdueItem, openItems, untilNextMs } from './close-items.ts'
+import type { Invalidate } from './place-bids.ts'
+
+const MAX_SLEEP_MS = 250
+/** Between an item that is due but locked and the next look at it. */
+const MIN_SLEEP_MS = 5
+/** An item that is due for so long is always locked when we look: queue for its lock. */
+const OVERDUE_MS = 100
+/** After a failure, so that a database that is away is not hammered. */
+const FAILURE_PAUSE_MS = 500
+
+export type Auctioneer = {
+  check(): Promise<void>
+  stop(): Promise<void>
+}
+
+export function startAuctioneer(options: { sql: Sql; invalidate: Invalidate; log: Log }): Auctioneer {
+  const { sql, invalidate, log } = options
+  const stopping = new AbortController()
+  let failing = false
+
+  async function pass(): Promise<number> {
+    const opened = await openItems(sql, invalidate)
+    const closed = await closeItems(sql, invalidate)
+    if (opened > 0 || closed > 0) log.info({ opened, closed }, 'auctions opened and closed')
+    if (opened === CLOSE_BATCH || closed === CLOSE_BATCH) return 0
+    const waitMs = (await untilNextMs(sql)) ?? MAX_SLEEP_MS
+    if (waitMs < -OVERDUE_MS) {
+      await closeOverdueItem(sql, invalidate)
+      return 0
+    }
+    return Math.min(Math.max(waitMs, MIN_SLEEP_MS), MAX_SLEEP_MS)
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      let pauseMs: number
+      try {
+        pauseMs = await pass()
+        if (failing) log.info('auctioneer works again')
+        failing = false
+      } catch (error) {
+        // Anything may pass or be mended from outside; giving up would leave auctions open for ever.
+        if (!failing) {
+          const fields = isTransient(error) ? { reason: messageOf(error) } : { err: error }
+          log.error(fields, 'auctioneer cannot work, trying again')
+        }
+        failing = true
+        pauseMs = FAILURE_PAUSE_MS
+      }
+      await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  }
+
+  const running = run()
+  return {
+    check: () => checkPostgres(sql),
+    async stop() {
+      stopping.abort()
+      await running
+    },
+  }
+}

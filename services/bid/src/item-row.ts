@@ -1,0 +1,143 @@
+/**
+ * An item as Postgres holds it, the columns the rules need, and the translations to a head and to the
+ * `Item` message. The only file that knows both names of a column.
+ */
+import { create } from '@bufbuild/protobuf'
+import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { type Item, ItemSchema, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import {
+  type Head,
+  type ItemStatus as Status,
+  minimumNextBid,
+  type Outcome,
+} from './auction.ts'
+
+/** Columns of `items` that make a head; for `sql(headColumns)`. */
+export const headColumns = [
+  'id',
+  'seller_id',
+  'currency',
+  'status',
+  'start_price',
+  'min_increment',
+  'start_at',
+  'end_at',
+  'soft_close_window_ms',
+  'soft_close_extension_ms',
+  'soft_close_max_extensions',
+  'extension_count',
+  'current_highest_bid',
+  'highest_bidder_id',
+  'sequence',
+  'outcome',
+  'version',
+] as const
+
+export type HeadRow = {
+  id: string
+  seller_id: string
+  currency: string
+  status: Status
+  start_price: bigint
+  min_increment: bigint
+  start_at: Date
+  end_at: Date
+  soft_close_window_ms: number
+  soft_close_extension_ms: number
+  soft_close_max_extensions: number
+  extension_count: number
+  current_highest_bid: bigint
+  highest_bidder_id: string
+  sequence: bigint
+  outcome: Outcome | null
+  version: bigint
+}
+
+/** A whole row of `items`. */
+export type ItemRow = HeadRow & {
+  title: string
+  description: string
+  images: string[]
+  category: string
+  created_at: Date
+  updated_at: Date
+  original_end_at: Date
+}
+
+export function headFromRow(row: HeadRow): Head {
+  return {
+    itemId: row.id,
+    sellerId: row.seller_id,
+    currency: row.currency,
+    status: row.status,
+    startPrice: row.start_price,
+    minIncrement: row.min_increment,
+    startAtMs: row.start_at.getTime(),
+    endAtMs: row.end_at.getTime(),
+    softClose: {
+      windowMs: row.soft_close_window_ms,
+      extensionMs: row.soft_close_extension_ms,
+      maxExtensions: row.soft_close_max_extensions,
+    },
+    extensionCount: row.extension_count,
+    currentHighestBid: row.current_highest_bid,
+    highestBidderId: row.highest_bidder_id,
+    sequence: row.sequence,
+    outcome: row.outcome,
+    version: row.version,
+  }
+}
+
+const statuses = {
+  scheduled: ItemStatus.SCHEDULED,
+  active: ItemStatus.ACTIVE,
+  ended: ItemStatus.ENDED,
+  cancelled: ItemStatus.CANCELLED,
+} as const satisfies Record<Status, ItemStatus>
+
+/** The status column's value for a filter; undefined for UNSPECIFIED (any). */
+export function statusName(status: ItemStatus): Status | undefined {
+  return (Object.keys(statuses) as Status[]).find((name) => statuses[name] === status)
+}
+
+export const outcomes = {
+  sold: ItemOutcome.SOLD,
+  unsold: ItemOutcome.UNSOLD,
+} as const satisfies Record<Outcome, ItemOutcome>
+
+export function itemFromRow(row: ItemRow): Item {
+  const sold = row.outcome === 'sold'
+  return create(ItemSchema, {
+    id: row.id,
+    title: row.title,
+    description: row.description,
+    startPrice: row.start_price,
+    currentHighestBid: row.current_highest_bid,
+    endAt: timestampFromDate(row.end_at),
+    createdAt: timestampFromDate(row.created_at),
+    updatedAt: timestampFromDate(row.updated_at),
+    images: row.images,
+    category: row.category,
+    sellerId: row.seller_id,
+    status: statuses[row.status],
+    currency: row.currency,
+    startAt: timestampFromDate(row.start_at),
+    minimumNextBid: minimumNextBid(headFromRow(row)),
+    bidCount: row.sequence,
+    sequence: row.sequence,
+    highestBidderId: row.highest_bidder_id,
+    outcome: row.outcome ? outcomes[row.outcome] : ItemOutcome.UNSPECIFIED,
+    winnerId: sold ? row.highest_bidder_id : '',
+    hammerPrice: sold ? row.current_highest_bid : 0n,
+    originalEndAt: timestampFromDate(row.original_end_at),
+    extensionCount: row.extension_count,
+    softClose: {
+      window: durationFromMs(row.soft_close_window_ms),
+      extension: durationFromMs(row.soft_close_extension_ms),
+      maxExtensions: row.soft_close_max_extensions,
+    },
+    minIncrement: row.min_increment,
+    version: row.version,
+  })
+}

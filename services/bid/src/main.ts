@@ -1,0 +1,18 @@
+/** The bid service as a process. */
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { startBid } from './bid-part.ts'
+import { readBidConfig } from './config.ts'
+
+await runProcess({
+  name: 'bid',
+  config: readBidConfig,
+  start: async (config, { log, signal }) => [
+    await startBid({
+      databaseUrl: config.DATABASE_URL,
+      redisUrl: config.REDIS_URL,
+      lanes: config.LANES,
+      log,
+      signal,
+    }),
+  ],
+})

@@ -1,0 +1,56 @@
+/**
+ * Page tokens: where the last page ended, and which list it belongs to. A token of another list (other
+ * filters, other order) is refused rather than quietly paging through the wrong one.
+ */
+import { createHash } from 'node:crypto'
+import { Code, ConnectError } from '@connectrpc/connect'
+
+export const DEFAULT_PAGE_SIZE = 20
+
+/** The keyset position: the sort values of the last row shown, as strings. */
+export type Position = readonly string[]
+
+/**
+ * @param list everything that makes this list another one: procedure, filters, order
+ */
+export function encodePageToken(list: readonly unknown[], position: Position): string {
+  return Buffer.from(JSON.stringify([fingerprint(list), ...position])).toString('base64url')
+}
+
+/**
+ * The position in a token, undefined for an empty one (the first page). Throws INVALID_ARGUMENT for
+ * anything that {@link encodePageToken} did not make for this list.
+ *
+ * @param patterns what each of the position's values looks like
+ */
+export function decodePageToken(
+  token: string,
+  list: readonly unknown[],
+  patterns: readonly RegExp[],
+): Position | undefined {
+  if (token === '') return undefined
+  const parts = parse(token)
+  const [print, ...position] = parts
+  const fits =
+    print === fingerprint(list) &&
+    position.length === patterns.length &&
+    patterns.every((pattern, index) => pattern.test(position[index] ?? ''))
+  if (fits) return position
+  throw new ConnectError(
+    'page_token does not belong to this list: start again without one, and keep filters and order',
+    Code.InvalidArgument,
+  )
+}
+
+function parse(token: string): string[] {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(token, 'base64url').toString())
+    return Array.isArray(parts) && parts.every((part) => typeof part === 'string') ? parts : []
+  } catch {
+    return []
+  }
+}
+
+function fingerprint(list: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 12)
+}

@@ -1,0 +1,186 @@
+/**
+ * Queries of the write side: SQL straight into response values, nothing decided. Every list is keyset
+ * paginated: a page costs the same wherever it is, and rows added meanwhile shift nothing.
+ */
+import { create } from '@bufbuild/protobuf'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import {
+  type Bid,
+  BidSchema,
+  type Item,
+  type ListItemsRequest,
+  ListItemsRequest_OrderBy as OrderBy,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { itemNotFound } from './errors.ts'
+import { itemFromRow, type ItemRow } from './item-row.ts'
+import { decodePageToken, DEFAULT_PAGE_SIZE, encodePageToken, type Position } from './page-token.ts'
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const integerPattern = /^\d{1,19}$/
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+export type PageRequest = { pageSize: number; pageToken: string }
+export type Page<Row> = { rows: Row[]; nextPageToken: string }
+
+export type ItemFilter = {
+  category: string
+  /** Undefined: any. */
+  status: ItemRow['status'] | undefined
+  sellerId: string
+  /** Words, each of which must begin a word of title or description. */
+  query: string
+  orderBy: ListItemsRequest['orderBy']
+}
+
+/** Throws NOT_FOUND. */
+export async function getItem(sql: Sql, id: string): Promise<Item> {
+  const [row] = await sql<ItemRow[]>`SELECT * FROM items WHERE id = ${id}`
+  if (!row) throw itemNotFound()
+  return itemFromRow(row)
+}
+
+export async function listItems(
+  sql: Sql,
+  filter: ItemFilter,
+  request: PageRequest,
+): Promise<Page<Item>> {
+  const list = ['items', filter]
+  const order = (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
+  const after = decodePageToken(request.pageToken, list, order.patterns)
+  const words = filter.query.match(/[\p{L}\p{N}]+/gu) ?? []
+  const size = request.pageSize || DEFAULT_PAGE_SIZE
+  const rows = await sql<ItemRow[]>`
+    SELECT * FROM items
+    WHERE true
+      ${filter.category ? sql`AND category = ${filter.category}` : sql``}
+      ${filter.status ? sql`AND status = ${filter.status}` : sql``}
+      ${filter.sellerId ? sql`AND seller_id = ${filter.sellerId}` : sql``}
+      ${words.length > 0 ? matchesWords(sql, words) : sql``}
+      ${after ? order.after(sql, after) : sql``}
+    ORDER BY ${order.by(sql)}
+    LIMIT ${size + 1}`
+  return page(rows, size, list, order.position, itemFromRow)
+}
+
+function matchesWords(sql: Sql, words: readonly string[]) {
+  const tsquery = words.map((word) => `${word}:*`).join(' & ')
+  return sql`AND to_tsvector('simple', title || ' ' || description) @@ to_tsquery('simple', ${tsquery})`
+}
+
+type ItemOrder = {
+  by: (sql: Sql) => ReturnType<Sql>
+  after: (sql: Sql, position: Position) => ReturnType<Sql>
+  position: (row: ItemRow) => Position
+  patterns: readonly RegExp[]
+}
+
+/** The price shown: the start price until somebody bids. Not indexed, so that bids stay in-place updates. */
+const shownPrice = (sql: Sql) => sql`greatest(current_highest_bid, start_price)`
+const priceOf = (row: ItemRow) =>
+  String(row.current_highest_bid > row.start_price ? row.current_highest_bid : row.start_price)
+
+const itemOrders = {
+  [OrderBy.NEWEST]: {
+    by: (sql) => sql`id DESC`,
+    after: (sql, [id]) => sql`AND id < ${id as string}`,
+    position: (row) => [row.id],
+    patterns: [uuidPattern],
+  },
+  [OrderBy.ENDING_SOON]: {
+    by: (sql) => sql`end_at, id`,
+    after: (sql, [endAt, id]) =>
+      sql`AND (end_at, id) > (${endAt as string}::timestamptz, ${id as string}::uuid)`,
+    position: (row) => [row.end_at.toISOString(), row.id],
+    patterns: [timePattern, uuidPattern],
+  },
+  [OrderBy.PRICE_ASC]: {
+    by: (sql) => sql`${shownPrice(sql)}, id`,
+    after: (sql, [price, id]) =>
+      sql`AND (${shownPrice(sql)}, id) > (${price as string}::bigint, ${id as string}::uuid)`,
+    position: (row) => [priceOf(row), row.id],
+    patterns: [integerPattern, uuidPattern],
+  },
+  [OrderBy.PRICE_DESC]: {
+    by: (sql) => sql`${shownPrice(sql)} DESC, id DESC`,
+    after: (sql, [price, id]) =>
+      sql`AND (${shownPrice(sql)}, id) < (${price as string}::bigint, ${id as string}::uuid)`,
+    position: (row) => [priceOf(row), row.id],
+    patterns: [integerPattern, uuidPattern],
+  },
+} satisfies Record<number, ItemOrder>
+
+type BidRow = {
+  id: string
+  item_id: string
+  user_id: string
+  amount: bigint
+  created_at: Date
+  sequence: bigint
+}
+
+/** Newest first. Throws NOT_FOUND when no item has the id. */
+export async function getItemBids(
+  sql: Sql,
+  itemId: string,
+  request: PageRequest,
+): Promise<Page<Bid>> {
+  const list = ['item-bids', itemId]
+  const after = decodePageToken(request.pageToken, list, [integerPattern])
+  const size = request.pageSize || DEFAULT_PAGE_SIZE
+  const [rows, [item]] = await Promise.all([
+    sql<BidRow[]>`
+      SELECT * FROM bids
+      WHERE item_id = ${itemId} ${after ? sql`AND sequence < ${after[0] as string}` : sql``}
+      ORDER BY sequence DESC
+      LIMIT ${size + 1}`,
+    sql`SELECT 1 FROM items WHERE id = ${itemId}`,
+  ])
+  if (!item) throw itemNotFound()
+  return page(rows, size, list, (row) => [String(row.sequence)], bidFromRow)
+}
+
+/** Newest first; empty for a user who never bid. */
+export async function listUserBids(
+  sql: Sql,
+  userId: string,
+  request: PageRequest,
+): Promise<Page<Bid>> {
+  const list = ['user-bids', userId]
+  const after = decodePageToken(request.pageToken, list, [uuidPattern])
+  const size = request.pageSize || DEFAULT_PAGE_SIZE
+  const rows = await sql<BidRow[]>`
+    SELECT * FROM bids
+    WHERE user_id = ${userId} ${after ? sql`AND id < ${after[0] as string}` : sql``}
+    ORDER BY id DESC
+    LIMIT ${size + 1}`
+  return page(rows, size, list, (row) => [row.id], bidFromRow)
+}
+
+function bidFromRow(row: BidRow): Bid {
+  return create(BidSchema, {
+    id: row.id,
+    itemId: row.item_id,
+    userId: row.user_id,
+    amount: row.amount,
+    createdAt: timestampFromDate(row.created_at),
+    sequence: row.sequence,
+  })
+}
+
+/** Cuts the extra row that tells whether there is a next page. */
+function page<Row, Shown>(
+  rows: readonly Row[],
+  size: number,
+  list: readonly unknown[],
+  position: (row: Row) => Position,
+  show: (row: Row) => Shown,
+): Page<Shown> {
+  const shown = rows.slice(0, size)
+  const last = shown.at(-1)
+  const more = rows.length > size && last !== undefined
+  return {
+    rows: shown.map(show),
+    nextPageToken: more ? encodePageToken(list, position(last)) : '',
+  }
+}

@@ -1,0 +1,52 @@
+/** Edits the description of an item that has not ended; one `item.updated` in the same transaction. */
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { type Caller, refuseChange } from './auction.ts'
+import { changeRefused } from './errors.ts'
+import { insertOutbox, itemUpdated } from './events.ts'
+import { headFromRow, type ItemRow } from './item-row.ts'
+import { lockItem } from './lock-item.ts'
+import type { Invalidate } from './place-bids.ts'
+
+/** What may change; undefined stays as it is. */
+export type ItemChanges = {
+  title: string | undefined
+  description: string | undefined
+  images: readonly string[] | undefined
+  category: string | undefined
+}
+
+/**
+ * Returns the row as changed. Throws NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION.
+ *
+ * @param caller undefined in trusted mode: whoever asks is taken for the seller
+ */
+export async function updateItem(
+  sql: Sql,
+  id: string,
+  changes: ItemChanges,
+  caller: Caller | undefined,
+  invalidate: Invalidate,
+  trace: Readonly<Record<string, string>>,
+): Promise<ItemRow> {
+  return await sql.begin(async (tx) => {
+    const { row, nowMs } = await lockItem(tx, id)
+    const head = headFromRow(row)
+    const refusal = refuseChange(head, caller ?? { userId: head.sellerId, operator: false }, nowMs)
+    if (refusal) throw changeRefused(refusal)
+    const [changed] = await tx<[ItemRow]>`
+      UPDATE items SET
+        title = ${changes.title ?? row.title},
+        description = ${changes.description ?? row.description},
+        images = ${(changes.images ?? row.images) as string[]},
+        category = ${changes.category ?? row.category},
+        updated_at = ${new Date(nowMs).toISOString()},
+        version = version + 1
+      WHERE id = ${id}
+      RETURNING *`
+    await insertOutbox(tx as unknown as Sql, [
+      itemUpdated(headFromRow(changed), changed, trace, nowMs),
+    ])
+    await invalidate(new Map([[id, changed.version]]))
+    return changed
+  })
+}
