@@ -65,7 +65,7 @@ function printField(field: DescField | DescExtension): string {
 function typeOf(field: DescField | DescExtension): string {
   if (field.message) return `.${field.message.typeName}`
   if (field.enum) return `.${field.enum.typeName}`
-  if (field.scalar === undefined) throw new Error(`no type for ${field.name}`)
+  if (field.scalar === undefined) throw new Error('a field without a type')
   return ScalarType[field.scalar].toLowerCase()
 }
 

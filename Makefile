@@ -1,0 +1,48 @@
+# Every target installs what it needs first; the npm scripts of the same names do the work.
+# The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
+
+.PHONY: help start up test test-unit test-integration test-faults bench check format proto-gen install clean
+.DEFAULT_GOAL := help
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+# npm writes this file at the end of every install: newer than the lock file means installed.
+node_modules/.package-lock.json: package-lock.json package.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+install: node_modules/.package-lock.json
+
+start: install ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=)
+	@npm run --silent start
+
+up: install ## Every service its own process on real Postgres, RabbitMQ and Redis; Ctrl-C stops all
+	@npm run --silent up
+
+test: install ## Unit, integration and end-to-end tests on real services
+	npm run --silent test
+
+test-unit: install ## Tests that need no services
+	npm run --silent test-unit
+
+test-integration: install ## Tests of SQL, broker and cache on real services
+	npm run --silent test-integration
+
+test-faults: install ## The fault series at full length (SEED= replays one)
+	npm run --silent test-faults
+
+bench: install ## Side-by-side figures, one table (ARGS="--help" for more)
+	@npm run --silent bench -- $(ARGS)
+
+check: install ## Types, lint, format, protos, generated code; no services
+	npm run --silent check
+
+format: install ## Formats the sources
+	npm run --silent format
+
+proto-gen: install ## Regenerates gen/ from proto/
+	npm run --silent proto-gen
+
+clean: ## Removes what was installed and standalone's data
+	rm -rf node_modules .data .buf-deps
