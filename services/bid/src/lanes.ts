@@ -34,6 +34,8 @@ export type LanesOptions = {
   lanes: number
   invalidate: Invalidate
   metrics: BidMetrics
+  /** Longest wait for an item's lock; 5 s when left out. */
+  lockTimeoutMs?: number
 }
 
 export function createLanes(options: LanesOptions): Lanes {
@@ -42,7 +44,7 @@ export function createLanes(options: LanesOptions): Lanes {
   const sessions = Array.from({ length: laneCount }, () =>
     openSession(databaseUrl, {
       applicationName: 'bidmesh bid lane',
-      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
     }),
   )
   const lanes = sessions.map((session) => laneOn(session, options))

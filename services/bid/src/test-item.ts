@@ -1,0 +1,24 @@
+/** For tests: an item put up through the command itself. */
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { createItem, type NewItem } from './create-item.ts'
+import { headFromRow } from './item-row.ts'
+
+/** An item of `seller` that ends in an hour and starts at 100, unless `changes` says otherwise. */
+export async function putItem(sql: Sql, changes: Partial<NewItem> = {}) {
+  const row = await createItem(sql, {
+    title: 'Lamp',
+    description: '',
+    images: [],
+    category: 'home',
+    sellerId: 'seller',
+    currency: 'USD',
+    startPrice: 100n,
+    minIncrement: 1n,
+    startAtMs: undefined,
+    endAtMs: Date.now() + 3_600_000,
+    softClose: { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 0 },
+    trace: {},
+    ...changes,
+  })
+  return headFromRow(row)
+}
