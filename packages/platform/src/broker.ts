@@ -41,6 +41,27 @@ export type IncomingEvent = OutgoingEvent & {
   redelivered: boolean
 }
 
+/**
+ * No queue is bound for these events: they are nowhere but with the caller. Permanent until somebody binds
+ * a queue, so it is not transient in the sense of `errors.ts`; the outbox keeps the events and tries again.
+ */
+export class UnroutableError extends Error {
+  override name = 'UnroutableError'
+  readonly eventIds: readonly string[]
+
+  constructor(eventIds: readonly string[], type: string) {
+    super(`no queue is bound for ${type} (event ${eventIds[0] ?? '?'})`)
+    this.eventIds = eventIds
+  }
+}
+
+/** The part of the log a broker writes to; a pino logger is one. */
+export type BrokerLog = {
+  info: (fields: object, message: string) => void
+  warn: (fields: object, message: string) => void
+  error: (fields: object, message: string) => void
+}
+
 export type QueueSpec = {
   /** Durable queue, shared by all replicas of a consumer. */
   name: string
@@ -65,14 +86,21 @@ export type BatchHandler = (batch: readonly IncomingEvent[]) => Promise<void>
 
 export type Broker = {
   /**
-   * Publishes in the order given and resolves when the broker has every event safe (persistent,
-   * confirmed, routed to at least one queue). Rejects when any is not: an unroutable event rejects with
-   * `UnroutableError`, a lost connection with a transient error. A rejected call may have published some
-   * or all of its events: the caller publishes them again.
+   * Publishes in the order given and resolves when every event is safe: RabbitMQ has it persistent and
+   * confirmed in at least one queue; memory has seen every bound handler finish it (there is no other
+   * safety in a process that may be killed). Rejects when any is not:
+   * - `UnroutableError` names the events no queue is bound for; every *other* event of the call is safe;
+   * - anything else is transient (connection lost, no confirm in time), and some or all of the events may
+   *   have been published: the caller publishes them again.
    */
   publish(events: readonly OutgoingEvent[]): Promise<void>
+  /**
+   * Declares the queue and its bindings and starts to hand out batches, one at a time, in queue order.
+   * Survives reconnects. Rejects when the broker refuses the queue (declared before with other arguments).
+   */
   subscribe(queue: QueueSpec, handle: BatchHandler): Promise<Subscription>
   /** Resolves when the broker answers now, rejects with the reason otherwise. For `/readyz`. */
   check(): Promise<void>
+  /** Stops every subscription and closes the connection; publishes in flight reject as transient. */
   close(): Promise<void>
 }

@@ -12,8 +12,8 @@ export type Part = {
   services: readonly DescService[]
   routes: (router: ConnectRouter) => void
   /**
-   * Around all calls of the process, between tracing and the translation of errors: check the service
-   * of a request before touching it. For what only this part can say about an error.
+   * Around the calls of the whole process, inside the translation of errors and outside validation: check
+   * the service of a request before touching it. For what only this part can say about an error.
    */
   interceptors?: readonly Interceptor[]
   /** Resolves when what the part depends on answers; rejects with a reason fit for `/readyz`. */

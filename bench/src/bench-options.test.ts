@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { readBenchOptions, scenarioNames } from './bench-options.ts'
+
+it('runs everything by default', () => {
+  expect(readBenchOptions([])).toMatchObject({ scenarios: scenarioNames, strict: false })
+})
+
+it('reads its options', () => {
+  const args = ['--only', 'freshness,hot-item', '--seconds', '1', '--rounds', '2', '--strict']
+  expect(readBenchOptions(args)).toEqual({
+    scenarios: ['freshness', 'hot-item'],
+    seconds: 1,
+    rounds: 2,
+    strict: true,
+  })
+  expect(readBenchOptions(['--help'])).toBe('help')
+})
+
+it.each([['--only', 'nothing'], ['--seconds', '0'], ['--rounds', '1.5'], ['--loud']])(
+  'refuses %s %s and shows the usage',
+  (...args) => {
+    expect(() => readBenchOptions(args)).toThrow(/Usage: /)
+  },
+)

@@ -1,0 +1,84 @@
+/** The bench's command line. */
+import { parseArgs } from 'node:util'
+
+export const scenarioNames = [
+  'hot-item',
+  'many-items',
+  'outbox-drain',
+  'projection',
+  'freshness',
+] as const
+export type ScenarioName = (typeof scenarioNames)[number]
+
+export type BenchOptions = {
+  scenarios: readonly ScenarioName[]
+  /** Length of one measurement, 1–60. */
+  seconds: number
+  /** Measurements of each target, 1–20. */
+  rounds: number
+  /** A missed target fails the command, as a violation always does. */
+  strict: boolean
+}
+
+const defaults = { seconds: 2, rounds: 5 } as const
+const limits = { seconds: 60, rounds: 20 } as const
+
+export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts [options]
+
+Measures Bidmesh against baselines, side by side, on private Postgres, RabbitMQ and Redis (or on those
+named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after each scenario that no bid
+was lost. Progress on stderr, the table on stdout. Takes about four minutes.
+
+  --only LIST     comma-separated: ${scenarioNames.join(', ')}
+  --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
+  --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
+  --strict        exit 1 also when a target is missed
+  --help
+
+Exit code: 0, or 1 when an invariant was violated or the bench could not run.
+`
+
+/** Throws with the usage when the arguments cannot be understood. */
+export function readBenchOptions(args: readonly string[]): BenchOptions | 'help' {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: 'string' },
+        seconds: { type: 'string' },
+        rounds: { type: 'string' },
+        strict: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (values.help) return 'help'
+    return {
+      scenarios: scenariosOf(values.only),
+      seconds: numberOf('seconds', values.seconds),
+      rounds: numberOf('rounds', values.rounds),
+      strict: values.strict,
+    }
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`, {
+      cause: error,
+    })
+  }
+}
+
+function scenariosOf(list: string | undefined): readonly ScenarioName[] {
+  if (list === undefined) return scenarioNames
+  return list.split(',').map((name) => {
+    const known = scenarioNames.find((each) => each === name.trim())
+    if (known === undefined) throw new Error(`--only: there is no scenario "${name}"`)
+    return known
+  })
+}
+
+function numberOf(name: keyof typeof defaults, text: string | undefined): number {
+  if (text === undefined) return defaults[name]
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > limits[name]) {
+    throw new Error(`--${name}: expected a whole number from 1 to ${limits[name]}`)
+  }
+  return value
+}

@@ -1,0 +1,62 @@
+import { create, fromJsonString, toJsonString } from '@bufbuild/protobuf'
+import {
+  PlaceBidRequestSchema,
+  PlaceBidResponseSchema,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { bidRefused } from '@bidmesh/bid/errors.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { errorToJson } from '@connectrpc/connect/protocol-connect'
+import { describe, expect, it } from 'vitest'
+import { bidRequest, readBidAnswer } from './bid-call.ts'
+import { INCREMENT_MINOR } from './load-generator.ts'
+import { newHead } from './sample-events.ts'
+
+const itemId = '0199ff80-0000-7000-8000-000000000001'
+
+function errorBody(error: ConnectError): string {
+  return JSON.stringify(errorToJson(error, undefined))
+}
+
+describe('bidRequest', () => {
+  it('is a PlaceBidRequest in JSON', () => {
+    const request = fromJsonString(PlaceBidRequestSchema, bidRequest(itemId, 'bidder-1', 2 ** 50))
+    expect(request).toMatchObject({ itemId, userId: 'bidder-1', amount: 2n ** 50n })
+  })
+})
+
+describe('readBidAnswer', () => {
+  it('reads an acceptance', () => {
+    const response = create(PlaceBidResponseSchema, {
+      bid: { id: itemId, sequence: 7n, amount: 10n },
+      minimumNextBid: 10n + BigInt(INCREMENT_MINOR),
+    })
+    expect(readBidAnswer(200, toJsonString(PlaceBidResponseSchema, response))).toEqual({
+      kind: 'accepted',
+      bidId: itemId,
+      sequence: 7n,
+      minimumNextBid: 11,
+    })
+  })
+
+  it('reads why a bid was refused, and the price to beat', () => {
+    const head = { ...newHead(Date.now()), currentHighestBid: 41n, sequence: 3n }
+    expect(readBidAnswer(400, errorBody(bidRefused('too_low', head)))).toEqual({
+      kind: 'refused',
+      reason: 'too_low',
+      minimumNextBid: 42,
+    })
+  })
+
+  it('does not take an undecided bid for a refused one', () => {
+    expect(readBidAnswer(429, errorBody(bidRefused('overloaded')))).toEqual({
+      kind: 'failed',
+      code: 'overloaded',
+    })
+  })
+
+  it('names the code, or at least the status, of any other failure', () => {
+    const internal = errorBody(new ConnectError('oh', Code.Internal))
+    expect(readBidAnswer(500, internal)).toEqual({ kind: 'failed', code: 'internal' })
+    expect(readBidAnswer(502, '<html>')).toEqual({ kind: 'failed', code: 'http_502' })
+  })
+})

@@ -1,0 +1,72 @@
+/**
+ * The end of a scenario on the lanes: the real relay and the real stats service carry whatever the outbox
+ * holds to the statistics, and then every invariant is checked.
+ */
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { checkInvariants } from './check-invariants.ts'
+import { type ServerProcess, spawnServer } from './spawn-server.ts'
+import type { Target } from './target.ts'
+import { untilDrained } from './until-drained.ts'
+import { openSql, type World } from './world.ts'
+
+/** The read side behind a target. */
+export type Pipeline = { stats: ServerProcess; statsSql: Sql }
+
+/** Starts a relay and a stats service behind a target's database; `cleanup` takes over their ending. */
+export async function startPipeline(
+  world: World,
+  cleanup: AsyncDisposableStack,
+  target: Target,
+): Promise<Pipeline> {
+  const { amqpUrl: AMQP_URL, redisUrl: REDIS_URL } = world
+  const statsUrl = await world.createDatabase(`${databaseName(target.databaseUrl)}_stats`)
+  const statsSql = openSql(cleanup, statsUrl)
+  // First the queue, then what goes into it: an event that finds no queue waits in the outbox.
+  const stats = await spawnServer(cleanup, '@bidmesh/stats/main.ts', {
+    DATABASE_URL: statsUrl,
+    AMQP_URL,
+    REDIS_URL,
+  })
+  await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', {
+    DATABASE_URL: target.databaseUrl,
+    AMQP_URL,
+  })
+  return { stats, statsSql }
+}
+
+function databaseName(url: string): string {
+  return new URL(url).pathname.slice(1)
+}
+
+/** Drains and checks a target of the lanes; violations as lines. */
+export async function drainAndCheck(world: World, target: Target): Promise<string[]> {
+  await using cleanup = new AsyncDisposableStack()
+  return await checkDrained(world, target, await startPipeline(world, cleanup, target))
+}
+
+/** The same with a pipeline that runs already. */
+export async function checkDrained(
+  world: World,
+  target: Target,
+  { statsSql }: Pipeline,
+): Promise<string[]> {
+  if (target.sql) await untilDrained(target.sql, statsSql, world.log)
+  return await check(world, target, statsSql)
+}
+
+/** I1–I3 of a target whose events nobody consumes. */
+export async function checkBids(world: World, target: Target): Promise<string[]> {
+  return await check(world, target, undefined)
+}
+
+async function check(
+  world: World,
+  { name, sql, ledger }: Target,
+  statsSql: Sql | undefined,
+): Promise<string[]> {
+  if (sql === undefined) throw new Error(`${name} has no database to check`)
+  const violations = await checkInvariants({ bidSql: sql, statsSql, ledger })
+  const fields = { acknowledged: ledger.length, violations: violations.length }
+  world.log.info(fields, `${name}: checked ${statsSql ? 'I1–I5' : 'I1–I3'}`)
+  return violations.map(({ invariant, message }) => `${name}: ${invariant}: ${message}`)
+}

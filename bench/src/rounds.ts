@@ -1,0 +1,98 @@
+/**
+ * Loads on targets in turns: every target once per round, one after the other, and ratios of figures taken
+ * in the same round, so that the moods of a shared machine hit both sides alike. Figures are medians.
+ */
+import type { LoadOptions, LoadResult } from './load-generator.ts'
+import { median } from './percentile.ts'
+import type { Target, TargetName } from './target.ts'
+import type { World } from './world.ts'
+
+/** Before the figures count: connections open, code compiled, caches filled. */
+const warmUpMs = 500
+
+export type RunOptions = Pick<LoadOptions, 'bidders' | 'sight' | 'measureMs'> &
+  Partial<Pick<LoadOptions, 'ratePerSecond' | 'freshness' | 'warmUpMs'>>
+
+export type Results = ReadonlyMap<TargetName, readonly LoadResult[]>
+
+/** One load on a target; its acknowledgements join the ledger. */
+export async function runOn(
+  world: World,
+  target: Target,
+  options: RunOptions,
+): Promise<LoadResult> {
+  await target.prepare?.()
+  const result = await world.load.run({
+    url: target.server.url,
+    items: target.items,
+    cpuOf: { server: target.server.pid, postmaster: target.sql && world.postmaster },
+    warmUpMs,
+    ...options,
+  })
+  if (target.sql) {
+    for (const entry of result.ledger) target.ledger.push(entry)
+    for (const [index, item] of target.items.entries()) {
+      item.nextBid = result.nextBids[index] ?? item.nextBid
+    }
+  }
+  return result
+}
+
+/** Runs every target once per round. */
+export async function runInTurns(
+  world: World,
+  targets: readonly Target[],
+  options: RunOptions & { rounds?: number },
+): Promise<Results> {
+  const { rounds = world.rounds, ...runOptions } = options
+  const results = new Map(targets.map(({ name }): [TargetName, LoadResult[]] => [name, []]))
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const target of targets) {
+      const result = await runOn(world, target, runOptions)
+      results.get(target.name)?.push(result)
+      logRound(world, `round ${round}: ${target.name}`, result)
+    }
+  }
+  return results
+}
+
+function logRound(world: World, what: string, result: LoadResult): void {
+  const { latency, refused, failed } = result
+  const fields = {
+    'accepted/s': Math.round(acceptedPerSecond(result)),
+    p50Ms: latency.p50Ms.toFixed(1),
+    p99Ms: latency.p99Ms.toFixed(1),
+  }
+  world.log.info({ ...fields, ...refused, ...failed }, what)
+}
+
+export function acceptedPerSecond({ accepted, measuredMs }: LoadResult): number {
+  return (accepted / measuredMs) * 1_000
+}
+
+/** Accepted or refused by the rules. */
+export function decidedPerSecond(result: LoadResult): number {
+  const refused = Object.values(result.refused).reduce((sum, count) => sum + count, 0)
+  return ((result.accepted + refused) / result.measuredMs) * 1_000
+}
+
+export type Measure = (result: LoadResult) => number
+
+/** Median over the rounds of a target; NaN when it did not run. */
+export function medianOf(results: Results, name: TargetName, measure: Measure): number {
+  return median((results.get(name) ?? []).map(measure))
+}
+
+/** Median of what one target measured divided by what the other did in the same round. */
+export function ratioOf(
+  results: Results,
+  [name, other]: readonly [TargetName, TargetName],
+  measure: Measure,
+): number {
+  const others = results.get(other) ?? []
+  const ratios = (results.get(name) ?? []).flatMap((result, round) => {
+    const beside = others[round]
+    return beside ? [measure(result) / measure(beside)] : []
+  })
+  return median(ratios)
+}

@@ -1,0 +1,82 @@
+/** Runs the scenarios asked for and prints the table. */
+import type { BenchOptions, ScenarioName } from './bench-options.ts'
+import { type Figure, formatNumber, formatTable, type Outcome, verdictOf } from './figure.ts'
+import { runFreshness } from './scenario-freshness.ts'
+import { runHotItem } from './scenario-hot-item.ts'
+import { runManyItems } from './scenario-many-items.ts'
+import { runOutboxDrain } from './scenario-outbox-drain.ts'
+import { runProjection } from './scenario-projection.ts'
+import { openWorld, type World } from './world.ts'
+
+const scenarios = {
+  'hot-item': runHotItem,
+  'many-items': runManyItems,
+  'outbox-drain': runOutboxDrain,
+  projection: runProjection,
+  freshness: runFreshness,
+} as const satisfies Record<ScenarioName, (world: World) => Promise<Outcome>>
+
+/** Violations shown per scenario: the first few say what is wrong, a hundred thousand say no more. */
+const violationsShown = 10
+
+/** Returns true when no invariant was violated and, if strict, no target missed. */
+export async function runBench(options: BenchOptions): Promise<boolean> {
+  const world = await openWorld(options)
+  const outcomes: Outcome[] = []
+  try {
+    for (const name of options.scenarios) {
+      world.log.info({}, name)
+      outcomes.push(await scenarios[name](world))
+    }
+  } finally {
+    await world.stop()
+  }
+  process.stdout.write(`${report(world.facts, outcomes)}\n`)
+  const violated = outcomes.some(({ violations }) => violations.length > 0)
+  const missed = outcomes.some(({ figures }) =>
+    figures.some((figure) => verdictOf(figure, false) === 'missed'),
+  )
+  return !violated && !(options.strict && missed)
+}
+
+function report(facts: readonly string[], outcomes: readonly Outcome[]): string {
+  const header = ['', 'ours', 'against', 'result', 'target', '']
+  const rows = outcomes.flatMap(({ figures, violations }) =>
+    figures.map((figure) => rowOf(figure, violations.length > 0)),
+  )
+  const notes = outcomes.flatMap((outcome) =>
+    outcome.notes.map((note) => `${outcome.figures[0]?.scenario}: ${note}`),
+  )
+  return [
+    ...facts,
+    '',
+    formatTable([header, ...rows]),
+    '',
+    ...notes,
+    ...outcomes.flatMap(violationLines),
+  ].join('\n')
+}
+
+function rowOf(figure: Figure, isVoid: boolean): string[] {
+  const { scenario, name, ours, against, target, value } = figure
+  const sign = target?.kind === 'at most' ? '≤' : '≥'
+  return [
+    `${scenario}: ${name}`,
+    ours,
+    against,
+    `${formatNumber(value)} ${target?.unit ?? '×'}`,
+    target ? `${sign} ${target.value} ${target.unit}` : '',
+    verdictOf(figure, isVoid),
+  ]
+}
+
+function violationLines({ figures, violations }: Outcome): string[] {
+  if (violations.length === 0) return []
+  const shown = violations.slice(0, violationsShown)
+  const more = violations.length - shown.length
+  return [
+    `${figures[0]?.scenario}: VOID, ${violations.length} violations:`,
+    ...shown.map((line) => `  ${line}`),
+    ...(more > 0 ? [`  … and ${more} more`] : []),
+  ]
+}

@@ -1,0 +1,35 @@
+/** Waits for the read side to have caught up with the write side. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+
+const pollMs = 100
+const sayEveryMs = 5_000
+/** Without a single event more for this long, no more will come: the checker says what is missing. */
+const standstillMs = 20_000
+
+/** Returns when the outbox is empty and every bid is in the inbox, or nothing moves any more. */
+export async function untilDrained(bidSql: Sql, statsSql: Sql, log: ProgressLog): Promise<void> {
+  const [row] = await bidSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM bids`
+  const bids = row?.bids ?? 0n
+  let last = ''
+  let movedMs = performance.now()
+  let saidMs = movedMs
+  while (performance.now() - movedMs < standstillMs) {
+    const [[outbox], [inbox]] = await Promise.all([
+      bidSql<{ rows: bigint }[]>`SELECT count(*) AS rows FROM outbox`,
+      statsSql<{ rows: bigint }[]>`SELECT count(*) AS rows FROM inbox`,
+    ])
+    const unsent = outbox?.rows ?? 0n
+    const applied = inbox?.rows ?? 0n
+    if (unsent === 0n && applied >= bids) return
+    const now = `${unsent} ${applied}`
+    if (now !== last) movedMs = performance.now()
+    last = now
+    if (performance.now() - saidMs > sayEveryMs) {
+      saidMs = performance.now()
+      log.info({ unsent, applied, bids }, 'draining')
+    }
+    await sleep(pollMs)
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * How a process reads its environment: once, through one schema, all faults at once. Every `config.ts`
+ * of a service is a call of {@link readConfig}; nothing else reads `process.env`. No value is ever
+ * repeated in a message, because some values hold passwords.
+ */
+import { z } from 'zod'
+import { StartError } from './start-error.ts'
+
+/** Everything that is wrong with the environment, one line per variable. The process ends with code 1. */
+export class ConfigError extends StartError {
+  override name = 'ConfigError'
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(`configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
+    this.faults = faults
+  }
+}
+
+/**
+ * Reads the variables named by the keys of `shape`. A variable set to the empty string counts as unset
+ * (that is what `X= command` and empty lines of an env file mean). Throws {@link ConfigError} that lists
+ * every fault.
+ */
+export function readConfig<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  env: NodeJS.ProcessEnv = process.env,
+): z.output<z.ZodObject<Shape>> {
+  const set = Object.fromEntries(
+    Object.keys(shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  )
+  const result = z.object(shape).safeParse(set)
+  if (result.success) return result.data
+  throw new ConfigError(result.error.issues.map((issue) => faultLine(issue, set)))
+}
+
+function faultLine(issue: z.core.$ZodIssue, set: Record<string, unknown>): string {
+  const name = String(issue.path[0])
+  return set[name] === undefined
+    ? `${name} is not set: ${issue.message}`
+    : `${name} cannot be used: ${issue.message}`
+}
+
+/** A string that `accepts` says yes to; `expected` completes the sentence "expected …". */
+function text(expected: string, accepts: (value: string) => boolean) {
+  const error = `expected ${expected}`
+  return z.string({ error }).refine(accepts, { error })
+}
+
+/** A whole number from `min` to `max`, both included. */
+export function wholeNumber(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`
+  return text(expected, (value) => {
+    const number = Number(value)
+    return /^-?\d{1,15}$/.test(value) && number >= min && number <= max
+  }).transform(Number)
+}
+
+/** A TCP port; 0 lets the system choose a free one. */
+export function port() {
+  return wholeNumber(0, 65_535)
+}
+
+/** An address or name to listen on. */
+export function host() {
+  return text('an address to listen on, such as 127.0.0.1 or 0.0.0.0', (value) =>
+    /^[\w.:-]+$/.test(value),
+  )
+}
+
+/** A folder, made when it is missing; relative to where the process was started. */
+export function directory() {
+  return text('the path of a folder', (value) => !value.includes('\0'))
+}
+
+function url(example: string, protocols: readonly string[]) {
+  return text(`a URL such as ${example}`, (value) => {
+    const parsed = URL.parse(value)
+    return parsed !== null && protocols.includes(parsed.protocol)
+  })
+}
+
+/** `DATABASE_URL` and its kind. */
+export function postgresUrl() {
+  return url('postgres://user:password@host:5432/database', ['postgres:', 'postgresql:'])
+}
+
+/** `AMQP_URL`. */
+export function amqpUrl() {
+  return url('amqp://user:password@host:5672/vhost', ['amqp:', 'amqps:'])
+}
+
+/** `REDIS_URL`. */
+export function redisUrl() {
+  return url('redis://host:6379', ['redis:', 'rediss:'])
+}
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** `LOG_LEVEL`. */
+export function logLevel() {
+  return z.enum(logLevels, { error: `expected one of ${logLevels.join(', ')}` })
+}
+
+/**
+ * `AUTH_MODE`. There is no default on purpose: a service that believes any `user_id` must have been told
+ * so (standalone, which listens on 127.0.0.1 only, gives `trusted` as its default). `jwt` is refused
+ * until tokens are checked: it must never quietly behave like `trusted`.
+ */
+export function authMode() {
+  const expected = `expected trusted (the user_id of a request is believed)`
+  return z.enum(['trusted'], {
+    error: (issue) =>
+      issue.input === 'jwt'
+        ? `this version cannot check tokens yet, so jwt is refused; ${expected}`
+        : expected,
+  })
+}
+
+/** What every process reads; spread it into the shape of a service. */
+export const processShape = {
+  HOST: host().default('0.0.0.0'),
+  PORT: port().default(8080),
+  LOG_LEVEL: logLevel().default('info'),
+}
+
+export type ProcessConfig = { HOST: string; PORT: number; LOG_LEVEL: LogLevel }

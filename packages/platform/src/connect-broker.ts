@@ -1,0 +1,22 @@
+/** Which broker a URL means: RabbitMQ for `amqp(s)://…`, the one inside this process for `memory:`. */
+import { createMemoryBroker } from './broker-memory.ts'
+import { connectRabbitBroker } from './broker-rabbitmq.ts'
+import type { Broker, BrokerLog } from './broker.ts'
+
+export type BrokerOptions = {
+  /** `AMQP_URL`, or `memory:`. */
+  url: string
+  log: BrokerLog
+  /** Put before every exchange and queue name on RabbitMQ: tests share a broker without meeting. */
+  namespace?: string
+  /** Ends the wait for a RabbitMQ that is away; the call then rejects. */
+  signal?: AbortSignal
+}
+
+/** Connects and waits, if it must, until the broker is there. Throws on any other kind of URL. */
+export async function connectBroker(options: BrokerOptions): Promise<Broker> {
+  const protocol = URL.parse(options.url)?.protocol
+  if (protocol === 'memory:') return createMemoryBroker(options)
+  if (protocol === 'amqp:' || protocol === 'amqps:') return await connectRabbitBroker(options)
+  throw new Error('AMQP_URL must begin with amqp://, amqps:// or memory:')
+}

@@ -1,0 +1,116 @@
+/**
+ * gRPC server reflection (v1, and v1alpha for older tools): `buf curl` and grpcurl learn the procedures of
+ * a process from the process itself. Descriptors are the compiled ones of the services and all they
+ * import, so that what is told is what is served. Protocol:
+ * https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
+ */
+import { createRegistry, toBinary } from '@bufbuild/protobuf'
+import type { DescExtension, DescFile, DescService, Registry } from '@bufbuild/protobuf'
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
+import { Code } from '@connectrpc/connect'
+import type { ConnectRouter } from '@connectrpc/connect'
+import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
+import { ServerReflection } from '@bidmesh/gen/grpc/reflection/v1/reflection_pb.ts'
+import { ServerReflection as ServerReflectionAlpha } from '@bidmesh/gen/grpc/reflection/v1alpha/reflection_pb.ts'
+
+// The two versions differ in their package name alone. These are the parts of both that matter here.
+type Question =
+  | { case: 'listServices' | 'fileByFilename'; value: string }
+  | { case: 'fileContainingSymbol' | 'allExtensionNumbersOfType'; value: string }
+  | { case: 'fileContainingExtension'; value: { containingType: string; extensionNumber: number } }
+  | { case: undefined }
+type Answer =
+  | { case: 'listServicesResponse'; value: { service: { name: string }[] } }
+  | { case: 'fileDescriptorResponse'; value: { fileDescriptorProto: Uint8Array[] } }
+  | {
+      case: 'allExtensionNumbersResponse'
+      value: { baseTypeName: string; extensionNumber: number[] }
+    }
+  | { case: 'errorResponse'; value: { errorCode: number; errorMessage: string } }
+
+/** Adds both versions of reflection for `services`, health and reflection itself. */
+export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
+  const answer = createAnswers([...services, Health, ServerReflection, ServerReflectionAlpha])
+  router.service(ServerReflection, {
+    async *serverReflectionInfo(requests) {
+      for await (const request of requests) {
+        const messageResponse = answer(request.messageRequest)
+        yield { validHost: request.host, originalRequest: request, messageResponse }
+      }
+    },
+  })
+  router.service(ServerReflectionAlpha, {
+    async *serverReflectionInfo(requests) {
+      for await (const request of requests) {
+        const messageResponse = answer(request.messageRequest)
+        yield { validHost: request.host, originalRequest: request, messageResponse }
+      }
+    },
+  })
+}
+
+function createAnswers(services: readonly DescService[]): (question: Question) => Answer {
+  const files = withImports(services.map((service) => service.file))
+  const registry = createRegistry(...files.values())
+  return (question) => {
+    switch (question.case) {
+      case 'listServices': {
+        const service = services.map((one) => ({ name: one.typeName }))
+        return { case: 'listServicesResponse', value: { service } }
+      }
+      case 'fileByFilename':
+        return fileAnswer(files.get(question.value), question.value)
+      case 'fileContainingSymbol': {
+        // A field or method is found by the type that holds it.
+        const holder = question.value.slice(0, question.value.lastIndexOf('.'))
+        const type = registry.get(question.value) ?? registry.get(holder)
+        return fileAnswer(type?.file, question.value)
+      }
+      case 'fileContainingExtension': {
+        const { containingType, extensionNumber } = question.value
+        const found = extensionsOf(registry, containingType).find(
+          (one) => one.number === extensionNumber,
+        )
+        return fileAnswer(found?.file, `extension ${extensionNumber} of ${containingType}`)
+      }
+      case 'allExtensionNumbersOfType': {
+        const baseTypeName = question.value
+        if (!registry.get(baseTypeName)) return notFound(baseTypeName)
+        const extensionNumber = extensionsOf(registry, baseTypeName).map((one) => one.number)
+        return { case: 'allExtensionNumbersResponse', value: { baseTypeName, extensionNumber } }
+      }
+      case undefined:
+      default:
+        return notFound('a question of this kind')
+    }
+  }
+}
+
+function notFound(what: string): Answer {
+  const value = { errorCode: Code.NotFound, errorMessage: `${what} is not known here` }
+  return { case: 'errorResponse', value }
+}
+
+/** The file and all it imports: a client then needs no second question. */
+function fileAnswer(file: DescFile | undefined, what: string): Answer {
+  if (!file) return notFound(what)
+  const wanted = [...withImports([file]).values()]
+  const fileDescriptorProto = wanted.map((one) => toBinary(FileDescriptorProtoSchema, one.proto))
+  return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } }
+}
+
+function extensionsOf(registry: Registry, typeName: string): DescExtension[] {
+  return [...registry]
+    .filter((type) => type.kind === 'extension')
+    .filter((extension) => extension.extendee.typeName === typeName)
+}
+
+/** By the names that imports use. */
+function withImports(files: readonly DescFile[], found = new Map<string, DescFile>()) {
+  for (const file of files) {
+    if (found.has(file.proto.name)) continue
+    found.set(file.proto.name, file)
+    withImports(file.dependencies, found)
+  }
+  return found
+}

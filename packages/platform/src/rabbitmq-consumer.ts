@@ -1,0 +1,149 @@
+/**
+ * One subscription on RabbitMQ: takes what has arrived while the handler was busy as the next batch (the
+ * prefetch bounds it, no timer forms it) and hands out one batch at a time, across reconnects too, so that
+ * order within a key is kept. A message is acknowledged only after its handler succeeded or its dead letter
+ * was confirmed. When the channel is lost, what it had delivered is forgotten: RabbitMQ delivers it again.
+ */
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
+import type { BatchHandler, BrokerLog, IncomingEvent, QueueSpec, Subscription } from './broker.ts'
+import { deliverBatch } from './deliver-batch.ts'
+import { messageOf } from './errors.ts'
+import type { RabbitConnection } from './rabbitmq-connection.ts'
+import { toDeadLetter, toEvent } from './rabbitmq-message.ts'
+import type { Letter } from './rabbitmq-message.ts'
+import { declareQueue } from './rabbitmq-topology.ts'
+import type { Topology } from './rabbitmq-topology.ts'
+
+export type Consumer = Subscription & {
+  /** Declares the queue on this connection and consumes from it. Rejects when RabbitMQ refuses. */
+  open: (model: ChannelModel) => Promise<void>
+}
+
+export type ConsumerOptions = {
+  link: RabbitConnection
+  topology: Topology
+  queue: QueueSpec
+  handle: BatchHandler
+  publishDeadLetter: (letter: Letter) => Promise<void>
+  log: BrokerLog
+}
+
+/** One channel's life: deliveries and acknowledgements belong to the channel they came by. */
+type Session = {
+  channel: Channel
+  consumerTag: string
+  arrived: ConsumeMessage[]
+  lost: AbortController
+  release: () => void
+}
+
+type Item = { message: ConsumeMessage; event: IncomingEvent }
+
+/** A consumer that is not open yet. */
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { link, topology, queue, log } = options
+  const stopping = new AbortController()
+  let session: Session | undefined
+  let running: Promise<void> | undefined
+
+  async function run(): Promise<void> {
+    // Frames of one read are dispatched in one go: after this, all of them have arrived.
+    await Promise.resolve()
+    for (;;) {
+      const from = session
+      if (from === undefined || from.arrived.length === 0 || stopping.signal.aborted) break
+      await deliver(options, from, stopping.signal)
+    }
+    running = undefined
+  }
+
+  async function open(model: ChannelModel): Promise<void> {
+    const channel = await model.createChannel()
+    // Refusals are told to the RPC that met them; unheard, the event would end the process.
+    channel.on('error', () => undefined)
+    await declareQueue(channel, topology, queue)
+    await channel.prefetch(queue.prefetch)
+    const opened: Session = {
+      channel,
+      consumerTag: '',
+      arrived: [],
+      lost: new AbortController(),
+      release: () => undefined,
+    }
+    channel.on('close', () => {
+      opened.arrived.length = 0
+      opened.lost.abort()
+    })
+    const onMessage = (message: ConsumeMessage | null) => {
+      if (message === null) {
+        log.warn({ queue: queue.name }, 'RabbitMQ cancelled the consumer (queue deleted?)')
+        link.restart(model)
+        return
+      }
+      opened.arrived.push(message)
+      session = opened
+      running ??= run()
+    }
+    const { consumerTag } = await channel.consume(topology.name(queue.name), onMessage)
+    // Stopped while a new connection was being set up: these deliveries go back.
+    if (stopping.signal.aborted) return await channel.close()
+    opened.consumerTag = consumerTag
+    opened.release = link.guard(model, channel).release
+    session = opened
+  }
+
+  async function stop(): Promise<void> {
+    stopping.abort()
+    const last = session
+    if (last === undefined) return
+    last.release()
+    // Cancelled first: what is returned by closing must not come back to this very consumer.
+    await last.channel.cancel(last.consumerTag).catch(ignoreLostChannel)
+    await running
+    if (!last.lost.signal.aborted) await last.channel.close().catch(ignoreLostChannel)
+  }
+
+  return { open, stop }
+}
+
+async function deliver(
+  { topology, queue, handle, publishDeadLetter, log }: ConsumerOptions,
+  session: Session,
+  stopping: AbortSignal,
+): Promise<void> {
+  const batch = session.arrived.splice(0).map((message) => ({ message, event: toEvent(message) }))
+  let failing = false
+  await deliverBatch<Item>(batch, {
+    signal: AbortSignal.any([stopping, session.lost.signal]),
+    handle: (items) => handle(items.map(({ event }) => event)),
+    deadLetter: async ({ message, event }, error) => {
+      await publishDeadLetter(toDeadLetter(message, topology.name(queue.name), error))
+      const fields = { queue: queue.name, eventId: event.id, type: event.type, err: error }
+      log.error(fields, 'event put into the dead queue')
+    },
+    settled: (items) => {
+      failing = false
+      const last = items.at(-1)
+      if (last !== undefined) acknowledgeUpTo(session, last.message)
+    },
+    retrying: (error, attempt, delayMs) => {
+      if (failing) return
+      failing = true
+      const fields = { queue: queue.name, events: batch.length, attempt, delayMs }
+      log.warn({ ...fields, reason: messageOf(error) }, 'events wait: their handler fails for now')
+    },
+  })
+}
+
+/** Everything before it on the channel is settled as well: batches and their parts are in order. */
+function acknowledgeUpTo({ channel, lost }: Session, message: ConsumeMessage): void {
+  if (lost.signal.aborted) return
+  try {
+    channel.ack(message, true)
+  } catch (error) {
+    ignoreLostChannel(error)
+  }
+}
+
+/** The channel is closing: RabbitMQ takes back what it had delivered and delivers it again. */
+function ignoreLostChannel(_error: unknown): void {}

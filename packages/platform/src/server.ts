@@ -1,0 +1,151 @@
+/**
+ * One cleartext port for all that a process serves: procedures as Connect, gRPC-Web and JSON over
+ * HTTP/1.1 and h2c, gRPC over h2c, gRPC health and reflection, and the plain pages of operators. A
+ * request that has been accepted is answered, also while the server stops; whatever a client sends,
+ * it gets a typed error and the process goes on.
+ */
+import { once } from 'node:events'
+import type { Server as NetServer } from 'node:net'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
+import { errorCode } from './errors.ts'
+import { registerHealth } from './grpc-health.ts'
+import { registerReflection } from './grpc-reflection.ts'
+import { createDualServer } from './http-dual-server.ts'
+import type { HttpHandler } from './http-dual-server.ts'
+import { createHttpPages } from './http-pages.ts'
+import type { Log } from './log.ts'
+import type { Part } from './part.ts'
+import { createReadiness } from './readiness.ts'
+import { rpcInterceptors } from './rpc-interceptors.ts'
+import { StartError } from './start-error.ts'
+import { withTimeLimit } from './time-limit.ts'
+
+/** One message or body. The largest, an item with ten images, is below 32 KiB; the contract says 64. */
+export const READ_MAX_BYTES = 64 * 1024
+
+/** Longest deadline a caller may ask for; a longer one is INVALID_ARGUMENT. gRPC tools use minutes. */
+const MAX_TIMEOUT_MS = 10 * 60_000
+
+/** Requests in hand get this long after a stop was asked for, then their signal aborts … */
+const FINISH_LIMIT_MS = 5_000
+/** … and after this much more their connections are cut. Below 10 s with the parts' own stopping. */
+const ABORT_LIMIT_MS = 500
+
+/** Another process listens on the port. */
+export class PortInUseError extends StartError {
+  override name = 'PortInUseError'
+}
+
+export type ServerOptions = {
+  /** Address to listen on. */
+  host: string
+  /** 0 lets the system choose. */
+  port: number
+  parts: readonly Part[]
+  log: Log
+  /** The page `/metrics`. */
+  metricsText: () => Promise<string>
+  /** Tests shorten it; at most 5 s otherwise. */
+  finishLimitMs?: number
+}
+
+export type Server = {
+  /** `http://host:port`, with a name a client can use when listening on all addresses. */
+  url: string
+  port: number
+  /**
+   * Not ready, takes no new connection, answers what is in hand (at most 5.5 s), returns. Parts are the
+   * caller's to stop, afterwards.
+   */
+  stop: () => Promise<void>
+}
+
+/** Serves the parts. Rejects with {@link PortInUseError} or the system's own error. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const readiness = createReadiness(options.parts)
+  const stopping = new AbortController()
+  const shutdown = new AbortController()
+  const procedures = connectNodeAdapter({
+    routes: (router) => {
+      for (const part of options.parts) part.routes(router)
+      registerHealth(router, { parts: options.parts, readiness, stopping: stopping.signal })
+      registerReflection(
+        router,
+        options.parts.flatMap((part) => part.services),
+      )
+    },
+    readMaxBytes: READ_MAX_BYTES,
+    maxTimeoutMs: MAX_TIMEOUT_MS,
+    shutdownSignal: shutdown.signal,
+    interceptors: rpcInterceptors(
+      options.log,
+      options.parts.flatMap((part) => part.interceptors ?? []),
+    ),
+    // A misspelt field is a mistake to hear of, not to ignore. Binary messages keep unknown fields.
+    // Zeros are written out: a person with curl need not know which fields were left out.
+    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
+    fallback: createHttpPages({ ...options, readiness }),
+  })
+  const dual = createDualServer(refuseUnroutable(procedures))
+  const port = await listen(dual.net, options)
+  return {
+    url: `http://${clientHost(options.host)}:${port}`,
+    port,
+    stop: async () => {
+      readiness.shutDown()
+      stopping.abort()
+      const closed = dual.close()
+      if (await endsWithin(closed, options.finishLimitMs ?? FINISH_LIMIT_MS)) return
+      options.log.warn('requests are still in hand: aborting them')
+      shutdown.abort(new ConnectError('the server is stopping: send it again', Code.Unavailable))
+      if (!(await endsWithin(closed, ABORT_LIMIT_MS))) dual.destroy()
+      await closed
+    },
+  }
+}
+
+/**
+ * The adapter throws, outside of any promise, for a request without a host or with one that makes no URL
+ * (HTTP/1.0 needs none): nobody's request may end the process.
+ */
+function refuseUnroutable(handle: HttpHandler): HttpHandler {
+  return (request, response) => {
+    try {
+      handle(request, response)
+    } catch {
+      response.writeHead(400, { 'content-type': 'application/json', connection: 'close' })
+      const message = 'the request has no usable host or path'
+      response.end(JSON.stringify({ code: 'invalid_argument', message }))
+    }
+  }
+}
+
+async function listen(net: NetServer, { host, port }: ServerOptions): Promise<number> {
+  try {
+    await once(net.listen({ host, port }), 'listening')
+  } catch (error) {
+    if (errorCode(error) !== 'EADDRINUSE') throw error
+    throw new PortInUseError(
+      `port ${port} of ${host} is taken by another program: ` +
+        `stop that one, or choose another port, such as PORT=${port === 65_535 ? 8080 : port + 1}`,
+      { cause: error },
+    )
+  }
+  const address = net.address()
+  if (address === null || typeof address === 'string') throw new Error('not a TCP address')
+  return address.port
+}
+
+/** A name to reach a server by that listens on all addresses. */
+function clientHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function endsWithin(ending: Promise<void>, limitMs: number): Promise<boolean> {
+  return withTimeLimit(ending, limitMs, 'requests in hand').then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,74 @@
+/**
+ * A TCP relay that tests put before a service to take the network away: cut connections, refuse new ones,
+ * or swallow every byte while connections stay open. The service itself is left alone.
+ */
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
+
+export type TcpProxy = {
+  port: number
+  /** Ends every connection without a goodbye. */
+  cut: () => void
+  /** Connections stay open and nothing goes through, until `thaw`. */
+  freeze: () => void
+  thaw: () => void
+  /** Cuts, and refuses new connections until `listen`. */
+  refuse: () => Promise<void>
+  listen: () => Promise<void>
+  close: () => Promise<void>
+}
+
+/** Starts on a free port of 127.0.0.1 and relays to `host:port`. */
+export async function startTcpProxy(host: string, port: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let frozen = false
+  const adopt = (socket: Socket): void => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => undefined)
+    if (frozen) socket.pause()
+  }
+  const server = createServer((client) => {
+    const upstream = connect(port, host)
+    adopt(client)
+    adopt(upstream)
+    client.on('data', (bytes) => upstream.write(bytes))
+    upstream.on('data', (bytes) => client.write(bytes))
+    client.on('close', () => upstream.destroy())
+    upstream.on('close', () => client.destroy())
+  })
+  const listen = async (on: number): Promise<void> => {
+    server.listen(on, '127.0.0.1')
+    await once(server, 'listening')
+  }
+  await listen(0)
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+  const own = address.port
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const refuse = async (): Promise<void> => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    cut()
+    await closed
+  }
+  return {
+    port: own,
+    cut,
+    freeze: () => {
+      frozen = true
+      for (const socket of sockets) socket.pause()
+    },
+    thaw: () => {
+      frozen = false
+      for (const socket of sockets) socket.resume()
+    },
+    refuse,
+    listen: () => listen(own),
+    close: refuse,
+  }
+}

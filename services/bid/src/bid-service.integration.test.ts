@@ -1,0 +1,373 @@
+/**
+ * Every procedure of BidService through a real server, as JSON over HTTP/1.1 and as gRPC over h2c: the
+ * same answers, the same typed errors, nothing a client sends ends in an internal error.
+ */
+import { randomUUID } from 'node:crypto'
+import { durationFromMs, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import {
+  BidRejectionReason as Reason,
+  BidRejectionSchema,
+  BidService,
+  type Item,
+  ItemStatus,
+  ListItemsRequest_OrderBy as OrderBy,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import type { Server } from '@bidmesh/platform/server.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { migrationsDirectory, startAuctioneerPart, startBid } from './bid-part.ts'
+
+let database: TestDatabase
+let server: Server
+const clients: Record<string, Client<typeof BidService>> = {}
+/** Where a test does not care which. */
+let bids: Client<typeof BidService>
+
+beforeAll(async () => {
+  database = await createTestDatabase(migrationsDirectory)
+  const options = {
+    databaseUrl: database.url,
+    redisUrl: inject('redisUrl'),
+    log: quietLog,
+    signal: new AbortController().signal,
+  }
+  const parts = [await startBid({ ...options, lanes: 2 }), await startAuctioneerPart(options)]
+  server = await startTestServer(parts)
+  const baseUrl = server.url
+  bids = createClient(
+    BidService,
+    createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false }),
+  )
+  clients['JSON over HTTP/1.1'] = bids
+  clients['gRPC over h2c'] = createClient(BidService, createGrpcTransport({ baseUrl }))
+})
+
+afterAll(async () => {
+  await server.stop()
+  await database.drop()
+})
+
+const inAnHour = () => timestampFromMs(Date.now() + 3_600_000)
+
+async function putItem(changes: Parameters<typeof bids.createItem>[0] = {}): Promise<Item> {
+  const { item } = await bids.createItem({
+    title: 'Lamp',
+    startPrice: 100n,
+    endAt: inAnHour(),
+    sellerId: 'seller',
+    ...changes,
+  })
+  if (!item) throw new Error('no item came back')
+  return item
+}
+
+async function errorOf(call: Promise<unknown>): Promise<ConnectError> {
+  const error: unknown = await call.then(
+    () => new Error('the call succeeded'),
+    (reason: unknown) => reason,
+  )
+  if (!(error instanceof ConnectError)) throw error
+  return error
+}
+
+function rejectionOf(error: ConnectError) {
+  return error.findDetails(BidRejectionSchema)[0]
+}
+
+describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
+  /** Keys are unique per bidder: each protocol has its own. */
+  const idempotencyKey = `key of ${protocol}`
+  const client = () => clients[protocol] as Client<typeof BidService>
+
+  it('takes an item from creation through bids to its end', async () => {
+    const { item } = await client().createItem({
+      title: 'Desk',
+      description: 'Walnut',
+      startPrice: 1_000n,
+      endAt: timestampFromMs(Date.now() + 1_500),
+      images: ['https://example.com/desk.jpg'],
+      category: 'furniture',
+      sellerId: 'sal',
+      currency: 'EUR',
+      minIncrement: 10n,
+      softClose: { maxExtensions: 0 },
+    })
+    const id = item?.id ?? ''
+    expect(item).toMatchObject({
+      status: ItemStatus.ACTIVE,
+      minimumNextBid: 1_000n,
+      currency: 'EUR',
+      images: ['https://example.com/desk.jpg'],
+      softClose: { maxExtensions: 0, window: { seconds: 30n } },
+    })
+    const placed = await client().placeBid({ itemId: id.toUpperCase(), amount: 1_000n, userId: 'ann' })
+    expect(placed).toMatchObject({
+      bid: { itemId: id, userId: 'ann', amount: 1_000n, sequence: 1n },
+      currentHighestBid: 1_000n,
+      minimumNextBid: 1_010n,
+      extended: false,
+    })
+    const { item: bidOn } = await client().getItem({ id })
+    expect(bidOn).toMatchObject({ currentHighestBid: 1_000n, bidCount: 1n, highestBidderId: 'ann' })
+
+    const closed = await eventually(async () => {
+      const { item: now } = await client().getItem({ id })
+      return now?.status === ItemStatus.ENDED && now
+    })
+    expect(closed).toMatchObject({
+      outcome: ItemOutcome.SOLD,
+      winnerId: 'ann',
+      hammerPrice: 1_000n,
+    })
+    const error = await errorOf(client().placeBid({ itemId: id, amount: 5_000n, userId: 'bob' }))
+    expect(error.code).toBe(Code.FailedPrecondition)
+    expect(rejectionOf(error)?.reason).toBe(Reason.ENDED)
+  })
+
+  it('opens a scheduled item on time', async () => {
+    const item = await putItem({ startAt: timestampFromMs(Date.now() + 400) })
+    expect(item.status).toBe(ItemStatus.SCHEDULED)
+    const early = await errorOf(client().placeBid({ itemId: item.id, amount: 100n, userId: 'a' }))
+    expect(early.code).toBe(Code.FailedPrecondition)
+    expect(rejectionOf(early)?.reason).toBe(Reason.NOT_STARTED)
+    await eventually(async () => {
+      const { item: now } = await client().getItem({ id: item.id })
+      return now?.status === ItemStatus.ACTIVE
+    })
+    await client().placeBid({ itemId: item.id, amount: 100n, userId: 'a' })
+  })
+
+  it('says why a bid is refused, and what would be enough', async () => {
+    const item = await putItem()
+    await client().placeBid({ itemId: item.id, amount: 200n, userId: 'ann', idempotencyKey })
+    const cancelled = await putItem()
+    await client().cancelItem({ id: cancelled.id, reason: 'broken' })
+    const refused = [
+      [{ itemId: item.id, amount: 200n, userId: 'bob' }, Code.FailedPrecondition, Reason.TOO_LOW],
+      [{ itemId: item.id, amount: 999n, userId: 'seller' }, Code.PermissionDenied, Reason.OWN_ITEM],
+      [
+        { itemId: item.id, amount: 300n, userId: 'ann', idempotencyKey },
+        Code.AlreadyExists,
+        Reason.KEY_REUSED,
+      ],
+      [
+        { itemId: cancelled.id, amount: 500n, userId: 'bob' },
+        Code.FailedPrecondition,
+        Reason.CANCELLED,
+      ],
+      [{ itemId: randomUUID(), amount: 500n, userId: 'bob' }, Code.NotFound, Reason.ITEM_NOT_FOUND],
+      [{ itemId: 'x', amount: 500n, userId: 'b' }, Code.InvalidArgument, Reason.INVALID_REQUEST],
+      [{ itemId: item.id, amount: 500n }, Code.InvalidArgument, Reason.INVALID_REQUEST],
+      [{ itemId: item.id, amount: 0n, userId: 'b' }, Code.InvalidArgument, Reason.INVALID_REQUEST],
+      [{ itemId: item.id, amount: -1n, userId: 'b' }, Code.InvalidArgument, Reason.INVALID_REQUEST],
+      [
+        { itemId: item.id, amount: 2n ** 63n - 1n, userId: 'b' },
+        Code.InvalidArgument,
+        Reason.INVALID_REQUEST,
+      ],
+    ] as const
+    for (const [request, code, reason] of refused) {
+      const error = await errorOf(client().placeBid(request))
+      expect([Code[error.code], Reason[rejectionOf(error)?.reason ?? 0]]).toEqual([
+        Code[code],
+        Reason[reason],
+      ])
+    }
+    const tooLow = await errorOf(client().placeBid({ itemId: item.id, amount: 201n, userId: 'bob' }))
+    expect(rejectionOf(tooLow)).toMatchObject({ currentHighestBid: 200n, minimumNextBid: 225n })
+  })
+
+  it('edits and cancels', async () => {
+    const item = await putItem({ category: 'a', images: ['https://example.com/1.jpg'] })
+    const { item: edited } = await client().updateItem({ id: item.id, title: 'Better lamp' })
+    expect(edited).toMatchObject({ title: 'Better lamp', category: 'a', images: item.images })
+    expect((await client().getItem({ id: item.id })).item?.title).toBe('Better lamp')
+
+    await client().placeBid({ itemId: item.id, amount: 100n, userId: 'ann' })
+    const late = await errorOf(client().cancelItem({ id: item.id }))
+    expect(late.code).toBe(Code.FailedPrecondition)
+
+    const other = await putItem()
+    const { item: gone } = await client().cancelItem({ id: other.id, reason: 'lost' })
+    expect(gone?.status).toBe(ItemStatus.CANCELLED)
+    for (const call of [
+      () => client().cancelItem({ id: other.id }),
+      () => client().updateItem({ id: other.id, title: 'x' }),
+    ]) {
+      expect((await errorOf(call())).code).toBe(Code.FailedPrecondition)
+    }
+    const missing = randomUUID()
+    for (const call of [
+      () => client().getItem({ id: missing }),
+      () => client().updateItem({ id: missing, title: 'x' }),
+      () => client().cancelItem({ id: missing }),
+      () => client().getItemBids({ itemId: missing }),
+    ]) {
+      expect((await errorOf(call())).code).toBe(Code.NotFound)
+    }
+  })
+
+  it('repeats the answer of a bid that was placed under the key', async () => {
+    const item = await putItem()
+    const request = { itemId: item.id, amount: 100n, userId: 'cem', idempotencyKey }
+    const first = await client().placeBid(request)
+    await client().placeBid({ itemId: item.id, amount: 500n, userId: 'bob' })
+    const second = await client().placeBid(request)
+    expect(second.bid).toEqual(first.bid)
+    expect(second.currentHighestBid).toBe(500n)
+  })
+})
+
+describe('lists', () => {
+  const seller = `seller-${randomUUID()}`
+
+  async function pages<Row>(
+    load: (pageToken: string) => Promise<{ rows: Row[]; nextPageToken: string }>,
+  ): Promise<Row[]> {
+    const all: Row[] = []
+    let token = ''
+    do {
+      const { rows, nextPageToken } = await load(token)
+      all.push(...rows)
+      token = nextPageToken
+    } while (token !== '')
+    return all
+  }
+
+  it('page through items in every order, each item once', async () => {
+    const made: Item[] = []
+    for (const [n, price] of [300n, 100n, 200n, 100n, 500n].entries()) {
+      const endAt = timestampFromMs(Date.now() + 3_600_000 + ((n * 7) % 5) * 60_000)
+      made.push(await putItem({ sellerId: seller, startPrice: price, endAt }))
+    }
+    await bids.placeBid({ itemId: made[1]?.id ?? '', amount: 400n, userId: 'ann' })
+    const listed = (orderBy: OrderBy) =>
+      pages(async (pageToken) => {
+        const page = await bids.listItems({ sellerId: seller, orderBy, pageSize: 2, pageToken })
+        return { rows: page.items, nextPageToken: page.nextPageToken }
+      })
+    const newest = await listed(OrderBy.NEWEST)
+    expect(newest.map((item) => item.id)).toEqual(made.map((item) => item.id).toReversed())
+    const ending = (await listed(OrderBy.ENDING_SOON)).map((item) =>
+      item.endAt ? timestampDate(item.endAt).getTime() : 0,
+    )
+    expect(ending).toEqual(ending.toSorted((a, b) => a - b))
+    const price = (item: Item) => Number(item.currentHighestBid || item.startPrice)
+    const rising = (await listed(OrderBy.PRICE_ASC)).map(price)
+    expect(rising).toEqual([100, 200, 300, 400, 500])
+    expect((await listed(OrderBy.PRICE_DESC)).map(price)).toEqual(rising.toReversed())
+    const own = await bids.listSellerItems({ sellerId: seller, pageSize: 100 })
+    expect(own.items.map((item) => item.id)).toEqual(newest.map((item) => item.id))
+  })
+
+  it('filter by category, status and words', async () => {
+    const category = `c-${randomUUID().slice(0, 8)}`
+    const teapot = await putItem({ category, title: 'Blue teapot', description: 'Meissen, 1920' })
+    const gone = await putItem({ category, title: 'Blue vase' })
+    await bids.cancelItem({ id: gone.id })
+    const ids = async (filter: Parameters<typeof bids.listItems>[0]) =>
+      (await bids.listItems({ category, ...filter })).items.map((item) => item.id)
+    expect(await ids({})).toEqual([gone.id, teapot.id])
+    expect(await ids({ status: ItemStatus.ACTIVE })).toEqual([teapot.id])
+    expect(await ids({ query: 'blue meis' })).toEqual([teapot.id])
+    expect(await ids({ query: "'); DROP TABLE items; --" })).toEqual([])
+    expect(await ids({ query: '!!! & | <->' })).toEqual([gone.id, teapot.id])
+  })
+
+  it('page through bids, newest first', async () => {
+    const item = await putItem({ minIncrement: 1n })
+    const userId = `user-${randomUUID()}`
+    for (let n = 0n; n < 5n; n += 1n) {
+      await bids.placeBid({ itemId: item.id, amount: 100n + n, userId })
+    }
+    const ofItem = await pages(async (pageToken) => {
+      const page = await bids.getItemBids({ itemId: item.id, pageSize: 2, pageToken })
+      return { rows: page.bids, nextPageToken: page.nextPageToken }
+    })
+    expect(ofItem.map((bid) => bid.sequence)).toEqual([5n, 4n, 3n, 2n, 1n])
+    const ofUser = await pages(async (pageToken) => {
+      const page = await bids.listUserBids({ userId, pageSize: 3, pageToken })
+      return { rows: page.bids, nextPageToken: page.nextPageToken }
+    })
+    expect(ofUser).toEqual(ofItem)
+    expect((await bids.listUserBids({ userId: 'nobody' })).bids).toEqual([])
+  })
+
+  it('refuse page tokens of other lists and sizes out of range', async () => {
+    const [one, two] = [await putItem({ minIncrement: 1n }), await putItem()]
+    for (const amount of [100n, 101n]) {
+      await bids.placeBid({ itemId: one.id, amount, userId: 'ann' })
+    }
+    const { nextPageToken } = await bids.getItemBids({ itemId: one.id, pageSize: 1 })
+    expect(nextPageToken).not.toBe('')
+    const [listToken] = [(await bids.listItems({ pageSize: 1 })).nextPageToken]
+    for (const call of [
+      () => bids.getItemBids({ itemId: two.id, pageToken: nextPageToken }),
+      () => bids.listUserBids({ userId: 'ann', pageToken: nextPageToken }),
+      () => bids.listItems({ pageToken: nextPageToken }),
+      () => bids.listItems({ pageToken: listToken, category: 'other' }),
+      () => bids.listItems({ pageToken: listToken, orderBy: OrderBy.PRICE_ASC }),
+      () => bids.listItems({ pageToken: 'garbage' }),
+      () => bids.listItems({ pageToken: Buffer.from('[1,{}]').toString('base64url') }),
+      () => bids.listItems({ pageSize: -1 }),
+      () => bids.listItems({ pageSize: 101 }),
+    ]) {
+      expect((await errorOf(call())).code).toBe(Code.InvalidArgument)
+    }
+  })
+})
+
+describe('an item that cannot be', () => {
+  it.each([
+    ['no title', { title: '' }],
+    ['no seller', { sellerId: '' }],
+    ['no price', { startPrice: 0n }],
+    ['a price beyond 10^15', { startPrice: 10n ** 15n + 1n }],
+    ['no end', { endAt: undefined }],
+    ['an end in the past', { endAt: timestampFromMs(Date.now() - 1_000) }],
+    ['an end before its start', { startAt: timestampFromMs(Date.now() + 7_200_000) }],
+    ['an end in the year 9999', { endAt: timestampFromMs(Date.UTC(9_999, 1, 1)) }],
+    ['a start in the year 1', { startAt: timestampFromMs(Date.UTC(1, 1, 1)) }],
+    ['an unknown currency form', { currency: 'euro' }],
+    ['a script as picture', { images: ['javascript:alert(1)'] }],
+    ['a NUL in its text', { description: 'a\0b' }],
+    ['a soft close of no time', { softClose: { window: durationFromMs(0) } }],
+    ['a negative number of extensions', { softClose: { maxExtensions: -1 } }],
+  ])('%s', async (_fault, changes) => {
+    const call = bids.createItem({
+      title: 'Lamp',
+      startPrice: 100n,
+      endAt: inAnHour(),
+      sellerId: 'seller',
+      ...changes,
+    })
+    const error = await errorOf(call)
+    expect([Code[error.code], error.rawMessage]).toEqual(['InvalidArgument', expect.stringMatching(/\w/)])
+  })
+})
+
+describe('user ids', () => {
+  it.each([
+    ['a NUL', 'a\0b'],
+    ['a newline', 'a\nb'],
+    ['129 characters', 'x'.repeat(129)],
+  ])('with %s are refused', async (_what, userId) => {
+    const item = await putItem()
+    const error = await errorOf(bids.placeBid({ itemId: item.id, amount: 100n, userId }))
+    expect(error.code).toBe(Code.InvalidArgument)
+  })
+
+  it('may be anything printable', async () => {
+    const item = await putItem({ minIncrement: 1n })
+    const userIds = ['auth0|5f7c', 'Zoë 💡', "o'brien\\ {,}", 'NULL', 'x'.repeat(128)]
+    for (const [n, userId] of userIds.entries()) {
+      const { bid } = await bids.placeBid({ itemId: item.id, amount: 100n + BigInt(n), userId })
+      expect(bid?.userId).toBe(userId)
+    }
+  })
+})

@@ -1,0 +1,15 @@
+/** The relay as a process. */
+import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { readRelayConfig } from './config.ts'
+import { startRelayPart } from './relay-part.ts'
+
+await runProcess({
+  name: 'outbox-worker',
+  config: readRelayConfig,
+  start: async (config, { log, signal, onStop }) => {
+    const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
+    onStop(() => broker.close())
+    return [await startRelayPart({ databaseUrl: config.DATABASE_URL, broker, log, signal })]
+  },
+})

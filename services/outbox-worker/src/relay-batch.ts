@@ -1,0 +1,116 @@
+/**
+ * One transaction of the relay: lock shards, read, publish with everything in flight, await all confirms,
+ * delete, commit. What must stay true: a row is deleted only after its event is safe with the broker, and
+ * within a shard nothing is deleted, or published for good, past an event that is not. A crash anywhere repeats
+ * events and loses none.
+ */
+import { UnroutableError } from '@bidmesh/platform/broker.ts'
+import type { Broker, OutgoingEvent } from '@bidmesh/platform/broker.ts'
+import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Tracer } from '@opentelemetry/api'
+import { deleteRows, readRows, takeShards } from './outbox.ts'
+import type { OutboxRow, Scan } from './outbox.ts'
+import { traceProducing } from './producer-span.ts'
+import type { RelayMetrics } from './relay-metrics.ts'
+
+export type ShardOutcome = {
+  shard: number
+  /** Rows published and deleted: the first of what was read, in `seq` order. */
+  done: readonly OutboxRow[]
+  /** As many rows were read as were asked for: there may be more. */
+  full: boolean
+  /** The row behind `done` stays, because no queue is bound for it. */
+  blocked?: { eventId: string; reason: string }
+}
+
+export type RelayBatchOptions = {
+  broker: Broker
+  tracer: Tracer
+  metrics: RelayMetrics
+}
+
+/**
+ * Relays one batch of each of these shards that is free and has rows; the outcome lists only those. Rejects
+ * when nothing has been deleted, because of the database or of the broker (`BrokerFailure`).
+ */
+export async function relayBatch(
+  session: Session,
+  options: RelayBatchOptions,
+  scans: readonly Scan[],
+): Promise<readonly ShardOutcome[]> {
+  const shards = scans.map(({ shard }) => shard)
+  return await session.transaction(async (pipeline) => {
+    const [, taken] = await pipeline<[unknown, { shard: number }[]]>((sql) => [
+      sql`BEGIN`,
+      takeShards(sql, shards),
+    ])
+    const free = scans.filter((scan) => taken.some(({ shard }) => shard === scan.shard))
+    const rows = free.length === 0 ? [] : await readAll(pipeline, free)
+    const unroutable = rows.length === 0 ? undefined : await publish(options, rows)
+    const outcomes = outcomesOf(free, rows, unroutable)
+    const done = outcomes.flatMap((outcome) => outcome.done)
+    await pipeline<[unknown, unknown]>((sql) => [
+      done.length === 0 ? Promise.resolve() : deleteRows(sql, done),
+      sql`COMMIT`,
+    ])
+    return outcomes
+  })
+}
+
+async function readAll(pipeline: Pipeline, scans: readonly Scan[]): Promise<readonly OutboxRow[]> {
+  const [rows] = await pipeline<[OutboxRow[]]>((sql) => [readRows(sql, scans)])
+  return rows
+}
+
+/** The broker did not take a batch; `cause` says why. */
+export class BrokerFailure extends Error {
+  override name = 'BrokerFailure'
+}
+
+async function publish(
+  { broker, tracer, metrics }: RelayBatchOptions,
+  rows: readonly OutboxRow[],
+): Promise<UnroutableError | undefined> {
+  const { events, end } = traceProducing(tracer, rows.map(toEvent))
+  const startedMs = performance.now()
+  try {
+    await broker.publish(events)
+    metrics.confirmed(performance.now() - startedMs)
+    end()
+    return undefined
+  } catch (error) {
+    end(error)
+    if (error instanceof UnroutableError) return error
+    throw new BrokerFailure('the broker did not take the events', { cause: error })
+  }
+}
+
+function outcomesOf(
+  scans: readonly Scan[],
+  rows: readonly OutboxRow[],
+  unroutable: UnroutableError | undefined,
+): readonly ShardOutcome[] {
+  const stuck = new Set(unroutable?.eventIds)
+  const byShard = Map.groupBy(rows, ({ shard }) => shard)
+  return scans.flatMap(({ shard, limit }): ShardOutcome[] => {
+    const read = byShard.get(shard)
+    if (read === undefined) return []
+    const first = stuck.size === 0 ? -1 : read.findIndex(({ id }) => stuck.has(id))
+    if (unroutable === undefined || first === -1) {
+      return [{ shard, done: read, full: read.length === limit }]
+    }
+    const blocked = { eventId: read[first]?.id ?? '', reason: unroutable.message }
+    return [{ shard, done: read.slice(0, first), full: true, blocked }]
+  })
+}
+
+function toEvent(row: OutboxRow): OutgoingEvent {
+  return {
+    id: row.id,
+    type: row.type,
+    key: row.itemId,
+    payload: row.payload,
+    headers: row.headers,
+    occurredAt: row.occurredAt,
+  }
+}

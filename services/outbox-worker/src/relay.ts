@@ -1,0 +1,299 @@
+/**
+ * The relay: moves events from the outbox to the broker, in order within each shard and hence within each
+ * item. One loop asks which shards have rows (at once while there is more, otherwise backing off from 5 to
+ * 50 ms) and hands them, a few to a transaction, to `relayBatch`. Any number of relays may run: the shard's
+ * advisory lock decides who publishes, and whoever does not get it backs off like an idle one.
+ *
+ * A shard that fails waits, longer each time, and then tries with a single event. An unroutable event thus
+ * holds up its own shard until a queue is bound for it, and no other; it is never skipped, because the events
+ * behind it may be of the same item.
+ */
+import type { Broker, BrokerLog } from '@bidmesh/platform/broker.ts'
+import { backoffMs } from '@bidmesh/platform/deliver-batch.ts'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+import { checkPostgres, connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { openSession } from '@bidmesh/platform/session.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
+import { withTimeLimit } from '@bidmesh/platform/time-limit.ts'
+import { trace } from '@opentelemetry/api'
+import { findPending, SHARD_COUNT } from './outbox.ts'
+import type { Scan } from './outbox.ts'
+import { BrokerFailure, relayBatch } from './relay-batch.ts'
+import type { RelayBatchOptions, ShardOutcome } from './relay-batch.ts'
+import { observeRelay } from './relay-metrics.ts'
+import type { FailureReason } from './relay-metrics.ts'
+import { moveCursor, startOfShard } from './scan-cursor.ts'
+import type { ScanCursor } from './scan-cursor.ts'
+
+/** Rows of one shard in one transaction: what a crash may repeat, and what is in flight at once. */
+const BATCH_MAX_ROWS = 1_000
+/**
+ * Shards that share a transaction, so two transactions cover all. At a low rate every batch is a row or two,
+ * and a transaction for each of 8 shards costs more than the events do.
+ */
+const SHARDS_PER_TRANSACTION = 4
+const TRANSACTIONS_MAX = SHARD_COUNT / SHARDS_PER_TRANSACTION
+/** Connections beside those of the transactions: the poll, and a readiness or metrics query. */
+const POOL_SIZE = 2
+/** Every statement touches at most 4,000 rows by key. */
+const STATEMENT_TIMEOUT_MS = 10_000
+
+const POLL_LIMITS = { minMs: 5, maxMs: 50 }
+/** How soon a row that the cursor has passed is found all the same; see `scan-cursor.ts`. */
+const SWEEP_INTERVAL_MS = 1_000
+/** Back-off of a failing shard or database; what is back should be used within two seconds. */
+const RETRY_LIMITS = { minMs: 100, maxMs: 2_000 }
+/** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
+const STOP_TIMEOUT_MS = 6_000
+
+export type RelayOptions = {
+  /** The write side's database; the service that owns it creates the outbox. */
+  databaseUrl: string
+  /** The caller closes it after the relay has stopped. */
+  broker: Broker
+  log: BrokerLog
+  /** Gives up waiting for the database; the call then rejects. */
+  signal?: AbortSignal
+}
+
+export type Relay = {
+  /** Rejects when the database or the broker does not answer. */
+  check: () => Promise<void>
+  /** Finishes the transactions in hand, starts no other, and closes the relay's connections. */
+  stop: () => Promise<void>
+}
+
+type Shard = {
+  shard: number
+  cursor: ScanCursor
+  /** In a transaction of this relay now. */
+  busy: boolean
+  /** Who waited longest goes first. */
+  servedAtMs: number
+  failures: number
+  retryAtMs: number
+  sweepAtMs: number
+}
+
+type State = RelayBatchOptions & {
+  sql: Sql
+  /** Those without a transaction. */
+  idleSessions: Session[]
+  shards: readonly Shard[]
+  log: BrokerLog
+  stopping: boolean
+  /** What fails now, so that only changes are logged. */
+  failing: Set<string>
+  /** Rows have been relayed since the last poll … */
+  worked: boolean
+  /** … and there are more: poll again at once. */
+  more: boolean
+  /** Ends the pause between two polls. */
+  wake: () => void
+}
+
+/** Waits for the database and relays from then on, whatever goes away and comes back. */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { databaseUrl, broker, log, signal } = options
+  const connection = { applicationName: 'bidmesh relay', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
+  const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
+  await waitForPostgres(sql, log, signal)
+  const sessions = Array.from({ length: TRANSACTIONS_MAX }, () =>
+    openSession(databaseUrl, connection),
+  )
+  const state: State = {
+    sql,
+    broker,
+    log,
+    tracer: trace.getTracer('bidmesh'),
+    metrics: observeRelay(sql),
+    idleSessions: [...sessions],
+    shards: Array.from({ length: SHARD_COUNT }, (_, shard) => newShard(shard)),
+    stopping: false,
+    failing: new Set(),
+    worked: false,
+    more: false,
+    wake: () => undefined,
+  }
+  const running = run(state)
+  return {
+    check: async () => {
+      await Promise.all([checkPostgres(sql), broker.check()])
+    },
+    stop: async () => {
+      state.stopping = true
+      state.wake()
+      state.metrics.stop()
+      await withTimeLimit(running, STOP_TIMEOUT_MS, 'stopping the relay').catch(
+        (error: unknown) => {
+          log.warn({ reason: messageOf(error) }, 'events in hand will be relayed again')
+        },
+      )
+      await Promise.all([...sessions.map((session) => session.close()), sql.end({ timeout: 1 })])
+    },
+  }
+}
+
+function newShard(shard: number): Shard {
+  const never = { servedAtMs: 0, retryAtMs: 0, sweepAtMs: 0 }
+  return { shard, cursor: startOfShard, busy: false, failures: 0, ...never }
+}
+
+async function run(state: State): Promise<void> {
+  const work = new Set<Promise<void>>()
+  let idlePolls = 0
+  let failures = 0
+  while (!state.stopping) {
+    Object.assign(state, { worked: false, more: false })
+    try {
+      const found = await findWork(state)
+      recovered(state, 'poll', 'the outbox can be read again')
+      failures = 0
+      idlePolls = found.length > 0 ? 0 : idlePolls + 1
+      startWork(state, found, work)
+    } catch (error) {
+      failures += 1
+      failed(state, 'poll', 'database', 'the outbox cannot be read', { reason: messageOf(error) })
+    }
+    const pauseMs =
+      failures > 0
+        ? backoffMs(failures, Math.random, RETRY_LIMITS)
+        : backoffMs(idlePolls + 1, Math.random, POLL_LIMITS)
+    if (state.idleSessions.length === 0) await Promise.race(work)
+    else if (!state.more) await pause(state, pauseMs)
+    if (state.worked) idlePolls = 0
+  }
+  await Promise.all(work)
+}
+
+/** A transaction per few shards, as far as there are sessions; the rest is found again by the next poll. */
+function startWork(state: State, found: readonly Shard[], work: Set<Promise<void>>): void {
+  for (let from = 0; from < found.length; from += SHARDS_PER_TRANSACTION) {
+    const session = state.idleSessions.pop()
+    if (session === undefined) return
+    const done = relayShards(state, session, found.slice(from, from + SHARDS_PER_TRANSACTION))
+    work.add(done)
+    void done.finally(() => {
+      work.delete(done)
+      state.idleSessions.push(session)
+      if (state.more) state.wake()
+    })
+  }
+}
+
+async function pause(state: State, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  state.wake = resolve
+  await promise
+  clearTimeout(timer)
+}
+
+/** Shards with rows that nobody here is working on or waiting to try again. */
+async function findWork({ sql, shards }: State): Promise<readonly Shard[]> {
+  const nowMs = performance.now()
+  const idle = shards.filter(({ busy, retryAtMs }) => !busy && retryAtMs <= nowMs)
+  if (idle.length === 0) return []
+  const pending = await findPending(
+    sql,
+    idle.map((shard) => scanOf(shard, nowMs)),
+  )
+  const found = idle.filter(({ shard }) => pending.has(shard))
+  // A sweep that found something is not over: the same rows are read next.
+  swept(
+    idle.filter((shard) => !found.includes(shard)),
+    nowMs,
+  )
+  return found.toSorted((a, b) => a.servedAtMs - b.servedAtMs)
+}
+
+function swept(shards: readonly Shard[], startedMs: number): void {
+  for (const shard of shards) {
+    if (startedMs >= shard.sweepAtMs) shard.sweepAtMs = startedMs + SWEEP_INTERVAL_MS
+  }
+}
+
+function scanOf({ shard, cursor, failures, sweepAtMs }: Shard, nowMs: number): Scan {
+  return {
+    shard,
+    after: nowMs >= sweepAtMs ? startOfShard.after : cursor.after,
+    limit: failures > 0 ? 1 : BATCH_MAX_ROWS,
+  }
+}
+
+/** One transaction of these shards, of which another relay may hold some. */
+async function relayShards(
+  state: State,
+  session: Session,
+  shards: readonly Shard[],
+): Promise<void> {
+  const nowMs = performance.now()
+  for (const shard of shards) Object.assign(shard, { busy: true, servedAtMs: nowMs })
+  try {
+    const scans = shards.map((shard) => scanOf(shard, nowMs))
+    const outcomes = await relayBatch(session, state, scans)
+    swept(shards, nowMs)
+    if (outcomes.length > 0) recovered(state, 'relay', 'events leave the outbox again')
+    for (const outcome of outcomes) {
+      const shard = state.shards[outcome.shard]
+      if (shard !== undefined) settle(state, shard, outcome)
+    }
+  } catch (error) {
+    const reason: FailureReason = error instanceof BrokerFailure ? 'broker' : 'database'
+    const cause = error instanceof BrokerFailure ? error.cause : error
+    failed(state, 'relay', reason, 'events wait in the outbox', { reason: messageOf(cause) })
+    for (const shard of shards) retryLater(shard)
+  } finally {
+    for (const shard of shards) shard.busy = false
+  }
+}
+
+/** Takes note of what became of a shard's batch. */
+function settle(state: State, shard: Shard, { done, full, blocked }: ShardOutcome): void {
+  const last = done.at(-1)
+  if (last !== undefined) {
+    state.worked = true
+    state.metrics.published(done.length)
+    shard.cursor = moveCursor(shard.cursor, {
+      lastSeq: last.seq,
+      full,
+      oldestRunning: BigInt(last.oldestRunning),
+      nextXid: BigInt(last.nextXid),
+    })
+  }
+  const what = `shard ${shard.shard}`
+  if (blocked !== undefined) {
+    const fields = { shard: shard.shard, ...blocked }
+    failed(state, what, 'unroutable', 'a shard waits for a queue to be bound', fields)
+    // Progress before the obstacle: the obstacle itself has not been tried again yet.
+    if (last !== undefined) shard.failures = 0
+    retryLater(shard)
+    return
+  }
+  shard.failures = 0
+  recovered(state, what, 'a shard waits no longer')
+  if (full) state.more = true
+}
+
+function retryLater(shard: Shard): void {
+  shard.failures += 1
+  shard.retryAtMs = performance.now() + backoffMs(shard.failures, Math.random, RETRY_LIMITS)
+}
+
+function failed(
+  { failing, log, metrics }: State,
+  what: string,
+  reason: FailureReason,
+  message: string,
+  fields: object,
+): void {
+  metrics.failed(reason)
+  if (failing.has(what)) return
+  failing.add(what)
+  log.warn(fields, message)
+}
+
+function recovered({ failing, log }: State, what: string, message: string): void {
+  if (failing.delete(what)) log.info({ what }, message)
+}

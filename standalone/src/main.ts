@@ -1,0 +1,62 @@
+/**
+ * Everything in one process: an embedded real Postgres, the services on one port, a broker in memory.
+ * Events are durable all the same: the relay deletes an event from the outbox only after the consumer has
+ * applied it. What a newcomer starts, and what a single machine can run.
+ */
+import { resolve } from 'node:path'
+import { startAuctioneerPart, startBid } from '@bidmesh/bid/bid-part.ts'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
+import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
+import { startEmbeddedPostgres } from '@bidmesh/platform/embedded-postgres.ts'
+import { ensureDatabase } from '@bidmesh/platform/ensure-database.ts'
+import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.ts'
+import type { Server } from '@bidmesh/platform/server.ts'
+import { startStats } from '@bidmesh/stats/stats-part.ts'
+import { createClient } from '@connectrpc/connect'
+import { createConnectTransport } from '@connectrpc/connect-node'
+import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
+import { claimDataDirectory } from './data-directory.ts'
+import { putUpDemoItems } from './demo-items.ts'
+import { greeting } from './greeting.ts'
+
+/** The same as a bid process of its own. */
+const LANES = 4
+
+await runProcess({ name: 'standalone', config: readStandaloneConfig, start, started })
+
+async function start(config: StandaloneConfig, context: ProcessContext) {
+  const { log, signal, onStop } = context
+  const { bidUrl, statsUrl } = await startDatabases(config, context)
+  const broker = await connectBroker({ url: 'memory:', log })
+  onStop(() => broker.close())
+  const redisUrl = undefined
+  const writeSide = { databaseUrl: bidUrl, redisUrl, log, signal }
+  // First the consumer's queue, then who publishes to it.
+  const stats = await startStats({ databaseUrl: statsUrl, redisUrl, broker, log, signal })
+  const bid = await startBid({ ...writeSide, lanes: LANES })
+  const auctioneer = await startAuctioneerPart(writeSide)
+  const relay = await startRelayPart({ databaseUrl: bidUrl, broker, log, signal })
+  return [stats, bid, auctioneer, relay]
+}
+
+async function startDatabases(config: StandaloneConfig, { log, onStop }: ProcessContext) {
+  const dataDir = resolve(config.BIDMESH_DATA_DIR)
+  const postgres = await startEmbeddedPostgres({ dataDir: `${dataDir}/postgres`, log })
+  const serverUrl = postgres.url('postgres')
+  const address = `http://${config.HOST}:${config.PORT}`
+  // Refused: the server is somebody else's, and is left alone.
+  const claim = await claimDataDirectory({ url: serverUrl, address, dataDir })
+  onStop(postgres.stop)
+  onStop(claim.release)
+  const bid = await ensureDatabase(serverUrl, 'bidmesh_bid')
+  const stats = await ensureDatabase(serverUrl, 'bidmesh_stats')
+  return { bidUrl: bid.url, statsUrl: stats.url }
+}
+
+async function started({ url }: Server): Promise<void> {
+  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' })
+  const bids = createClient(BidService, transport)
+  await putUpDemoItems(bids)
+  process.stdout.write(await greeting(url, bids))
+}
