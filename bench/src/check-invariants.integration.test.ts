@@ -3,13 +3,17 @@ import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
 import { placeBids } from '@bidmesh/bid/place-bids.ts'
 import { putItem } from '@bidmesh/bid/test-item.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { projectedTypes } from '@bidmesh/stats/facts.ts'
+import { projectEvents } from '@bidmesh/stats/project-events.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkInvariants } from './check-invariants.ts'
 import type { LedgerEntry } from './ledger.ts'
 
 let bids: TestDatabase
+let stats: TestDatabase
 let session: Session
 let itemId: string
 let ledger: LedgerEntry[]
@@ -18,6 +22,7 @@ const softClose = { windowMs: 7_200_000, extensionMs: 60_000, maxExtensions: 2 }
 
 beforeEach(async () => {
   bids = await createTestDatabase(migrationsDirectory)
+  stats = await createTestDatabase('services/stats/migrations')
   session = openSession(bids.url, { applicationName: 'test' })
   ledger = []
   itemId = (await putItem(bids.sql, { softClose })).itemId
@@ -34,6 +39,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await session.close()
   await bids.drop()
+  await stats.drop()
 })
 
 async function bid(userId: string, amount: bigint): Promise<void> {
@@ -44,8 +50,26 @@ async function bid(userId: string, amount: bigint): Promise<void> {
   ledger.push({ bidId: id, itemId, userId, amount, sequence })
 }
 
-async function violated(): Promise<string[]> {
-  const found = await checkInvariants({ bidSql: bids.sql, ledger })
+/** Relay and consumer in one: takes the outbox as it is to the projections. */
+async function relay(): Promise<void> {
+  const rows = await bids.sql<OutboxRow[]>`DELETE FROM outbox RETURNING *`
+  const projected = rows.filter(({ type }) => projectedTypes.some((each) => each === type))
+  await projectEvents(
+    stats.sql,
+    projected.map((row) => ({
+      ...row,
+      key: row.item_id,
+      headers: {},
+      occurredAt: row.occurred_at,
+      redelivered: false,
+    })),
+  )
+}
+
+type OutboxRow = { id: string; type: string; item_id: string; payload: Buffer; occurred_at: Date }
+
+async function violated(statsSql?: Sql): Promise<string[]> {
+  const found = await checkInvariants({ bidSql: bids.sql, statsSql, ledger })
   return [...new Set(found.map(({ invariant }) => invariant))].toSorted()
 }
 
@@ -62,7 +86,8 @@ describe('the write side', () => {
       UPDATE items SET start_at = ${started}, original_end_at = ${past}, end_at = ${past}
       WHERE id = ${item.itemId}`
     await closeItems(bids.sql, async () => undefined)
-    expect(await violated()).toEqual([])
+    await relay()
+    expect(await violated(stats.sql)).toEqual([])
     await bids.sql`UPDATE items SET outcome = 'sold' WHERE id = ${item.itemId}`
     expect(await violated()).toEqual(['I3'])
   })
@@ -116,5 +141,51 @@ describe('the write side', () => {
   ])('finds a head with a wrong %s', async (_, change) => {
     await bids.sql.unsafe(`UPDATE items SET ${change}`)
     expect(await violated()).toEqual(['I3'])
+  })
+})
+
+describe('the read side', () => {
+  beforeEach(async () => {
+    await bids.sql`
+      WITH soon AS (SELECT date_trunc('milliseconds', clock_timestamp()) + interval '1 ms' AS t)
+      UPDATE items SET end_at = t, original_end_at = t, extension_count = 0,
+        soft_close_max_extensions = 0
+      FROM soon`
+    while ((await closeItems(bids.sql, async () => undefined)) === 0);
+    await relay()
+  })
+
+  it('finds nothing after a sound run, a sold item included', async () => {
+    expect(await violated(stats.sql)).toEqual([])
+  })
+
+  it('finds an event that is still in the outbox', async () => {
+    await putItem(bids.sql)
+    expect(await violated(stats.sql)).toEqual(['I4'])
+  })
+
+  it('finds an event that never took effect', async () => {
+    await stats.sql`DELETE FROM inbox WHERE event_id = ${ledger[0]?.bidId ?? ''}`
+    expect(await violated(stats.sql)).toEqual(['I4'])
+  })
+
+  it('finds the effect of an event that never happened', async () => {
+    await stats.sql`INSERT INTO inbox (event_id, occurred_at) VALUES (gen_random_uuid(), now())`
+    expect(await violated(stats.sql)).toEqual(['I4'])
+  })
+
+  it.each([
+    `UPDATE user_stats SET total_bids = total_bids + 1 WHERE user_id = 'bob'`,
+    `UPDATE user_stats SET amount_won = 0`,
+    `UPDATE user_stats SET first_bid_at = first_bid_at - interval '1 ms'`,
+    `INSERT INTO user_stats (user_id, last_updated_at) VALUES ('nobody', now())`,
+    `DELETE FROM user_stats WHERE user_id = 'cy'`,
+    `UPDATE item_stats SET unique_bidders = 4`,
+    `UPDATE item_stats SET winner_id = 'ann'`,
+    `UPDATE user_items SET amount = amount + 1 WHERE user_id = 'ann'`,
+    `UPDATE activity SET bids = bids + 1 WHERE user_id = 'ann'`,
+  ])('finds the damage of %s', async (damage) => {
+    await stats.sql.unsafe(damage)
+    expect(await violated(stats.sql)).toEqual(['I5'])
   })
 })

@@ -22,11 +22,20 @@ export type CheckOptions = {
   ledger: readonly LedgerEntry[]
 }
 
-/** Returns everything found wrong; an empty list is what a run must end with. */
+/** Shown of one invariant: the first few say what is wrong, a hundred thousand say no more. */
+const shownPerInvariant = 10
+
+/** Returns what was found wrong; an empty list is what a run must end with. */
 export async function checkInvariants(options: CheckOptions): Promise<Violation[]> {
   const { bidSql, statsSql, ledger } = options
-  return [
+  const all = [
     ...(await replayBids(bidSql, ledger)),
     ...(statsSql ? await compareStatistics(bidSql, statsSql) : []),
   ]
+  const byInvariant = Map.groupBy(all, ({ invariant }) => invariant)
+  return [...byInvariant].flatMap(([invariant, found]) => {
+    const more = found.length - shownPerInvariant
+    if (more <= 0) return found
+    return [...found.slice(0, shownPerInvariant), { invariant, message: `… and ${more} more` }]
+  })
 }

@@ -27,7 +27,13 @@ export type Session = {
 /** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
 const MAX_TRANSACTION_MS = 15_000
 
-type Connection = { sql: ReservedSql; lost: boolean; drop: () => Promise<void> }
+type Connection = {
+  sql: ReservedSql
+  lost: boolean
+  drop: () => Promise<void>
+  /** Rejects the pipeline in flight. */
+  onLost?: (error: Error) => void
+}
 
 /** Opens no connection yet: the first transaction does. */
 export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
@@ -64,6 +70,7 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   async function drop(): Promise<void> {
     if (connection.lost) return
     connection.lost = true
+    connection.onLost?.(lostMidTransaction())
     await pool.end({ timeout: 0 })
   }
   try {
@@ -76,10 +83,17 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
 
 function pipelineOn(connection: Connection): Pipeline {
   return async (statements) => {
-    if (connection.lost) throw new TransientError('the database connection was lost mid-transaction')
-    const settled = await Promise.allSettled(statements(connection.sql))
+    if (connection.lost) throw lostMidTransaction()
+    // The driver never settles what it had queued behind a statement whose types it was still asking for.
+    const { promise: lost, reject } = Promise.withResolvers<never>()
+    connection.onLost = reject
+    const settled = await Promise.race([Promise.allSettled(statements(connection.sql)), lost])
     const failed = settled.find((result) => result.status === 'rejected')
     if (failed) throw failed.reason
     return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
   }
+}
+
+function lostMidTransaction(): TransientError {
+  return new TransientError('the database connection was lost mid-transaction')
 }

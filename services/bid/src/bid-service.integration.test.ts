@@ -173,10 +173,7 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
     ] as const
     for (const [request, code, reason] of refused) {
       const error = await errorOf(client().placeBid(request))
-      expect([Code[error.code], Reason[rejectionOf(error)?.reason ?? 0]]).toEqual([
-        Code[code],
-        Reason[reason],
-      ])
+      expect([Code[error.code], rejectionOf(error)?.reason]).toEqual([Code[code], reason])
     }
     const tooLow = await errorOf(client().placeBid({ itemId: item.id, amount: 201n, userId: 'bob' }))
     expect(rejectionOf(tooLow)).toMatchObject({ currentHighestBid: 200n, minimumNextBid: 225n })

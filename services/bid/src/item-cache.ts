@@ -6,6 +6,7 @@
  * anything else leaves only a tombstone. If Redis could not take a tombstone, copies are at most
  * {@link COPY_TTL_MS} old.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type Item, ItemSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Redis } from '@bidmesh/platform/redis.ts'
@@ -13,6 +14,8 @@ import type { Invalidate } from './place-bids.ts'
 
 /** Life of a copy: the longest a lost tombstone can matter. */
 const COPY_TTL_MS = 1_000
+/** Longest a commit is held up by a Redis that hangs; then the tombstone counts as lost. */
+const TOMBSTONE_LIMIT_MS = 20
 /** Life of a tombstone: longer than any commit or read that was under way when it was set. */
 const TOMBSTONE_TTL_MS = 30_000
 
@@ -66,7 +69,7 @@ export function createItemCache(redis: Redis): ItemCache {
       for (const [id, version] of versions) {
         pipeline.eval(BURY, 1, key(id), String(version), TOMBSTONE_TTL_MS)
       }
-      await pipeline.exec().catch(() => undefined)
+      await Promise.race([pipeline.exec().catch(() => undefined), sleep(TOMBSTONE_LIMIT_MS)])
     },
   }
 }

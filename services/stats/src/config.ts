@@ -1,0 +1,17 @@
+/** The environment of the service and of the rebuild command; the only file here that reads it. */
+import { amqpUrl, postgresUrl, processShape, readConfig, redisUrl } from '@bidmesh/platform/config.ts'
+
+const statsShape = {
+  /** Its own database, not the write side's. */
+  DATABASE_URL: postgresUrl(),
+  /** Without Redis leaders are ranked by Postgres. */
+  REDIS_URL: redisUrl().optional(),
+}
+
+export function readStatsConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig({ ...processShape, ...statsShape, AMQP_URL: amqpUrl() }, env)
+}
+
+export function readRebuildConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig({ ...statsShape, BID_DATABASE_URL: postgresUrl() }, env)
+}

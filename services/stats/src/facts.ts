@@ -1,0 +1,112 @@
+/**
+ * Events as the projections need them: decoded and checked. Whatever cannot be applied is refused here,
+ * before any transaction, with an error that is not transient: delivery then looks for the poison message
+ * and dead-letters it alone.
+ */
+import { fromBinary } from '@bufbuild/protobuf'
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import { BidPlacedSchema, ItemEndedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
+import type { EventType, IncomingEvent } from '@bidmesh/platform/broker.ts'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+
+/** What the stats queue is bound to. */
+export const projectedTypes = ['bid.placed', 'item.ended'] as const satisfies EventType[]
+
+/** The event cannot be applied, now or later. */
+export class PoisonEventError extends Error {
+  override name = 'PoisonEventError'
+}
+
+type Common = {
+  /** The inbox's key. */
+  eventId: string
+  itemId: string
+  atMs: number
+}
+
+export type BidFact = Common & {
+  kind: 'bid'
+  userId: string
+  /** Minor units, 1 to 10^15. */
+  amount: bigint
+}
+
+export type EndFact = Common & {
+  kind: 'end'
+  outcome: 'sold' | 'unsold'
+  /** Empty unless sold. */
+  winnerId: string
+  /** Minor units; 0 unless sold. */
+  hammerPrice: bigint
+}
+
+export type Fact = BidFact | EndFact
+
+const MAX_AMOUNT_MINOR = 10n ** 15n
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** As in the protos of the API; NUL in particular has no place in a Postgres text. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const userId = /^[^\x00-\x1f\x7f]{1,128}$/u
+
+/** Throws {@link PoisonEventError} that says what is wrong with the event. */
+export function factOf(event: IncomingEvent): Fact {
+  try {
+    const fact = decode(event)
+    check(uuid.test(fact.eventId), 'the event id is not a UUID')
+    check(uuid.test(fact.itemId), 'item_id is not a UUID')
+    return { ...fact, itemId: fact.itemId.toLowerCase(), eventId: fact.eventId.toLowerCase() }
+  } catch (error) {
+    throw new PoisonEventError(`${event.type} ${event.id}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function decode(event: IncomingEvent): Fact {
+  if (event.type === 'bid.placed') return bidFact(event)
+  if (event.type === 'item.ended') return endFact(event)
+  throw new Error('nothing here projects events of this type')
+}
+
+function bidFact(event: IncomingEvent): BidFact {
+  const bid = fromBinary(BidPlacedSchema, event.payload)
+  check(bid.bidId === event.id, 'bid_id is not the event id')
+  check(userId.test(bid.userId), 'user_id is not 1 to 128 printable characters')
+  check(bid.amount >= 1n && bid.amount <= MAX_AMOUNT_MINOR, 'amount is out of range')
+  check(bid.timestamp !== undefined, 'timestamp is missing')
+  return {
+    kind: 'bid',
+    eventId: event.id,
+    itemId: bid.itemId,
+    userId: bid.userId,
+    amount: bid.amount,
+    atMs: validTimeMs(timestampMs(bid.timestamp)),
+  }
+}
+
+function endFact(event: IncomingEvent): EndFact {
+  const end = fromBinary(ItemEndedSchema, event.payload)
+  const sold = end.outcome === ItemOutcome.SOLD
+  check(sold || end.outcome === ItemOutcome.UNSOLD, 'outcome is neither SOLD nor UNSOLD')
+  check(!sold || userId.test(end.winnerId), 'winner_id is not 1 to 128 printable characters')
+  check(end.hammerPrice >= 0n && end.hammerPrice <= MAX_AMOUNT_MINOR, 'hammer_price is out of range')
+  check(end.endedAt !== undefined, 'ended_at is missing')
+  return {
+    kind: 'end',
+    eventId: event.id,
+    itemId: end.itemId,
+    atMs: validTimeMs(timestampMs(end.endedAt)),
+    outcome: sold ? 'sold' : 'unsold',
+    winnerId: sold ? end.winnerId : '',
+    hammerPrice: sold ? end.hammerPrice : 0n,
+  }
+}
+
+/** Years 1970 to 9999: what both `Date` and Postgres write the same way. */
+function validTimeMs(atMs: number): number {
+  check(atMs >= 0 && atMs < Date.UTC(10_000, 0), 'the time is out of range')
+  return atMs
+}
+
+function check(holds: boolean, fault: string): asserts holds {
+  if (!holds) throw new Error(fault)
+}

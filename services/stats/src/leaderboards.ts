@@ -1,0 +1,136 @@
+/**
+ * Rankings of all users in Redis: sorted sets of absolute totals, written after each commit. Redis only
+ * ranks; every number shown comes from Postgres. The sets count as complete while the marker key stands:
+ * it is set at the end of a refill and goes with the sets when Redis is lost or flushed, and whoever
+ * could not write takes it away at the next chance. Without the marker, queries rank in Postgres.
+ *
+ * Scores are negative totals, so that equal totals rank by user id ascending, as in SQL. Totals only grow:
+ * LT keeps a late writer from putting an older total over a newer one.
+ */
+import { randomUUID } from 'node:crypto'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { type Redis, redisUp } from '@bidmesh/platform/redis.ts'
+import type { Standing } from './project-events.ts'
+
+export type Ranking = 'bids' | 'amount' | 'won'
+
+export type Leaderboards = {
+  /** Puts users at their places. Never rejects: what Redis could not take is refilled later. */
+  update(standings: readonly Standing[]): Promise<void>
+  /** The first `limit` user ids; undefined when only Postgres can tell. */
+  top(ranking: Ranking, limit: number): Promise<string[] | undefined>
+  /** Fills the sets from Postgres when the marker is missing; one replica at a time. */
+  refill(): Promise<void>
+  /** Drops the sets: the projections they show are being rebuilt. */
+  clear(): Promise<void>
+}
+
+/** For a process without Redis: Postgres ranks. */
+export const noLeaderboards: Leaderboards = {
+  update: async () => undefined,
+  top: async () => undefined,
+  refill: async () => undefined,
+  clear: async () => undefined,
+}
+
+const READY = 'leaders:ready'
+const REFILLING = 'leaders:refilling'
+const setOf = { bids: 'leaders:bids', amount: 'leaders:amount', won: 'leaders:won' } as const
+const sets = Object.values(setOf)
+
+/** Users per round trip of a refill. */
+const REFILL_CHUNK = 2_000
+/** A refill that died holds up the next one no longer than this. */
+const REFILL_LOCK_MS = 30_000
+
+export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboards {
+  /** A write was lost: the marker must go before anybody trusts the sets again. */
+  let lost = false
+
+  async function write(standings: readonly Standing[]): Promise<void> {
+    if (standings.length === 0) return
+    const scores = (total: (standing: Standing) => bigint | string) =>
+      standings.flatMap((standing) => [String(-Number(total(standing))), standing.userId])
+    await redis
+      .pipeline()
+      .zadd(setOf.bids, 'LT', ...scores((each) => each.totalBids))
+      .zadd(setOf.amount, 'LT', ...scores((each) => each.totalAmount))
+      .zadd(setOf.won, 'LT', ...scores((each) => each.itemsWon))
+      .exec()
+      .then(throwFirstError)
+  }
+
+  async function fill(): Promise<number> {
+    let users = 0
+    let after = ''
+    for (;;) {
+      const rows = await sql<Standing[]>`
+        SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
+          items_won AS "itemsWon"
+        FROM user_stats WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
+      await write(rows)
+      users += rows.length
+      await redis.pexpire(REFILLING, REFILL_LOCK_MS)
+      after = rows.at(-1)?.userId ?? ''
+      if (rows.length < REFILL_CHUNK) return users
+    }
+  }
+
+  return {
+    async update(standings) {
+      try {
+        if (!redisUp(redis)) throw new Error('Redis is away')
+        await write(standings)
+      } catch {
+        lost = true
+      }
+    },
+
+    async top(ranking, limit) {
+      if (lost || !redisUp(redis)) return undefined
+      try {
+        // Together: a flush between the two would make an empty set look complete.
+        const results = await redis
+          .multi()
+          .exists(READY)
+          .zrange(setOf[ranking], 0, limit - 1)
+          .exec()
+          .then(throwFirstError)
+        const [ready, users] = results as [number, string[]]
+        return ready === 1 ? users : undefined
+      } catch {
+        return undefined
+      }
+    },
+
+    async refill() {
+      if (!redisUp(redis)) return
+      try {
+        if (lost) await redis.del(READY)
+        lost = false
+        if ((await redis.exists(READY)) === 1) return
+        const token = randomUUID()
+        if ((await redis.set(REFILLING, token, 'PX', REFILL_LOCK_MS, 'NX')) === null) return
+        const users = await fill()
+        await redis.multi().set(READY, token).del(REFILLING).exec().then(throwFirstError)
+        log.info({ users }, 'leaderboards refilled from Postgres')
+      } catch (error) {
+        lost = true
+        log.warn({ reason: messageOf(error) }, 'leaderboards not refilled, trying again')
+      }
+    },
+
+    async clear() {
+      await redis.del(READY, ...sets)
+    },
+  }
+}
+
+/** A pipeline resolves even when its commands failed. */
+function throwFirstError(results: [error: Error | null, result: unknown][] | null): unknown[] {
+  const failed = results?.find(([error]) => error)
+  if (!results || failed) throw failed?.[0] ?? new Error('the transaction was not executed')
+  return results.map(([, result]) => result)
+}

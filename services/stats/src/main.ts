@@ -1,0 +1,16 @@
+/** The stats service as a process. */
+import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { readStatsConfig } from './config.ts'
+import { startStats } from './stats-part.ts'
+
+await runProcess({
+  name: 'stats',
+  config: readStatsConfig,
+  start: async (config, { log, signal, onStop }) => {
+    const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
+    onStop(() => broker.close())
+    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = config
+    return [await startStats({ databaseUrl, redisUrl, broker, log, signal })]
+  },
+})

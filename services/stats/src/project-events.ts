@@ -1,0 +1,195 @@
+/**
+ * Applies a batch of events to the projections, each exactly once: the inbox takes their ids and the
+ * tables their sums in one transaction. An id that was there already is a repeat and counts for nothing.
+ * Sums, highest, first and last do not depend on order, so neither does the result.
+ *
+ * Locks are taken in one order everywhere (inbox, user_items, user_stats, item_stats, activity; each by
+ * key), so concurrent consumers wait for each other but cannot deadlock. TRUNCATE in `rebuild.ts` follows
+ * the same order.
+ */
+import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { type Fact, factOf } from './facts.ts'
+import { type ItemTally, type PairTally, tallyFacts, type UserTally } from './tally.ts'
+
+/** A user's place in every leaderboard, after the batch. */
+export type Standing = { userId: string; totalBids: bigint; totalAmount: string; itemsWon: bigint }
+
+export type Projected = {
+  /** Events that took effect now. */
+  applied: number
+  /** Events that had taken effect before. */
+  duplicates: number
+  /** Of every user the batch names, repeats included: what leaderboards must show from now on. */
+  standings: Standing[]
+}
+
+/** Throws `PoisonEventError` when one of the events cannot be applied; then none is. */
+export async function projectEvents(
+  sql: Sql,
+  events: readonly IncomingEvent[],
+): Promise<Projected> {
+  return await projectFacts(sql, events.map(factOf))
+}
+
+/** The same for facts that did not come as events (a rebuild). */
+export async function projectFacts(sql: Sql, facts: readonly Fact[]): Promise<Projected> {
+  const byId = new Map(facts.map((fact) => [fact.eventId, fact]))
+  const standings = await sql.begin(async (tx) => {
+    const scope = tx as unknown as Sql
+    const fresh = await takeUnseen(scope, byId)
+    await applyFacts(scope, fresh)
+    return { fresh: fresh.length, rows: await readStandings(scope, facts) }
+  })
+  return {
+    applied: standings.fresh,
+    duplicates: facts.length - standings.fresh,
+    standings: standings.rows,
+  }
+}
+
+async function takeUnseen(sql: Sql, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
+  const ids = [...byId.keys()].toSorted()
+  const rows = await sql<{ event_id: string }[]>`
+    INSERT INTO inbox (event_id, occurred_at)
+    SELECT * FROM unnest(
+      ${ids}::uuid[],
+      ${ids.map((id) => isoTime(byId.get(id)?.atMs ?? 0))}::timestamptz[]
+    )
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id`
+  return rows.flatMap((row) => byId.get(row.event_id) ?? [])
+}
+
+async function applyFacts(sql: Sql, facts: readonly Fact[]): Promise<void> {
+  if (facts.length === 0) return
+  const { users, items, pairs, activity } = tallyFacts(facts)
+  const newPairs = pairs.length > 0 ? await addPairs(sql, pairs) : []
+  const itemsOf = countBy(newPairs, (pair) => pair.userId)
+  const biddersOf = countBy(newPairs, (pair) => pair.itemId)
+  // Sent together, executed in this order on the transaction's connection.
+  await Promise.all([
+    users.length > 0 ? addUsers(sql, users, itemsOf) : undefined,
+    addItems(sql, items, biddersOf),
+    activity.length > 0
+      ? sql`
+          INSERT INTO activity AS a (minute, user_id, bids, amount)
+          SELECT * FROM unnest(
+            ${activity.map((each) => isoTime(each.minuteMs))}::timestamptz[],
+            ${activity.map((each) => each.userId)}::text[],
+            ${activity.map((each) => String(each.bids))}::bigint[],
+            ${activity.map((each) => String(each.amount))}::numeric[]
+          )
+          ON CONFLICT (minute, user_id) DO UPDATE SET
+            bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
+      : undefined,
+  ])
+}
+
+/** Returns the pairs that were not there before: whose count is no more than what was just added. */
+async function addPairs(sql: Sql, pairs: readonly PairTally[]) {
+  const rows = await sql<{ item_id: string; user_id: string; bids: bigint }[]>`
+    INSERT INTO user_items AS p (item_id, user_id, bids, amount, highest_bid)
+    SELECT * FROM unnest(
+      ${pairs.map((pair) => pair.itemId)}::uuid[],
+      ${pairs.map((pair) => pair.userId)}::text[],
+      ${pairs.map((pair) => String(pair.bids))}::bigint[],
+      ${pairs.map((pair) => String(pair.amount))}::numeric[],
+      ${pairs.map((pair) => String(pair.highestBid))}::bigint[]
+    )
+    ON CONFLICT (item_id, user_id) DO UPDATE SET
+      bids = p.bids + excluded.bids,
+      amount = p.amount + excluded.amount,
+      highest_bid = greatest(p.highest_bid, excluded.highest_bid)
+    RETURNING item_id, user_id, bids`
+  const added = new Map(pairs.map((pair) => [`${pair.itemId} ${pair.userId}`, pair.bids]))
+  return rows
+    .filter((row) => row.bids === added.get(`${row.item_id} ${row.user_id}`))
+    .map((row) => ({ itemId: row.item_id, userId: row.user_id }))
+}
+
+function countBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const row of rows) counts.set(key(row), (counts.get(key(row)) ?? 0) + 1)
+  return counts
+}
+
+async function addUsers(
+  sql: Sql,
+  users: readonly UserTally[],
+  itemsOf: ReadonlyMap<string, number>,
+): Promise<void> {
+  await sql`
+    INSERT INTO user_stats AS u (user_id, total_bids, total_amount, items_bid_on, highest_bid,
+      items_won, amount_won, first_bid_at, last_bid_at, last_updated_at)
+    SELECT * FROM unnest(
+      ${users.map((user) => user.userId)}::text[],
+      ${users.map((user) => String(user.bids))}::bigint[],
+      ${users.map((user) => String(user.amount))}::numeric[],
+      ${users.map((user) => String(itemsOf.get(user.userId) ?? 0))}::bigint[],
+      ${users.map((user) => String(user.highestBid))}::bigint[],
+      ${users.map((user) => String(user.itemsWon))}::bigint[],
+      ${users.map((user) => String(user.amountWon))}::numeric[],
+      ${users.map((user) => isoTimeOrNull(user.firstBidAtMs))}::timestamptz[],
+      ${users.map((user) => isoTimeOrNull(user.lastBidAtMs))}::timestamptz[],
+      ${users.map((user) => isoTime(user.lastUpdatedAtMs))}::timestamptz[]
+    )
+    ON CONFLICT (user_id) DO UPDATE SET
+      total_bids = u.total_bids + excluded.total_bids,
+      total_amount = u.total_amount + excluded.total_amount,
+      items_bid_on = u.items_bid_on + excluded.items_bid_on,
+      highest_bid = greatest(u.highest_bid, excluded.highest_bid),
+      items_won = u.items_won + excluded.items_won,
+      amount_won = u.amount_won + excluded.amount_won,
+      first_bid_at = least(u.first_bid_at, excluded.first_bid_at),
+      last_bid_at = greatest(u.last_bid_at, excluded.last_bid_at),
+      last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)`
+}
+
+async function addItems(
+  sql: Sql,
+  items: readonly ItemTally[],
+  biddersOf: ReadonlyMap<string, number>,
+): Promise<void> {
+  await sql`
+    INSERT INTO item_stats AS i (item_id, total_bids, unique_bidders, highest_bid, first_bid_at,
+      last_bid_at, outcome, winner_id, hammer_price)
+    SELECT * FROM unnest(
+      ${items.map((item) => item.itemId)}::uuid[],
+      ${items.map((item) => String(item.bids))}::bigint[],
+      ${items.map((item) => String(biddersOf.get(item.itemId) ?? 0))}::bigint[],
+      ${items.map((item) => String(item.highestBid))}::bigint[],
+      ${items.map((item) => isoTimeOrNull(item.firstBidAtMs))}::timestamptz[],
+      ${items.map((item) => isoTimeOrNull(item.lastBidAtMs))}::timestamptz[],
+      ${items.map((item) => item.end?.outcome ?? null)}::text[],
+      ${items.map((item) => item.end?.winnerId ?? '')}::text[],
+      ${items.map((item) => String(item.end?.hammerPrice ?? 0))}::bigint[]
+    )
+    ON CONFLICT (item_id) DO UPDATE SET
+      total_bids = i.total_bids + excluded.total_bids,
+      unique_bidders = i.unique_bidders + excluded.unique_bidders,
+      highest_bid = greatest(i.highest_bid, excluded.highest_bid),
+      first_bid_at = least(i.first_bid_at, excluded.first_bid_at),
+      last_bid_at = greatest(i.last_bid_at, excluded.last_bid_at),
+      outcome = coalesce(excluded.outcome, i.outcome),
+      winner_id = CASE WHEN excluded.outcome IS NULL THEN i.winner_id ELSE excluded.winner_id END,
+      hammer_price = greatest(i.hammer_price, excluded.hammer_price)`
+}
+
+async function readStandings(sql: Sql, facts: readonly Fact[]): Promise<Standing[]> {
+  const users = new Set(facts.map((fact) => (fact.kind === 'bid' ? fact.userId : fact.winnerId)))
+  users.delete('')
+  if (users.size === 0) return []
+  return await sql<Standing[]>`
+    SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
+      items_won AS "itemsWon"
+    FROM user_stats WHERE user_id = ANY (${[...users]}::text[])`
+}
+
+function isoTime(atMs: number): string {
+  return new Date(atMs).toISOString()
+}
+
+function isoTimeOrNull(atMs: number | undefined): string | null {
+  return atMs === undefined ? null : isoTime(atMs)
+}

@@ -1,0 +1,46 @@
+/**
+ * Forgets old inbox rows, so that the inbox stays a window and not a history. A row goes {@link RETENTION_DAYS}
+ * days after its event, but never sooner than that after it arrived: an event that was a week late still
+ * needs its repeats recognised.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+
+/** Longer than a message can wait in a queue or an outbox without somebody having been called. */
+export const RETENTION_DAYS = 7
+
+/** Rows per statement: short transactions, so that no batch waits behind the broom. */
+const PURGE_CHUNK = 5_000
+const PURGE_INTERVAL_MS = 60_000
+
+/** Deletes what is due, chunk by chunk, and returns how many rows went. */
+export async function purgeInbox(sql: Sql, signal?: AbortSignal): Promise<number> {
+  let purged = 0
+  for (;;) {
+    const { count } = await sql`
+      DELETE FROM inbox WHERE event_id IN (
+        SELECT event_id FROM inbox
+        WHERE greatest(occurred_at, received_at) < clock_timestamp() - make_interval(days => ${RETENTION_DAYS})
+        ORDER BY greatest(occurred_at, received_at)
+        LIMIT ${PURGE_CHUNK}
+        FOR UPDATE SKIP LOCKED
+      )`
+    purged += count
+    if (count < PURGE_CHUNK || signal?.aborted) return purged
+  }
+}
+
+/** Purges now and every minute until the signal; any number of replicas may. */
+export async function keepPurging(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const purged = await purgeInbox(sql, signal)
+      if (purged > 0) log.info({ purged }, 'inbox rows purged')
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'inbox not purged, trying again in a minute')
+    }
+    await sleep(PURGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
+  }
+}

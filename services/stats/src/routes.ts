@@ -1,0 +1,81 @@
+/** Between proto and plain values; decides nothing but what an absent field means. */
+import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt'
+import {
+  type GetMarketActivityRequest,
+  ListTopBiddersRequest_OrderBy as OrderBy,
+  UserStatsService,
+} from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
+import type { Leaderboards, Ranking } from './leaderboards.ts'
+import {
+  getItemStats,
+  getMarketActivity,
+  getUserStats,
+  listItemTopBidders,
+  listTopBidders,
+} from './queries.ts'
+
+const DEFAULT_LIMIT = 10
+const MINUTE_MS = 60_000
+const DEFAULT_BUCKET_MS = 60 * MINUTE_MS
+const DEFAULT_SPAN_MS = 24 * 60 * MINUTE_MS
+/** Enough for a chart; more would be an export. */
+const MAX_BUCKETS = 1_000
+
+const rankings: Record<number, Ranking> = {
+  [OrderBy.TOTAL_BIDS]: 'bids',
+  [OrderBy.TOTAL_AMOUNT]: 'amount',
+  [OrderBy.ITEMS_WON]: 'won',
+}
+
+export type RoutesOptions = { sql: Sql; leaderboards: Leaderboards }
+
+export function statsRoutes({ sql, leaderboards }: RoutesOptions) {
+  return (router: ConnectRouter): ConnectRouter =>
+    router.service(UserStatsService, {
+      async getUserStats({ userId }) {
+        return { stats: await getUserStats(sql, userId) }
+      },
+
+      async getItemStats({ itemId }) {
+        return { stats: await getItemStats(sql, itemId.toLowerCase()) }
+      },
+
+      async listTopBidders(request) {
+        const limit = request.limit || DEFAULT_LIMIT
+        const ranking = rankings[request.orderBy] ?? 'bids'
+        const bidders = request.itemId
+          ? await listItemTopBidders(sql, request.itemId, ranking, limit)
+          : await listTopBidders(sql, leaderboards, ranking, limit)
+        return { bidders }
+      },
+
+      async getMarketActivity(request) {
+        const { fromMs, toMs, bucketMs } = activitySpan(request, Date.now())
+        return { buckets: await getMarketActivity(sql, fromMs, toMs, bucketMs) }
+      },
+    })
+}
+
+/** What a request for activity covers. Throws INVALID_ARGUMENT that says what to change. */
+export function activitySpan(
+  request: Pick<GetMarketActivityRequest, 'from' | 'to' | 'bucket'>,
+  nowMs: number,
+): { fromMs: number; toMs: number; bucketMs: number } {
+  const bucketMs = request.bucket ? durationMs(request.bucket) : DEFAULT_BUCKET_MS
+  if (bucketMs % MINUTE_MS !== 0) throw refused('bucket must be whole minutes, e.g. "300s"')
+  const toMs = request.to ? timestampMs(request.to) : nowMs
+  const askedFromMs = request.from ? timestampMs(request.from) : toMs - DEFAULT_SPAN_MS
+  if (askedFromMs >= toMs) throw refused('from must be before to')
+  if (askedFromMs < 0) throw refused('from must not be before 1970')
+  const fromMs = askedFromMs - (askedFromMs % bucketMs)
+  if ((toMs - fromMs) / bucketMs > MAX_BUCKETS) {
+    throw refused(`at most ${MAX_BUCKETS} buckets: choose a larger bucket or a shorter time`)
+  }
+  return { fromMs, toMs, bucketMs }
+}
+
+function refused(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument)
+}

@@ -1,0 +1,79 @@
+/** The stats service put together: consumer, leaderboards, queries, and the broom of the inbox. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import type { Broker } from '@bidmesh/platform/broker.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import { migrate } from '@bidmesh/platform/migrate.ts'
+import type { Part } from '@bidmesh/platform/part.ts'
+import { checkPostgres, connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import { connectRedis } from '@bidmesh/platform/redis.ts'
+import { startConsumer } from './consumer.ts'
+import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderboards.ts'
+import { createStatsMetrics } from './metrics.ts'
+import { keepPurging } from './purge-inbox.ts'
+import { statsRoutes } from './routes.ts'
+
+/** One for the consumer, one for the broom, the rest for queries. */
+const POOL_SIZE = 8
+/** No batch and no query takes longer in good health. */
+const STATEMENT_TIMEOUT_MS = 15_000
+/** How soon a lost leaderboard is noticed; until then Postgres ranks. */
+const REFILL_INTERVAL_MS = 1_000
+
+/** Plain SQL files, applied by dbmate. */
+export const migrationsDirectory = new URL('../migrations', import.meta.url).pathname
+
+export type StatsPartOptions = {
+  databaseUrl: string
+  /** Undefined: Postgres ranks. */
+  redisUrl: string | undefined
+  /** The part does not close it. */
+  broker: Broker
+  log: Log
+  /** Gives up waiting for the database. */
+  signal: AbortSignal
+}
+
+/** Waits for the database, migrates it, subscribes, and returns the running service. */
+export async function startStats(options: StatsPartOptions): Promise<Part> {
+  const { databaseUrl, redisUrl, broker, log, signal } = options
+  const sql = connectPostgres(databaseUrl, {
+    max: POOL_SIZE,
+    applicationName: 'bidmesh stats',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  })
+  await waitForPostgres(sql, log, signal)
+  await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
+  const redis = redisUrl ? connectRedis(redisUrl, { log }) : undefined
+  const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
+  const metrics = createStatsMetrics()
+  const subscription = await startConsumer({ sql, broker, leaderboards, metrics })
+  const stopping = new AbortController()
+  const chores = [
+    keepPurging(sql, log, stopping.signal),
+    ...(redis ? [keepFilled(leaderboards, stopping.signal)] : []),
+  ]
+  return {
+    name: 'stats',
+    services: [UserStatsService],
+    routes: statsRoutes({ sql, leaderboards }),
+    check: async () => {
+      await checkPostgres(sql)
+      await broker.check()
+    },
+    async stop() {
+      stopping.abort()
+      await subscription.stop()
+      await Promise.all(chores)
+      await sql.end({ timeout: 1 })
+      redis?.disconnect()
+    },
+  }
+}
+
+async function keepFilled(leaderboards: Leaderboards, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await leaderboards.refill()
+    await sleep(REFILL_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
+  }
+}
