@@ -10,7 +10,11 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 const ticksPerSecond = 100
 
 /** Whose CPU time is read beside that of the calling process, the generator. */
-export type Measured = { server: number; postmaster?: number | undefined }
+export type Measured = {
+  /** Summed. */
+  servers: readonly number[]
+  postmaster?: number | undefined
+}
 
 export type CpuSeconds = {
   generator: number
@@ -24,7 +28,7 @@ export type CpuSeconds = {
 export async function readCpuSeconds(of: Measured | undefined): Promise<CpuSeconds> {
   const { user, system } = process.cpuUsage()
   const [server, postgres] = await Promise.all([
-    of && processCpuSeconds(of.server),
+    of && sumCpuSeconds(of.servers),
     of?.postmaster === undefined ? undefined : treeCpuSeconds(of.postmaster),
   ])
   const busyMs = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq)
@@ -47,6 +51,11 @@ function difference(before: number | undefined, after: number | undefined): numb
 }
 
 type Times = { parent: number; own: number; ended: number }
+
+async function sumCpuSeconds(pids: readonly number[]): Promise<number | undefined> {
+  const each = await Promise.all(pids.map(processCpuSeconds))
+  return each.reduce((sum, seconds) => (sum ?? Number.NaN) + (seconds ?? Number.NaN), 0)
+}
 
 /** By the process alone, all its threads; undefined where there is no such process. */
 async function processCpuSeconds(pid: number): Promise<number | undefined> {

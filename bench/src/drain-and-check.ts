@@ -10,7 +10,7 @@ import { untilDrained } from './until-drained.ts'
 import { openSql, type World } from './world.ts'
 
 /** The read side behind a target. */
-export type Pipeline = { stats: ServerProcess; statsSql: Sql }
+export type Pipeline = { relay: ServerProcess; stats: ServerProcess; statsSql: Sql }
 
 /** Starts a relay and a stats service behind a target's database; `cleanup` takes over their ending. */
 export async function startPipeline(
@@ -27,11 +27,11 @@ export async function startPipeline(
     AMQP_URL,
     REDIS_URL,
   })
-  await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', {
+  const relay = await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', {
     DATABASE_URL: target.databaseUrl,
     AMQP_URL,
   })
-  return { stats, statsSql }
+  return { relay, stats, statsSql }
 }
 
 function databaseName(url: string): string {

@@ -11,7 +11,10 @@ import type { World } from './world.ts'
 const warmUpMs = 500
 
 export type RunOptions = Pick<LoadOptions, 'bidders' | 'sight' | 'measureMs'> &
-  Partial<Pick<LoadOptions, 'ratePerSecond' | 'freshness' | 'warmUpMs'>>
+  Partial<Pick<LoadOptions, 'ratePerSecond' | 'freshness' | 'warmUpMs'>> & {
+    /** Processes whose CPU time counts as the server's, beside the target's own. */
+    otherServers?: readonly number[]
+  }
 
 export type Results = ReadonlyMap<TargetName, readonly LoadResult[]>
 
@@ -19,13 +22,16 @@ export type Results = ReadonlyMap<TargetName, readonly LoadResult[]>
 export async function runOn(
   world: World,
   target: Target,
-  options: RunOptions,
+  { otherServers = [], ...options }: RunOptions,
 ): Promise<LoadResult> {
   await target.prepare?.()
   const result = await world.load.run({
     url: target.server.url,
     items: target.items,
-    cpuOf: { server: target.server.pid, postmaster: target.sql && world.postmaster },
+    cpuOf: {
+      servers: [target.server.pid, ...otherServers],
+      postmaster: target.sql && world.postmaster,
+    },
     warmUpMs,
     ...options,
   })

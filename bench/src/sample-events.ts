@@ -3,12 +3,14 @@ import { randomUUIDv7 } from 'node:crypto'
 import { defaultSoftClose, type Head, type PlacedBid } from '@bidmesh/bid/auction.ts'
 import { bidPlaced, type OutboxEvent } from '@bidmesh/bid/events.ts'
 
+export type SampleEvent = { event: OutboxEvent; amount: bigint }
+
 /**
  * Rising bids by random users on random items.
  *
  * @param count events @param items different items (≥ 1) @param users different bidders (≥ 1)
  */
-export function sampleBidEvents(count: number, items: number, users: number): OutboxEvent[] {
+export function sampleBidEvents(count: number, items: number, users: number): SampleEvent[] {
   const nowMs = Date.now()
   const heads = Array.from({ length: items }, () => newHead(nowMs))
   return Array.from({ length: count }, () => {
@@ -32,7 +34,7 @@ export function sampleBidEvents(count: number, items: number, users: number): Ou
       sequence,
       createdAtMs: nowMs,
     }
-    return bidPlaced(bid, before, after, false, {})
+    return { event: bidPlaced(bid, before, after, false, {}), amount: bid.amount }
   })
 }
 

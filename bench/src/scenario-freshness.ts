@@ -34,6 +34,7 @@ export async function runFreshness(world: World): Promise<Outcome> {
     warmUpMs,
     measureMs: world.measureMs * lengthFactor,
     freshness: { statsUrl, everyNth },
+    otherServers: [pipeline.relay.pid, pipeline.stats.pid, ...world.rabbitmqPids],
   })
   return {
     figures: figures(result),

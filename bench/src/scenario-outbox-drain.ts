@@ -29,7 +29,7 @@ export async function runOutboxDrain(world: World): Promise<Outcome> {
   const queue = cleanup.adopt(await openBenchQueue(world.amqpUrl), (each) => each.close())
   const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl }
   await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', env)
-  const events = sampleBidEvents(eventCount, items, users)
+  const events = sampleBidEvents(eventCount, items, users).map(({ event }) => event)
   const drained: number[] = []
   const raw: number[] = []
   const violations: string[] = []

@@ -25,6 +25,8 @@ export type World = {
   rounds: number
   /** For CPU time; undefined when Postgres runs where its processes cannot be seen. */
   postmaster: number | undefined
+  /** For CPU time; empty when RabbitMQ was not started here. */
+  rabbitmqPids: readonly number[]
   /** What the figures were taken on, one line each. */
   facts: readonly string[]
   /** Creates an empty database and returns its URL. It is dropped at the end. */
@@ -66,6 +68,7 @@ export async function openWorld({ seconds, rounds }: WorldOptions): Promise<Worl
       measureMs: seconds * 1_000,
       rounds,
       postmaster: await postmasterPid(admin),
+      rabbitmqPids: services.rabbitmq ? [services.rabbitmq.pid] : [],
       facts: await facts(admin, services.source),
       async createDatabase(name) {
         await dropDatabase(admin, name)

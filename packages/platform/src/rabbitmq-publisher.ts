@@ -65,7 +65,7 @@ export function createPublisher(
         unconfirmed -= 1
         left -= 1
         if (error !== null) lost = error
-        else if (letter.id === 'x' && takeReturned(letter.id)) unroutable.push(letter)
+        else if (takeReturned(letter.id)) unroutable.push(letter)
         if (left > 0) return
         clearTimeout(timer)
         if (lost !== null) reject(notConfirmed(lost))

@@ -98,7 +98,7 @@ function raw(server: Server) {
 async function overHttp2(server: Server, request: OutgoingHttpHeaders) {
   const session = connectHttp2(server.url)
   const stream = session.request(request)
-  const [headers]: [IncomingHttpHeaders] = await once(stream.end(), 'response')
+  const headers = await new Promise<IncomingHttpHeaders>((resolve) => stream.end().once("response", resolve))
   const body = await text(stream)
   session.close()
   return { headers, body }

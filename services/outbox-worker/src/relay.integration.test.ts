@@ -108,6 +108,34 @@ test('two relays, many writers: every event is published, in the order of its it
   }
 })
 
+test('while one relay holds a shard, no other publishes from it', async () => {
+  const { broker, ids } = await memoryBroker()
+  const go = Promise.withResolvers<void>()
+  const held: string[] = []
+  await relayWith({
+    ...broker,
+    publish: async (events) => {
+      held.push(...events.map(({ id }) => id))
+      await go.promise
+      await broker.publish(events)
+    },
+  })
+  const first = await append(sql)
+  await eventually(() => expect(held).toEqual([first]))
+  await relayWith(broker)
+  // The first relay can hold half of the other shards as well; the second gets what it leaves.
+  const others = await sql.begin(async (tx) => {
+    const appended = [await append(tx)]
+    for (let shard = 1; shard < SHARD_COUNT; shard += 1) appended.push(await append(tx, { shard }))
+    return appended
+  })
+  await eventually(() => expect(ids().length).toBeGreaterThan(0))
+  expect(ids()).not.toContain(first)
+  go.resolve()
+  await untilOutboxIsEmpty()
+  expect(ids().toSorted()).toEqual([first, ...others].toSorted())
+})
+
 describe('an event that commits late with a lower seq', () => {
   test('comes before later events of its item, although the relay has passed it', async () => {
     const { broker, ids } = await memoryBroker()

@@ -6,13 +6,15 @@
 import type { Broker, IncomingEvent, Subscription } from '@bidmesh/platform/broker.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { propagation, ROOT_CONTEXT, SpanKind, trace, type Tracer } from '@opentelemetry/api'
-import { projectedTypes } from './facts.ts'
 import type { Leaderboards } from './leaderboards.ts'
 import type { StatsMetrics } from './metrics.ts'
 import { projectEvents } from './project-events.ts'
 
 /** The durable queue all replicas share. */
 const QUEUE = 'stats'
+
+/** Everything: an event without any queue would wait in the outbox for one. */
+const BINDINGS = ['#']
 
 /** Largest batch. At 1,000 a transaction takes about 40 ms; larger ones only make the lag coarser. */
 const PREFETCH = 1_000
@@ -27,7 +29,7 @@ export type ConsumerOptions = {
 export async function startConsumer(options: ConsumerOptions): Promise<Subscription> {
   const { sql, broker, leaderboards, metrics } = options
   const tracer = trace.getTracer('bidmesh')
-  const queue = { name: QUEUE, bindings: projectedTypes, prefetch: PREFETCH }
+  const queue = { name: QUEUE, bindings: BINDINGS, prefetch: PREFETCH }
   return await broker.subscribe(queue, async (events) => {
     const endSpans = startSpans(tracer, events)
     try {

@@ -10,8 +10,8 @@ import { BidPlacedSchema, ItemEndedSchema } from '@bidmesh/gen/events/v1/events_
 import type { EventType, IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 
-/** What the stats queue is bound to. */
-export const projectedTypes = ['bid.placed', 'item.ended'] as const satisfies EventType[]
+/** The events that change a statistic. All others are let pass: they are nothing to us, now or later. */
+export const projectedTypes = ['bid.placed', 'item.ended'] as const satisfies readonly EventType[]
 
 /** The event cannot be applied, now or later. */
 export class PoisonEventError extends Error {
@@ -49,10 +49,14 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const userId = /^[^\x00-\x1f\x7f]{1,128}$/u
 
-/** Throws {@link PoisonEventError} that says what is wrong with the event. */
-export function factOf(event: IncomingEvent): Fact {
+/**
+ * Undefined for an event that changes no statistic. Throws {@link PoisonEventError} that says what is
+ * wrong with one that should.
+ */
+export function factOf(event: IncomingEvent): Fact | undefined {
   try {
     const fact = decode(event)
+    if (!fact) return undefined
     check(uuid.test(fact.eventId), 'the event id is not a UUID')
     check(uuid.test(fact.itemId), 'item_id is not a UUID')
     return { ...fact, itemId: fact.itemId.toLowerCase(), eventId: fact.eventId.toLowerCase() }
@@ -61,10 +65,10 @@ export function factOf(event: IncomingEvent): Fact {
   }
 }
 
-function decode(event: IncomingEvent): Fact {
+function decode(event: IncomingEvent): Fact | undefined {
   if (event.type === 'bid.placed') return bidFact(event)
   if (event.type === 'item.ended') return endFact(event)
-  throw new Error('nothing here projects events of this type')
+  return undefined
 }
 
 function bidFact(event: IncomingEvent): BidFact {

@@ -51,15 +51,13 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
 
   async function write(standings: readonly Standing[]): Promise<void> {
     if (standings.length === 0) return
-    const scores = (total: (standing: Standing) => bigint | string) =>
-      standings.flatMap((standing) => [String(-Number(total(standing))), standing.userId])
-    await redis
-      .pipeline()
-      .zadd(setOf.bids, 'LT', ...scores((each) => each.totalBids))
-      .zadd(setOf.amount, 'LT', ...scores((each) => each.totalAmount))
-      .zadd(setOf.won, 'LT', ...scores((each) => each.itemsWon))
-      .exec()
-      .then(throwFirstError)
+    const pipeline = redis.pipeline()
+    for (const { userId, totalBids, totalAmount, itemsWon } of standings) {
+      pipeline.zadd(setOf.bids, 'LT', String(-totalBids), userId)
+      pipeline.zadd(setOf.amount, 'LT', String(-Number(totalAmount)), userId)
+      pipeline.zadd(setOf.won, 'LT', String(-itemsWon), userId)
+    }
+    throwFirstError(await pipeline.exec())
   }
 
   async function fill(): Promise<number> {
@@ -95,7 +93,7 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
         const results = await redis
           .multi()
           .exists(READY)
-          .zrange(setOf[ranking], 0, limit - 1)
+          .zrange(setOf[ranking], '0', String(limit - 1))
           .exec()
           .then(throwFirstError)
         const [ready, users] = results as [number, string[]]

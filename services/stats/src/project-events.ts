@@ -29,11 +29,13 @@ export async function projectEvents(
   sql: Sql,
   events: readonly IncomingEvent[],
 ): Promise<Projected> {
-  return await projectFacts(sql, events.map(factOf))
+  const facts = events.flatMap((event) => factOf(event) ?? [])
+  return await projectFacts(sql, facts)
 }
 
 /** The same for facts that did not come as events (a rebuild). */
 export async function projectFacts(sql: Sql, facts: readonly Fact[]): Promise<Projected> {
+  if (facts.length === 0) return { applied: 0, duplicates: 0, standings: [] }
   const byId = new Map(facts.map((fact) => [fact.eventId, fact]))
   const standings = await sql.begin(async (tx) => {
     const scope = tx as unknown as Sql

@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import {
+  amqpUrl,
+  authMode,
+  ConfigError,
+  postgresUrl,
+  processShape,
+  readConfig,
+  redisUrl,
+  wholeNumber,
+} from './config.ts'
+
+const shape = {
+  ...processShape,
+  DATABASE_URL: postgresUrl(),
+  AMQP_URL: amqpUrl(),
+  REDIS_URL: redisUrl().optional(),
+  AUTH_MODE: authMode(),
+  LANES: wholeNumber(1, 64).default(4),
+  NAME: z.string().max(3).optional(),
+}
+const good = {
+  DATABASE_URL: 'postgres://user:p%40ss@db/bids?host=/run/pg',
+  AMQP_URL: 'amqp://guest:guest@mq',
+  AUTH_MODE: 'trusted',
+}
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(shape, env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+test('reads values, defaults for what is unset or empty, and nothing else', () => {
+  expect(readConfig(shape, { ...good, PORT: '0', HOST: '', REDIS_URL: '', PATH: '/bin' })).toEqual({
+    ...good,
+    HOST: '0.0.0.0',
+    PORT: 0,
+    LOG_LEVEL: 'info',
+    LANES: 4,
+  })
+})
+
+test('names every fault at once, with what is expected, and never a value', () => {
+  const env = {
+    DATABASE_URL: 'mysql://root:hunter2@db',
+    PORT: '65536',
+    LOG_LEVEL: 'loud',
+    LANES: '4.0',
+    REDIS_URL: 'hunter2',
+    NAME: 'hunter2',
+  }
+  const faults = faultsOf(env)
+  expect(faults).toEqual([
+    'PORT cannot be used: expected a whole number from 0 to 65535',
+    'LOG_LEVEL cannot be used: expected one of fatal, error, warn, info, debug, trace, silent',
+    'DATABASE_URL cannot be used: expected a URL such as postgres://user:password@host:5432/database',
+    'AMQP_URL is not set: expected a URL such as amqp://user:password@host:5672/vhost',
+    'REDIS_URL cannot be used: expected a URL such as redis://host:6379',
+    'AUTH_MODE is not set: expected trusted (the user_id of a request is believed)',
+    'LANES cannot be used: expected a whole number from 1 to 64',
+    expect.stringMatching(/^NAME cannot be used: /),
+  ])
+  expect(faults.join()).not.toContain('hunter2')
+})
+
+test.each(['', ' 1', '1e3', '0x10', '-', '1 ', '--1', '9007199254740993'])(
+  '%j is no whole number from 1 to 64',
+  (value) => {
+    expect(faultsOf({ ...good, LANES: value || ' ' })).toHaveLength(1)
+  },
+)
+
+test('jwt is refused by name, not treated as trusted', () => {
+  expect(faultsOf({ ...good, AUTH_MODE: 'jwt' })).toEqual([
+    expect.stringContaining('this version cannot check tokens yet, so jwt is refused'),
+  ])
+})
