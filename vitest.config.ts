@@ -19,12 +19,22 @@ export default defineConfig({
         test: {
           ...node,
           name: 'unit',
-          include: ['{packages,services}/**/src/**/*.test.ts', '{standalone,stack,bench,scripts}/**/*.test.ts'],
+          include: [
+            '{packages,services}/**/src/**/*.test.ts',
+            '{standalone,stack,bench,scripts}/**/*.test.ts',
+          ],
           exclude: ['**/node_modules/**', '**/*.{integration,e2e,faults}.test.ts'],
         },
       },
       { test: { ...services, name: 'integration', include: ['**/src/**/*.integration.test.ts'] } },
-      { test: { ...services, name: 'e2e', include: ['**/src/**/*.e2e.test.ts'], fileParallelism: false } },
+      {
+        test: {
+          ...services,
+          name: 'e2e',
+          include: ['**/src/**/*.e2e.test.ts'],
+          fileParallelism: false,
+        },
+      },
       {
         test: {
           ...services,

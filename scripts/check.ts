@@ -50,7 +50,13 @@ function checkGenerated(): void {
   const folder = mkdtempSync(join(tmpdir(), 'bidmesh-gen-'))
   try {
     run('buf', ['generate', '--output', folder])
-    const { ok, text } = capture('diff', ['-r', '-x', 'package.json', `${folder}/gen`, `${root}/gen`])
+    const { ok, text } = capture('diff', [
+      '-r',
+      '-x',
+      'package.json',
+      `${folder}/gen`,
+      `${root}/gen`,
+    ])
     if (ok) return
     process.stderr.write(`${text}\ngen/ is stale: run make proto-gen and commit the result\n`)
     process.exit(1)

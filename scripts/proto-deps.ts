@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '..')
 /** Writes the declarations that our protos import and that no registry is asked for. */
 export function writeProtoDeps(): void {
   const file = file_buf_validate_validate
-  const path = join(root, '.buf-deps', `${file.proto.name}`)
+  const path = join(root, '.buf-deps', file.proto.name)
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, printFile(file))
 }

@@ -49,7 +49,12 @@ function addresses(stack: Stack): string {
     ({ name, url }) => `  ${name.padEnd(14)} ${url}`,
   )
   const endAt = new Date(Date.now() + 86_400_000).toISOString()
-  const item = JSON.stringify({ title: 'Lamp', start_price: '1000', end_at: endAt, seller_id: 'bob' })
+  const item = JSON.stringify({
+    title: 'Lamp',
+    start_price: '1000',
+    end_at: endAt,
+    seller_id: 'bob',
+  })
   const url = stack.bids[0]?.url ?? ''
   return [
     '',

@@ -85,7 +85,8 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
       wanted = false
       const { pid } = service
       sendSignal(pid, 'SIGKILL')
-      if (!(await waitForEnd(pid, KILL_LIMIT_MS))) throw new Error(`${options.name} outlived kill -9`)
+      if (!(await waitForEnd(pid, KILL_LIMIT_MS)))
+        throw new Error(`${options.name} outlived kill -9`)
     },
     async start() {
       wanted = true

@@ -8,7 +8,8 @@ const HOUR_MS = 3_600_000
 const demoItems = [
   {
     title: 'Leica M3 rangefinder, 1957',
-    description: 'Single stroke, shutter serviced last year, viewfinder clear. With a 50 mm Summicron.',
+    description:
+      'Single stroke, shutter serviced last year, viewfinder clear. With a 50 mm Summicron.',
     category: 'cameras',
     sellerId: 'nadia',
     startPrice: 90_000n,

@@ -43,6 +43,12 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** The name of the constraint a statement broke, as Postgres gives it. */
+export function constraintOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('constraint_name' in error)) return undefined
+  return typeof error.constraint_name === 'string' ? error.constraint_name : undefined
+}
+
 /** A row lock was not granted in time, or a transaction lost to another. */
 export function isContention(error: unknown): boolean {
   const code = errorCode(error)
@@ -54,7 +60,9 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof TransientError) return true
   const code = errorCode(error)
   if (code === undefined) return false
-  return connectionCodes.has(code) || (code.length === 5 && unavailableClasses.has(code.slice(0, 2)))
+  return (
+    connectionCodes.has(code) || (code.length === 5 && unavailableClasses.has(code.slice(0, 2)))
+  )
 }
 
 /** Worth another try without any change by the caller. */

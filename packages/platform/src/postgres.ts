@@ -8,6 +8,8 @@ import { isUnavailable, messageOf } from './errors.ts'
 
 export type Sql = postgres.Sql<{ bigint: bigint }>
 export type Tx = postgres.TransactionSql<{ bigint: bigint }>
+/** Anything a statement can be sent on: a pool, a transaction, a reserved connection. */
+export type Queryable = postgres.ISql<{ bigint: bigint }>
 export type ReservedSql = postgres.ReservedSql<{ bigint: bigint }>
 
 export type PostgresOptions = {
@@ -70,7 +72,10 @@ export async function waitForPostgres(
       return await checkPostgres(sql)
     } catch (error) {
       if (!isUnavailable(error)) throw error
-      log.warn({ reason: messageOf(error) }, 'waiting for Postgres: is it running, is DATABASE_URL right?')
+      log.warn(
+        { reason: messageOf(error) },
+        'waiting for Postgres: is it running, is DATABASE_URL right?',
+      )
       await sleep(1_000, undefined, signal ? { signal } : {})
     }
   }

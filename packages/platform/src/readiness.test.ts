@@ -21,7 +21,10 @@ test('ready when every part is; otherwise every reason is told', async () => {
   expect(await readiness.check()).toEqual({ ready: true, parts: { bid: 'ok', stats: 'ok' } })
   reason = new Error('no broker')
   nowMs += 1_000
-  expect(await readiness.check()).toEqual({ ready: false, parts: { bid: 'ok', stats: 'no broker' } })
+  expect(await readiness.check()).toEqual({
+    ready: false,
+    parts: { bid: 'ok', stats: 'no broker' },
+  })
 })
 
 test('probes at the same time, and shortly after, share one check', async () => {

@@ -27,6 +27,9 @@ import { startTelemetry } from './telemetry.ts'
 /** An orchestrator gives 10 s from SIGTERM; the rest is for the exit itself. */
 const STOP_LIMIT_MS = 9_000
 
+/** The most that setInterval takes, about 25 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export type ProcessContext = {
   log: Log
   /** Aborts when the process is asked to stop while it still starts; pass it to every wait. */
@@ -64,6 +67,8 @@ export async function runProcess<Config extends ProcessConfig>(
     log.fatal({ err, origin }, 'an error was not caught: ending')
     process.exit(1)
   })
+  // When it ends is decided below, never by an event loop that has nothing to wait for.
+  setInterval(() => undefined, LONGEST_TIMER_MS)
   const signal = stopSignal(log)
   const undo: (() => Promise<void>)[] = []
   let code = 0

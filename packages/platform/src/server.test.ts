@@ -98,7 +98,9 @@ function raw(server: Server) {
 async function overHttp2(server: Server, request: OutgoingHttpHeaders) {
   const session = connectHttp2(server.url)
   const stream = session.request(request)
-  const headers = await new Promise<IncomingHttpHeaders>((resolve) => stream.end().once("response", resolve))
+  const headers = await new Promise<IncomingHttpHeaders>((resolve) =>
+    stream.end().once('response', resolve),
+  )
   const body = await text(stream)
   session.close()
   return { headers, body }
@@ -233,7 +235,10 @@ describe('bad requests get typed errors', () => {
   test('an oversized gRPC message is RESOURCE_EXHAUSTED', async () => {
     const { server, lines } = await start()
     const transport = createGrpcTransport({ baseUrl: server.url, idleConnectionTimeoutMs: 10 })
-    const call = createClient(BidService, transport).placeBid({ ...goodBid, userId: 'x'.repeat(70_000) })
+    const call = createClient(BidService, transport).placeBid({
+      ...goodBid,
+      userId: 'x'.repeat(70_000),
+    })
     await expect(call).rejects.toMatchObject({ code: Code.ResourceExhausted })
     // The rest of the message was never read: the stream must not stay open for it.
     await server.stop()
@@ -289,10 +294,20 @@ describe('bad requests get typed errors', () => {
 describe('errors of handlers', () => {
   const failures: [name: string, error: Error, code: Code, says: RegExp][] = [
     ['lock wait', Object.assign(new Error('canceling'), { code: '55P03' }), Code.Aborted, /again/],
-    ['database away', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), Code.Unavailable, /database/],
+    [
+      'database away',
+      Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
+      Code.Unavailable,
+      /database/,
+    ],
     ['broker away', new TransientError('amqp://u:p@h'), Code.Unavailable, /broker/],
     ['anything', new Error('SELECT secret'), Code.Internal, /^internal error/],
-    ['on purpose', new ConnectError('too low', Code.FailedPrecondition), Code.FailedPrecondition, /too low/],
+    [
+      'on purpose',
+      new ConnectError('too low', Code.FailedPrecondition),
+      Code.FailedPrecondition,
+      /too low/,
+    ],
   ]
   for (const [name, error, code, says] of failures) {
     test(`${name} is ${Code[code]} and says nothing of the inside`, async () => {
@@ -398,7 +413,14 @@ describe('pages and health', () => {
     const call = ['-d', JSON.stringify(goodJson), server.url + procedure]
     for (const version of ['grpc-v1', 'grpc-v1alpha']) {
       for (const protocol of ['grpc', 'connect']) {
-        const { stdout } = await buf(h2, '--protocol', protocol, '--reflect-protocol', version, ...call)
+        const { stdout } = await buf(
+          h2,
+          '--protocol',
+          protocol,
+          '--reflect-protocol',
+          version,
+          ...call,
+        )
         expect(JSON.parse(stdout)).toMatchObject({ minimumNextBid: '105' })
       }
     }

@@ -11,7 +11,7 @@ import { TransientError } from './errors.ts'
 import { type PostgresOptions, postgresSettings, type ReservedSql } from './postgres.ts'
 
 /** Sends statements together and resolves with all their results, or rejects with the first failure. */
-export type Pipeline = <Results extends readonly unknown[]>(
+export type Pipeline = <Results extends unknown[]>(
   statements: (sql: ReservedSql) => { [Index in keyof Results]: PromiseLike<Results[Index]> },
 ) => Promise<Results>
 
@@ -27,13 +27,7 @@ export type Session = {
 /** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
 const MAX_TRANSACTION_MS = 15_000
 
-type Connection = {
-  sql: ReservedSql
-  lost: boolean
-  drop: () => Promise<void>
-  /** Rejects the pipeline in flight. */
-  onLost?: (error: Error) => void
-}
+type Connection = { sql: ReservedSql; isLost: () => boolean; drop: () => Promise<void> }
 
 /** Opens no connection yet: the first transaction does. */
 export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
@@ -41,14 +35,14 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
 
   return {
     async transaction(work) {
-      if (!current || current.lost) current = await connect(url, options)
+      if (!current || current.isLost()) current = await connect(url, options)
       const connection = current
       const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
       try {
         return await work(pipelineOn(connection))
       } catch (error) {
         // A lost connection has rolled back already; any doubt about the rollback costs the connection.
-        if (!connection.lost) await connection.sql`ROLLBACK`.catch(connection.drop)
+        if (!connection.isLost()) await connection.sql`ROLLBACK`.catch(connection.drop)
         throw error
       } finally {
         clearTimeout(limit)
@@ -62,19 +56,19 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
 }
 
 async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {
+  let lost = false
   const pool = postgres(url, {
     ...postgresSettings({ ...options, max: 1 }),
     onclose: () => void drop(),
   })
-  const connection: Partial<Connection> = { lost: false, drop }
   async function drop(): Promise<void> {
-    if (connection.lost) return
-    connection.lost = true
-    connection.onLost?.(lostMidTransaction())
+    if (lost) return
+    lost = true
     await pool.end({ timeout: 0 })
   }
   try {
-    return Object.assign(connection as Connection, { sql: await pool.reserve() })
+    const sql = await pool.reserve()
+    return { sql, isLost: () => lost, drop }
   } catch (error) {
     await drop()
     throw error
@@ -83,17 +77,11 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
 
 function pipelineOn(connection: Connection): Pipeline {
   return async (statements) => {
-    if (connection.lost) throw lostMidTransaction()
-    // The driver never settles what it had queued behind a statement whose types it was still asking for.
-    const { promise: lost, reject } = Promise.withResolvers<never>()
-    connection.onLost = reject
-    const settled = await Promise.race([Promise.allSettled(statements(connection.sql)), lost])
-    const failed = settled.find((result) => result.status === 'rejected')
-    if (failed) throw failed.reason
-    return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
+    if (connection.isLost())
+      throw new TransientError('the database connection was lost mid-transaction')
+    const sent = statements(connection.sql)
+    // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
+    await Promise.allSettled(sent)
+    return await Promise.all(sent)
   }
-}
-
-function lostMidTransaction(): TransientError {
-  return new TransientError('the database connection was lost mid-transaction')
 }

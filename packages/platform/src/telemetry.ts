@@ -75,9 +75,9 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     metricsText: async () =>
       `${serializer.serialize((await prometheus.collect()).resourceMetrics)}\n`,
     stop: async () => {
-      unobserve()
       // A collector that hangs must not hold up the end of the process.
       await Promise.race([shutdown().catch(ignoreUnsent), sleep(FLUSH_LIMIT_MS)])
+      unobserve()
       for (const api of [trace, metrics, context, propagation, diag]) api.disable()
     },
   }

@@ -208,7 +208,13 @@ describe('cancelling and editing', () => {
   const operator = { userId: 'op', operator: true }
   it.each([
     ['by the seller, without bids', head(), seller, MIDWAY, 'cancelled'],
-    ['by the seller, before the start', head({ status: 'scheduled' }), seller, START - 1, 'cancelled'],
+    [
+      'by the seller, before the start',
+      head({ status: 'scheduled' }),
+      seller,
+      START - 1,
+      'cancelled',
+    ],
     ['by the seller, with bids', head(led), seller, MIDWAY, 'has_bids'],
     ['by an operator, with bids', head(led), operator, MIDWAY, 'cancelled'],
     ['by a stranger', head(), { userId: 'x', operator: false }, MIDWAY, 'not_seller'],
@@ -238,7 +244,12 @@ describe('times of a new item', () => {
     ['in order', START, END, undefined],
     ['end in the past', START - 2, START - 1, 'end_at must be in the future'],
     ['end before start', END + 1, END, 'end_at must be after start_at'],
-    ['too long', START, START + 367 * 86_400_000, 'end_at must be at most 366 days after the start'],
+    [
+      'too long',
+      START,
+      START + 367 * 86_400_000,
+      'end_at must be at most 366 days after the start',
+    ],
   ])('%s', (_what, startAtMs, endAtMs, fault) => {
     expect(refuseTimes(startAtMs, endAtMs, START)).toBe(fault)
   })

@@ -21,7 +21,11 @@ export type SoftClose = {
   maxExtensions: number
 }
 
-export const defaultSoftClose: SoftClose = { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 5 }
+export const defaultSoftClose: SoftClose = {
+  windowMs: 30_000,
+  extensionMs: 30_000,
+  maxExtensions: 5,
+}
 
 /** An item as far as the rules care. Times are whole milliseconds since 1970, money is minor units. */
 export type Head = {
@@ -152,7 +156,8 @@ const EARLY_ANSWER_MARGIN_MS = 2_000
  */
 export function refuseEarly(oldHead: Head, bid: Bid, nowMs: number): Refusal | undefined {
   if (oldHead.status === 'cancelled') return 'cancelled'
-  if (oldHead.status !== 'active' || nowMs >= oldHead.endAtMs - EARLY_ANSWER_MARGIN_MS) return undefined
+  if (oldHead.status !== 'active' || nowMs >= oldHead.endAtMs - EARLY_ANSWER_MARGIN_MS)
+    return undefined
   return refusalByBid(oldHead, bid)
 }
 
@@ -201,6 +206,7 @@ export const MAX_DURATION_MS = 366 * 24 * 3_600_000
 export function refuseTimes(startAtMs: number, endAtMs: number, nowMs: number): string | undefined {
   if (endAtMs <= nowMs) return 'end_at must be in the future'
   if (endAtMs <= startAtMs) return 'end_at must be after start_at'
-  if (endAtMs - startAtMs > MAX_DURATION_MS) return 'end_at must be at most 366 days after the start'
+  if (endAtMs - startAtMs > MAX_DURATION_MS)
+    return 'end_at must be at most 366 days after the start'
   return undefined
 }

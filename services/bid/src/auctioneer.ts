@@ -23,7 +23,11 @@ export type Auctioneer = {
   stop(): Promise<void>
 }
 
-export function startAuctioneer(options: { sql: Sql; invalidate: Invalidate; log: Log }): Auctioneer {
+export function startAuctioneer(options: {
+  sql: Sql
+  invalidate: Invalidate
+  log: Log
+}): Auctioneer {
   const { sql, invalidate, log } = options
   const stopping = new AbortController()
   let failing = false

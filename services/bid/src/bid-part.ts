@@ -3,7 +3,12 @@ import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
-import { checkPostgres, connectPostgres, type Sql, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import {
+  checkPostgres,
+  connectPostgres,
+  type Sql,
+  waitForPostgres,
+} from '@bidmesh/platform/postgres.ts'
 import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRefusal } from './explain-refusal.ts'

@@ -105,7 +105,11 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
       images: ['https://example.com/desk.jpg'],
       softClose: { maxExtensions: 0, window: { seconds: 30n } },
     })
-    const placed = await client().placeBid({ itemId: id.toUpperCase(), amount: 1_000n, userId: 'ann' })
+    const placed = await client().placeBid({
+      itemId: id.toUpperCase(),
+      amount: 1_000n,
+      userId: 'ann',
+    })
     expect(placed).toMatchObject({
       bid: { itemId: id, userId: 'ann', amount: 1_000n, sequence: 1n },
       currentHighestBid: 1_000n,
@@ -175,7 +179,9 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
       const error = await errorOf(client().placeBid(request))
       expect([Code[error.code], rejectionOf(error)?.reason]).toEqual([Code[code], reason])
     }
-    const tooLow = await errorOf(client().placeBid({ itemId: item.id, amount: 201n, userId: 'bob' }))
+    const tooLow = await errorOf(
+      client().placeBid({ itemId: item.id, amount: 201n, userId: 'bob' }),
+    )
     expect(rejectionOf(tooLow)).toMatchObject({ currentHighestBid: 200n, minimumNextBid: 225n })
   })
 
@@ -344,7 +350,10 @@ describe('an item that cannot be', () => {
       ...changes,
     })
     const error = await errorOf(call)
-    expect([Code[error.code], error.rawMessage]).toEqual(['InvalidArgument', expect.stringMatching(/\w/)])
+    expect([Code[error.code], error.rawMessage]).toEqual([
+      'InvalidArgument',
+      expect.stringMatching(/\w/),
+    ])
   })
 })
 

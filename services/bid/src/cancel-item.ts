@@ -33,7 +33,7 @@ export async function cancelItem(
         version = ${decision.head.version}
       WHERE id = ${id}
       RETURNING *`
-    await insertOutbox(tx as unknown as Sql, [itemCancelled(decision.head, reason, trace, nowMs)])
+    await insertOutbox(tx, [itemCancelled(decision.head, reason, trace, nowMs)])
     await invalidate(new Map([[id, changed.version]]))
     return changed
   })

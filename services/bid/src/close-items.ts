@@ -36,7 +36,7 @@ export async function closeOverdueItem(sql: Sql, invalidate: Invalidate): Promis
 function ended(tx: Tx, limit: number, skipLocked: boolean) {
   return tx`
     WITH locked AS MATERIALIZED (
-      SELECT ${tx(headColumns as unknown as string[])} FROM items
+      SELECT ${tx([...headColumns])} FROM items
       WHERE status = 'active' AND end_at <= clock_timestamp()
       ORDER BY end_at, id
       LIMIT ${limit}
@@ -50,7 +50,7 @@ export async function openItems(sql: Sql, invalidate: Invalidate): Promise<numbe
   return await sql.begin(async (tx) => {
     const rows = await tx<DueRow[]>`
       WITH locked AS MATERIALIZED (
-        SELECT ${tx(headColumns as unknown as string[])} FROM items
+        SELECT ${tx([...headColumns])} FROM items
         WHERE status = 'scheduled' AND start_at <= clock_timestamp()
         ORDER BY start_at, id
         LIMIT ${CLOSE_BATCH}
@@ -86,7 +86,7 @@ async function settle(
     ) AS h (id, status, outcome, version, now)
     WHERE items.id = h.id`
   await insertOutbox(
-    tx as unknown as Sql,
+    tx,
     settled.map(({ head, nowMs }) => event(head, nowMs)),
   )
   await invalidate(new Map(settled.map(({ head }) => [head.itemId, head.version])))

@@ -1,6 +1,6 @@
 /** Puts an item up for auction: one row and one `item.created`, in one transaction. */
 import { randomUUIDv7 } from 'node:crypto'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { refuseTimes, type SoftClose } from './auction.ts'
 import { insertOutbox, itemCreated } from './events.ts'
@@ -29,7 +29,7 @@ export type NewItem = {
 /** Returns the row made. Throws INVALID_ARGUMENT when the times do not make an auction. */
 export async function createItem(sql: Sql, item: NewItem): Promise<ItemRow> {
   return await sql.begin(async (tx) => {
-    const nowMs = await databaseClockMs(tx as unknown as Sql)
+    const nowMs = await databaseClockMs(tx)
     const startAtMs = item.startAtMs ?? nowMs
     const fault = refuseTimes(startAtMs, item.endAtMs, nowMs)
     if (fault) throw new ConnectError(fault, Code.InvalidArgument)
@@ -40,7 +40,7 @@ export async function createItem(sql: Sql, item: NewItem): Promise<ItemRow> {
         id: randomUUIDv7(),
         title: item.title,
         description: item.description,
-        images: item.images as string[],
+        images: [...item.images],
         category: item.category,
         seller_id: item.sellerId,
         currency: item.currency,
@@ -58,13 +58,13 @@ export async function createItem(sql: Sql, item: NewItem): Promise<ItemRow> {
       })}
       RETURNING *`
     const event = itemCreated(headFromRow(row), row, item.trace, nowMs)
-    await insertOutbox(tx as unknown as Sql, [event])
+    await insertOutbox(tx, [event])
     return row
   })
 }
 
 /** The clock that decides, in whole milliseconds. */
-async function databaseClockMs(sql: Sql): Promise<number> {
+async function databaseClockMs(sql: Queryable): Promise<number> {
   const [row] = await sql<[{ now: Date }]>`SELECT clock_timestamp() AS now`
   return row.now.getTime()
 }

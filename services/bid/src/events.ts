@@ -15,7 +15,7 @@ import {
 } from '@bidmesh/gen/events/v1/events_pb.ts'
 import type { EventType } from '@bidmesh/platform/broker.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
-import { BYTEA_ARRAY, type Sql } from '@bidmesh/platform/postgres.ts'
+import { BYTEA_ARRAY, type Queryable } from '@bidmesh/platform/postgres.ts'
 import { type Head, minimumNextBid, type PlacedBid } from './auction.ts'
 import { outcomes } from './item-row.ts'
 
@@ -154,7 +154,7 @@ function shardOf(itemId: string): number {
 }
 
 /** `INSERT INTO outbox …` in the order given, as a fragment: a statement of its own or the tail of a CTE. */
-export function insertOutbox(sql: Sql, events: readonly OutboxEvent[]) {
+export function insertOutbox(sql: Queryable, events: readonly OutboxEvent[]) {
   return sql`
     INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
     SELECT shard, id, item_id, type, payload, headers::jsonb, occurred_at

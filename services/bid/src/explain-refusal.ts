@@ -22,7 +22,10 @@ export const explainRefusal: Interceptor = (next) => {
         error.findDetails(BidRejectionSchema).length === 0
       ) {
         const reason = BidRejectionReason.INVALID_REQUEST
-        error.details.push({ desc: BidRejectionSchema, value: create(BidRejectionSchema, { reason }) })
+        error.details.push({
+          desc: BidRejectionSchema,
+          value: create(BidRejectionSchema, { reason }),
+        })
       }
       throw error
     }

@@ -11,5 +11,8 @@ import { Code, ConnectError } from '@connectrpc/connect'
  */
 export function callerId(claimed: string, field: 'user_id' | 'seller_id'): string {
   if (claimed !== '') return claimed
-  throw new ConnectError(`${field}: value is required (who calls, in trusted mode)`, Code.InvalidArgument)
+  throw new ConnectError(
+    `${field}: value is required (who calls, in trusted mode)`,
+    Code.InvalidArgument,
+  )
 }

@@ -62,7 +62,9 @@ export function createItemCache(redis: Redis): ItemCache {
     },
     offer(item) {
       const bytes = Buffer.from(toBinary(ItemSchema, item))
-      redis.eval(OFFER, 1, key(item.id), String(item.version), bytes, COPY_TTL_MS).catch(() => undefined)
+      redis
+        .eval(OFFER, 1, key(item.id), String(item.version), bytes, COPY_TTL_MS)
+        .catch(() => undefined)
     },
     async invalidate(versions) {
       const pipeline = redis.pipeline()

@@ -6,12 +6,7 @@ import { create } from '@bufbuild/protobuf'
 import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { type Item, ItemSchema, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
-import {
-  type Head,
-  type ItemStatus as Status,
-  minimumNextBid,
-  type Outcome,
-} from './auction.ts'
+import { type Head, type ItemStatus as Status, minimumNextBid, type Outcome } from './auction.ts'
 
 /** Columns of `items` that make a head; for `sql(headColumns)`. */
 export const headColumns = [
@@ -96,9 +91,11 @@ const statuses = {
   cancelled: ItemStatus.CANCELLED,
 } as const satisfies Record<Status, ItemStatus>
 
+const statusNames: readonly Status[] = ['scheduled', 'active', 'ended', 'cancelled']
+
 /** The status column's value for a filter; undefined for UNSPECIFIED (any). */
 export function statusName(status: ItemStatus): Status | undefined {
-  return (Object.keys(statuses) as Status[]).find((name) => statuses[name] === status)
+  return statusNames.find((name) => statuses[name] === status)
 }
 
 export const outcomes = {

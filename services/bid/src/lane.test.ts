@@ -3,7 +3,8 @@ import { createLane, DroppedError, LaneFullError } from './lane.ts'
 
 /** A commit that waits to be let through, batch by batch. */
 function gatedCommit() {
-  const batches: { entries: readonly number[]; pass: () => void; fail: (error: Error) => void }[] = []
+  const batches: { entries: readonly number[]; pass: () => void; fail: (error: Error) => void }[] =
+    []
   const arrivals: (() => void)[] = []
   const commit = (entries: readonly number[]) =>
     new Promise<number[]>((resolve, reject) => {

@@ -55,7 +55,9 @@ type Waiting<Entry, Outcome> = {
   reject: (error: unknown) => void
 }
 
-export function createLane<Entry, Outcome>(options: LaneOptions<Entry, Outcome>): Lane<Entry, Outcome> {
+export function createLane<Entry, Outcome>(
+  options: LaneOptions<Entry, Outcome>,
+): Lane<Entry, Outcome> {
   const maxBatch = options.maxBatch ?? MAX_BATCH
   const maxWaiting = options.maxWaiting ?? MAX_WAITING
   let waiting: Waiting<Entry, Outcome>[] = []
@@ -87,6 +89,8 @@ export function createLane<Entry, Outcome>(options: LaneOptions<Entry, Outcome>)
   async function commitAndAnswer(batch: readonly Waiting<Entry, Outcome>[]): Promise<void> {
     try {
       const outcomes = await options.commit(batch.map((each) => each.entry))
+      if (outcomes.length !== batch.length) throw new Error('commit must answer every entry')
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lengths were compared
       batch.forEach((each, index) => each.resolve(outcomes[index] as Outcome))
     } catch (error) {
       if (batch.length === 1 || options.isBatchFatal(error)) {

@@ -57,7 +57,8 @@ export function createLanes(options: LanesOptions): Lanes {
         metrics.rejected(refusal, true)
         return { kind: 'refused', refusal, head: oldHead }
       }
-      const lane = lanes[laneOf(entry.itemId, laneCount)] as (typeof lanes)[number]
+      const lane = lanes[laneOf(entry.itemId, laneCount)]
+      if (!lane) throw new Error('an item without a lane')
       const outcome = await lane.submit(entry, signal)
       if (outcome.kind === 'refused') metrics.rejected(outcome.refusal, false)
       if (outcome.kind === 'accepted') metrics.accepted()

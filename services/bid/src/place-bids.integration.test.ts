@@ -60,7 +60,9 @@ async function expectInvariants(itemId: string, acknowledged: readonly BidOutcom
     if (n > 0) expect(bid.amount).toBeGreaterThan(bids[n - 1]?.amount ?? 0n)
     expect(bid.created_at.getTime()).toBeLessThan(row.end_at.getTime())
   }
-  const ids = acknowledged.flatMap((outcome) => (outcome.kind === 'accepted' ? [outcome.bid.id] : []))
+  const ids = acknowledged.flatMap((outcome) =>
+    outcome.kind === 'accepted' ? [outcome.bid.id] : [],
+  )
   expect(bids.map((bid) => bid.id).toSorted()).toEqual(ids.toSorted())
 
   let head = {
@@ -73,7 +75,11 @@ async function expectInvariants(itemId: string, acknowledged: readonly BidOutcom
     endAtMs: row.original_end_at.getTime(),
   }
   for (const bid of bids) {
-    const decision = decideBid(head, { userId: bid.user_id, amount: bid.amount }, bid.created_at.getTime())
+    const decision = decideBid(
+      head,
+      { userId: bid.user_id, amount: bid.amount },
+      bid.created_at.getTime(),
+    )
     if (decision.kind !== 'accepted') throw new Error(`stored bid ${bid.sequence} breaks a rule`)
     head = { ...decision.head, status: 'active' }
   }
@@ -155,7 +161,10 @@ describe('an idempotency key', () => {
     const items = await Promise.all(Array.from({ length: 20 }, () => putItem(database.sql)))
     const outcomes = await Promise.all(
       items.map(({ itemId }, n) =>
-        place(bidOn(itemId, { amount: 100n, userId: 'eve', idempotencyKey: 'x' }), n % 2 === 0 ? 0 : 1),
+        place(
+          bidOn(itemId, { amount: 100n, userId: 'eve', idempotencyKey: 'x' }),
+          n % 2 === 0 ? 0 : 1,
+        ),
       ),
     )
     const refused = outcomes.filter((outcome) => outcome.kind === 'refused')
@@ -172,7 +181,10 @@ describe('the end', () => {
     const bidder = async (n: number) => {
       let amount = 100n
       for (;;) {
-        const outcome = await place(bidOn(itemId, { userId: `user-${n}`, amount }), n % 2 === 0 ? 0 : 1)
+        const outcome = await place(
+          bidOn(itemId, { userId: `user-${n}`, amount }),
+          n % 2 === 0 ? 0 : 1,
+        )
         outcomes.push(outcome)
         if (outcome.kind === 'refused' && outcome.refusal === 'ended') return
         amount = (outcome.head?.currentHighestBid ?? amount) + 1n
@@ -185,7 +197,11 @@ describe('the end', () => {
 
     const row = await storedItem(itemId)
     const last = (await storedBids(itemId)).at(-1)
-    expect(row).toMatchObject({ status: 'ended', outcome: 'sold', highest_bidder_id: last?.user_id })
+    expect(row).toMatchObject({
+      status: 'ended',
+      outcome: 'sold',
+      highest_bidder_id: last?.user_id,
+    })
     const ended = await database.sql`
       SELECT 1 FROM outbox WHERE item_id = ${itemId} AND type = 'item.ended'`
     expect(ended).toHaveLength(1)

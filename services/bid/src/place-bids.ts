@@ -8,8 +8,8 @@
  * statement after the lock, because a statement does not see what was committed while it waited.
  */
 import { randomUUIDv7 } from 'node:crypto'
-import { errorCode, isContention } from '@bidmesh/platform/errors.ts'
-import type { ReservedSql, Sql } from '@bidmesh/platform/postgres.ts'
+import { constraintOf, errorCode, isContention } from '@bidmesh/platform/errors.ts'
+import type { Queryable, ReservedSql } from '@bidmesh/platform/postgres.ts'
 import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 import { decideBid, type Head, type PlacedBid, type Refusal } from './auction.ts'
 import { bidPlaced, insertOutbox, itemOpened, type OutboxEvent } from './events.ts'
@@ -47,7 +47,7 @@ export async function placeBids(
   invalidate: Invalidate,
 ): Promise<BidOutcome[]> {
   let skipLocked = false
-  for (let conflicts = 0; ; ) {
+  for (let conflicts = 0; ;) {
     try {
       return await session.transaction((pipeline) =>
         decideAndWrite(pipeline, entries, invalidate, skipLocked),
@@ -66,8 +66,7 @@ export async function placeBids(
 }
 
 function isKeyConflict(error: unknown): boolean {
-  const constraint = (error as { constraint_name?: unknown }).constraint_name
-  return errorCode(error) === '23505' && constraint === 'bids_idempotency'
+  return errorCode(error) === '23505' && constraintOf(error) === 'bids_idempotency'
 }
 
 type LockedRow = HeadRow & { now: Date }
@@ -111,8 +110,8 @@ async function decideAndWrite(
 function lockItems(sql: ReservedSql, ids: readonly string[], skipLocked: boolean) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql(headColumns as unknown as string[])} FROM items
-      WHERE id = ANY (${ids as string[]}::uuid[])
+      SELECT ${sql([...headColumns])} FROM items
+      WHERE id = ANY (${[...ids]}::uuid[])
       ORDER BY id
       FOR UPDATE ${skipLocked ? sql`SKIP LOCKED` : sql``}
     )
@@ -148,7 +147,9 @@ function decideBatch(
 ): DecidedBatch {
   const heads = new Map(rows.map((row) => [row.id, headFromRow(row)]))
   const nowMs = new Map(rows.map((row) => [row.id, row.now.getTime()]))
-  const placed = new Map(keyRows.map((row) => [keyOf(row.user_id, row.idempotency_key), bidFromRow(row)]))
+  const placed = new Map(
+    keyRows.map((row) => [keyOf(row.user_id, row.idempotency_key), bidFromRow(row)]),
+  )
   const changed = new Map<string, Head>()
   const bids: StoredBid[] = []
   const events: OutboxEvent[] = []
@@ -201,9 +202,9 @@ function bidFromRow(row: KeyRow): PlacedBid {
   }
 }
 
-function write(sql: Sql, { bids, changed, events }: DecidedBatch) {
+function write(sql: Queryable, { bids, changed, events }: DecidedBatch) {
   const bidTimes = bids.map((bid) => new Date(bid.createdAtMs).toISOString())
-  const lastBidAt = new Map(bids.map((bid, index) => [bid.itemId, bidTimes[index] as string]))
+  const lastBidAt = new Map(bids.map((bid, index) => [bid.itemId, bidTimes[index] ?? '']))
   return sql`
     WITH new_bids AS (
       INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at, idempotency_key)
@@ -234,7 +235,7 @@ function write(sql: Sql, { bids, changed, events }: DecidedBatch) {
         ${changed.map((head) => head.highestBidderId)}::text[],
         ${changed.map((head) => String(head.sequence))}::bigint[],
         ${changed.map((head) => String(head.version))}::bigint[],
-        ${changed.map((head) => lastBidAt.get(head.itemId) as string)}::timestamptz[]
+        ${changed.map((head) => lastBidAt.get(head.itemId) ?? '')}::timestamptz[]
       ) AS h (id, end_at, extension_count, current_highest_bid, highest_bidder_id, sequence, version,
         updated_at)
       WHERE items.id = h.id

@@ -46,7 +46,8 @@ export async function listItems(
   request: PageRequest,
 ): Promise<Page<Item>> {
   const list = ['items', filter]
-  const order = (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
+  const order =
+    (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
   const after = decodePageToken(request.pageToken, list, order.patterns)
   const words = filter.query.match(/[\p{L}\p{N}]+/gu) ?? []
   const size = request.pageSize || DEFAULT_PAGE_SIZE
@@ -83,28 +84,28 @@ const priceOf = (row: ItemRow) =>
 const itemOrders = {
   [OrderBy.NEWEST]: {
     by: (sql) => sql`id DESC`,
-    after: (sql, [id]) => sql`AND id < ${id as string}`,
+    after: (sql, [id = '']) => sql`AND id < ${id}`,
     position: (row) => [row.id],
     patterns: [uuidPattern],
   },
   [OrderBy.ENDING_SOON]: {
     by: (sql) => sql`end_at, id`,
-    after: (sql, [endAt, id]) =>
-      sql`AND (end_at, id) > (${endAt as string}::timestamptz, ${id as string}::uuid)`,
+    after: (sql, [endAt = '', id = '']) =>
+      sql`AND (end_at, id) > (${endAt}::timestamptz, ${id}::uuid)`,
     position: (row) => [row.end_at.toISOString(), row.id],
     patterns: [timePattern, uuidPattern],
   },
   [OrderBy.PRICE_ASC]: {
     by: (sql) => sql`${shownPrice(sql)}, id`,
-    after: (sql, [price, id]) =>
-      sql`AND (${shownPrice(sql)}, id) > (${price as string}::bigint, ${id as string}::uuid)`,
+    after: (sql, [price = '', id = '']) =>
+      sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)`,
     position: (row) => [priceOf(row), row.id],
     patterns: [integerPattern, uuidPattern],
   },
   [OrderBy.PRICE_DESC]: {
     by: (sql) => sql`${shownPrice(sql)} DESC, id DESC`,
-    after: (sql, [price, id]) =>
-      sql`AND (${shownPrice(sql)}, id) < (${price as string}::bigint, ${id as string}::uuid)`,
+    after: (sql, [price = '', id = '']) =>
+      sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)`,
     position: (row) => [priceOf(row), row.id],
     patterns: [integerPattern, uuidPattern],
   },
@@ -131,7 +132,7 @@ export async function getItemBids(
   const [rows, [item]] = await Promise.all([
     sql<BidRow[]>`
       SELECT * FROM bids
-      WHERE item_id = ${itemId} ${after ? sql`AND sequence < ${after[0] as string}` : sql``}
+      WHERE item_id = ${itemId} ${after ? sql`AND sequence < ${after[0] ?? ''}` : sql``}
       ORDER BY sequence DESC
       LIMIT ${size + 1}`,
     sql`SELECT 1 FROM items WHERE id = ${itemId}`,
@@ -151,7 +152,7 @@ export async function listUserBids(
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const rows = await sql<BidRow[]>`
     SELECT * FROM bids
-    WHERE user_id = ${userId} ${after ? sql`AND id < ${after[0] as string}` : sql``}
+    WHERE user_id = ${userId} ${after ? sql`AND id < ${after[0] ?? ''}` : sql``}
     ORDER BY id DESC
     LIMIT ${size + 1}`
   return page(rows, size, list, (row) => [row.id], bidFromRow)

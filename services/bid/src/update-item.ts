@@ -37,15 +37,13 @@ export async function updateItem(
       UPDATE items SET
         title = ${changes.title ?? row.title},
         description = ${changes.description ?? row.description},
-        images = ${(changes.images ?? row.images) as string[]},
+        images = ${[...(changes.images ?? row.images)]},
         category = ${changes.category ?? row.category},
         updated_at = ${new Date(nowMs).toISOString()},
         version = version + 1
       WHERE id = ${id}
       RETURNING *`
-    await insertOutbox(tx as unknown as Sql, [
-      itemUpdated(headFromRow(changed), changed, trace, nowMs),
-    ])
+    await insertOutbox(tx, [itemUpdated(headFromRow(changed), changed, trace, nowMs)])
     await invalidate(new Map([[id, changed.version]]))
     return changed
   })

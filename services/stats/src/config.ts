@@ -1,5 +1,11 @@
 /** The environment of the service and of the rebuild command; the only file here that reads it. */
-import { amqpUrl, postgresUrl, processShape, readConfig, redisUrl } from '@bidmesh/platform/config.ts'
+import {
+  amqpUrl,
+  postgresUrl,
+  processShape,
+  readConfig,
+  redisUrl,
+} from '@bidmesh/platform/config.ts'
 
 const statsShape = {
   /** Its own database, not the write side's. */

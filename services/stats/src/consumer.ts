@@ -54,7 +54,11 @@ function startSpans(tracer: Tracer, events: readonly IncomingEvent[]): () => voi
       'messaging.message.id': event.id,
       'messaging.batch.message_count': events.length,
     }
-    return tracer.startSpan(`process ${event.type}`, { kind: SpanKind.CONSUMER, attributes }, parent)
+    return tracer.startSpan(
+      `process ${event.type}`,
+      { kind: SpanKind.CONSUMER, attributes },
+      parent,
+    )
   })
   return () => {
     for (const span of spans) span.end()

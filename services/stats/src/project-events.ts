@@ -8,7 +8,7 @@
  * the same order.
  */
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
 import { type Fact, factOf } from './facts.ts'
 import { type ItemTally, type PairTally, tallyFacts, type UserTally } from './tally.ts'
 
@@ -38,10 +38,9 @@ export async function projectFacts(sql: Sql, facts: readonly Fact[]): Promise<Pr
   if (facts.length === 0) return { applied: 0, duplicates: 0, standings: [] }
   const byId = new Map(facts.map((fact) => [fact.eventId, fact]))
   const standings = await sql.begin(async (tx) => {
-    const scope = tx as unknown as Sql
-    const fresh = await takeUnseen(scope, byId)
-    await applyFacts(scope, fresh)
-    return { fresh: fresh.length, rows: await readStandings(scope, facts) }
+    const fresh = await takeUnseen(tx, byId)
+    await applyFacts(tx, fresh)
+    return { fresh: fresh.length, rows: await readStandings(tx, facts) }
   })
   return {
     applied: standings.fresh,
@@ -50,7 +49,7 @@ export async function projectFacts(sql: Sql, facts: readonly Fact[]): Promise<Pr
   }
 }
 
-async function takeUnseen(sql: Sql, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
+async function takeUnseen(sql: Queryable, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
   const ids = [...byId.keys()].toSorted()
   const rows = await sql<{ event_id: string }[]>`
     INSERT INTO inbox (event_id, occurred_at)
@@ -63,7 +62,7 @@ async function takeUnseen(sql: Sql, byId: ReadonlyMap<string, Fact>): Promise<Fa
   return rows.flatMap((row) => byId.get(row.event_id) ?? [])
 }
 
-async function applyFacts(sql: Sql, facts: readonly Fact[]): Promise<void> {
+async function applyFacts(sql: Queryable, facts: readonly Fact[]): Promise<void> {
   if (facts.length === 0) return
   const { users, items, pairs, activity } = tallyFacts(facts)
   const newPairs = pairs.length > 0 ? await addPairs(sql, pairs) : []
@@ -89,7 +88,7 @@ async function applyFacts(sql: Sql, facts: readonly Fact[]): Promise<void> {
 }
 
 /** Returns the pairs that were not there before: whose count is no more than what was just added. */
-async function addPairs(sql: Sql, pairs: readonly PairTally[]) {
+async function addPairs(sql: Queryable, pairs: readonly PairTally[]) {
   const rows = await sql<{ item_id: string; user_id: string; bids: bigint }[]>`
     INSERT INTO user_items AS p (item_id, user_id, bids, amount, highest_bid)
     SELECT * FROM unnest(
@@ -117,7 +116,7 @@ function countBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<stri
 }
 
 async function addUsers(
-  sql: Sql,
+  sql: Queryable,
   users: readonly UserTally[],
   itemsOf: ReadonlyMap<string, number>,
 ): Promise<void> {
@@ -149,7 +148,7 @@ async function addUsers(
 }
 
 async function addItems(
-  sql: Sql,
+  sql: Queryable,
   items: readonly ItemTally[],
   biddersOf: ReadonlyMap<string, number>,
 ): Promise<void> {
@@ -178,7 +177,7 @@ async function addItems(
       hammer_price = greatest(i.hammer_price, excluded.hammer_price)`
 }
 
-async function readStandings(sql: Sql, facts: readonly Fact[]): Promise<Standing[]> {
+async function readStandings(sql: Queryable, facts: readonly Fact[]): Promise<Standing[]> {
   const users = new Set(facts.map((fact) => (fact.kind === 'bid' ? fact.userId : fact.winnerId)))
   users.delete('')
   if (users.size === 0) return []

@@ -57,16 +57,29 @@ export function tallyFacts(facts: readonly Fact[]): Tally {
     if (fact.kind === 'end') {
       item.end = fact
       if (fact.outcome === 'sold') {
-        addWin(entry(users, fact.winnerId, () => newUser(fact.winnerId)), fact)
+        addWin(
+          entry(users, fact.winnerId, () => newUser(fact.winnerId)),
+          fact,
+        )
       }
       continue
     }
     addBid(item, fact)
-    addUserBid(entry(users, fact.userId, () => newUser(fact.userId)), fact)
-    addToPair(entry(pairs, `${fact.itemId} ${fact.userId}`, () => newPair(fact)), fact)
+    addUserBid(
+      entry(users, fact.userId, () => newUser(fact.userId)),
+      fact,
+    )
+    addToPair(
+      entry(pairs, `${fact.itemId} ${fact.userId}`, () => newPair(fact)),
+      fact,
+    )
     const minuteMs = fact.atMs - (fact.atMs % MINUTE_MS)
     const newMinute = () => ({ minuteMs, userId: fact.userId, bids: 0n, amount: 0n })
-    const minute = entry(activity, `${String(minuteMs).padStart(16, '0')} ${fact.userId}`, newMinute)
+    const minute = entry(
+      activity,
+      `${String(minuteMs).padStart(16, '0')} ${fact.userId}`,
+      newMinute,
+    )
     minute.bids += 1n
     minute.amount += fact.amount
   }

@@ -1,0 +1,54 @@
+/**
+ * A process for the tests of `run-process.ts`: one part that says what happens to it, and that behaves as
+ * the variable BEHAVE says.
+ */
+import { once } from 'node:events'
+import { z } from 'zod'
+import { processShape, readConfig, wholeNumber } from '../config.ts'
+import { runProcess } from '../run-process.ts'
+import { StartError } from '../start-error.ts'
+
+const behaviours = ['well', 'cannot', 'break', 'crash', 'reject', 'hang', 'wait'] as const
+
+const shape = {
+  ...processShape,
+  LANES: wholeNumber(1, 64).default(4),
+  BEHAVE: z.enum(behaviours).default('well'),
+}
+
+const say = (word: string) => process.stdout.write(`${word}\n`)
+
+await runProcess({
+  name: 'counting',
+  config: () => readConfig(shape),
+  start: async ({ BEHAVE }, { signal, onStop }) => {
+    onStop(async () => void say('undone'))
+    if (BEHAVE === 'cannot') throw new StartError('the data directory is in use')
+    if (BEHAVE === 'break') throw new Error('broken', { cause: new Error('deep down') })
+    if (BEHAVE === 'wait') {
+      say('waiting')
+      await once(signal, 'abort')
+      signal.throwIfAborted()
+    }
+    const part = (name: string) => ({
+      name,
+      services: [],
+      routes: () => undefined,
+      check: async () => undefined,
+      stop: async () => {
+        say(`${name} stops`)
+        if (BEHAVE === 'hang') await Promise.withResolvers<void>().promise
+      },
+    })
+    return [part('first'), part('second')]
+  },
+  started: ({ url }, { BEHAVE }) => {
+    say(`at ${url}`)
+    if (BEHAVE === 'crash') {
+      setImmediate(() => {
+        throw new Error('out of nowhere')
+      })
+    }
+    if (BEHAVE === 'reject') void Promise.reject(new Error('out of nowhere'))
+  },
+})
