@@ -1,4 +1,5 @@
 import { create, fromJsonString, toJsonString } from '@bufbuild/protobuf'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
   PlaceBidRequestSchema,
   PlaceBidResponseSchema,
@@ -27,13 +28,14 @@ describe('bidRequest', () => {
 describe('readBidAnswer', () => {
   it('reads an acceptance', () => {
     const response = create(PlaceBidResponseSchema, {
-      bid: { id: itemId, sequence: 7n, amount: 10n },
+      bid: { id: itemId, sequence: 7n, amount: 10n, createdAt: timestampFromMs(0) },
       minimumNextBid: 10n + BigInt(INCREMENT_MINOR),
     })
     expect(readBidAnswer(200, toJsonString(PlaceBidResponseSchema, response))).toEqual({
       kind: 'accepted',
       bidId: itemId,
       sequence: 7n,
+      createdAt: '1970-01-01T00:00:00Z',
       minimumNextBid: 11,
     })
   })

@@ -18,13 +18,17 @@ export function bidRequest(itemId: string, userId: string, amount: number): stri
 }
 
 export type BidAnswer =
-  | { kind: 'accepted'; bidId: string; sequence: bigint; minimumNextBid: number }
+  /** `createdAt` as it came, RFC 3339: read for the few bids that are followed. */
+  | { kind: 'accepted'; bidId: string; sequence: bigint; createdAt: string; minimumNextBid: number }
   /** Decided against, with the price that made it so. */
   | { kind: 'refused'; reason: string; minimumNextBid: number }
   /** Not decided, or nobody can tell: the Connect code, or the status of an answer that has none. */
   | { kind: 'failed'; code: string }
 
-type AcceptedBody = { bid: { id: string; sequence: string }; minimumNextBid: string }
+type AcceptedBody = {
+  bid: { id: string; sequence: string; createdAt: string }
+  minimumNextBid: string
+}
 type ErrorBody = { code?: string; details?: { type: string; value: string }[] }
 
 /** What the servers may refuse without having decided: to be counted as failures, not as decisions. */
@@ -41,6 +45,7 @@ export function readBidAnswer(status: number, body: string): BidAnswer {
       kind: 'accepted',
       bidId: bid.id,
       sequence: BigInt(bid.sequence),
+      createdAt: bid.createdAt,
       minimumNextBid: Number(minimumNextBid),
     }
   }

@@ -4,6 +4,7 @@
  */
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { checkInvariants } from './check-invariants.ts'
+import { claimStatsQueue } from './claim-stats-queue.ts'
 import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import type { Target } from './target.ts'
 import { untilDrained } from './until-drained.ts'
@@ -19,6 +20,7 @@ export async function startPipeline(
   target: Target,
 ): Promise<Pipeline> {
   const { amqpUrl: AMQP_URL, redisUrl: REDIS_URL } = world
+  await claimStatsQueue(cleanup, AMQP_URL)
   const statsUrl = await world.createDatabase(`${databaseName(target.databaseUrl)}_stats`)
   const statsSql = openSql(cleanup, statsUrl)
   // First the queue, then what goes into it: an event that finds no queue waits in the outbox.

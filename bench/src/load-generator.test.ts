@@ -26,7 +26,7 @@ function decide(body: string): { status: number; body: string } {
   const sequence = BigInt(on.length + 1)
   const entry = { bidId: randomUUIDv7(), itemId, userId, amount: BigInt(amount), sequence }
   accepted.push(entry)
-  const bid = { id: entry.bidId, sequence: String(sequence) }
+  const bid = { id: entry.bidId, sequence: String(sequence), createdAt: new Date().toISOString() }
   return { status: 200, body: JSON.stringify({ bid, minimumNextBid: String(entry.amount + 1n) }) }
 }
 

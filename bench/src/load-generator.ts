@@ -83,7 +83,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     const { bidId, sequence } = answer
     const itemId = options.items[bid.item]?.id ?? ''
     ledger.push({ bidId, itemId, userId: bid.userId, amount: BigInt(bid.amount), sequence })
-    if (isSampled(bid.userId)) probe?.watch(bid.userId, bid.dueMs, nowMs)
+    if (isSampled(bid.userId)) probe?.watch(bid.userId, answer.createdAt, bid.dueMs)
   })
   await sleep(options.warmUpMs)
   const cpuBefore = await readCpuSeconds(options.cpuOf)

@@ -1,136 +1,142 @@
 /**
- * The whole of Bidmesh on one machine, every service a process of its own on real Postgres, RabbitMQ and
- * Redis: for a look at it (`make up`), for end-to-end tests, for faults. What was started is stopped, and
- * what was created is removed.
+ * The local stack: real Postgres, RabbitMQ and Redis, and every Bidmesh process as a process of its own
+ * on a free port. What `make up` runs, and what end-to-end tests, fault tests and benchmarks use as a
+ * library. Nothing of it is left after `stop`, nor when we are killed.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import path from 'node:path'
 import { ensureDatabase, withDatabase } from '@bidmesh/platform/ensure-database.ts'
+import { freePort } from '@bidmesh/platform/free-port.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
 import {
   type BackingServices,
   startBackingServices,
 } from '@bidmesh/platform/testing/backing-services.ts'
-import { type ServiceOptions, type ServiceProcess, startService } from './service-process.ts'
+import { type BidmeshProcess, createBidmeshProcess } from './bidmesh-process.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+const databases = { bid: 'bidmesh_bid', stats: 'bidmesh_stats' } as const
+
+/** The processes of the stack: which database each owns, and where it begins. */
+const kinds = {
+  bid: { main: 'services/bid/src/main.ts', database: 'bid' },
+  auctioneer: { main: 'services/bid/src/auctioneer-main.ts', database: 'bid' },
+  relay: { main: 'services/outbox-worker/src/main.ts', database: 'bid' },
+  stats: { main: 'services/stats/src/main.ts', database: 'stats' },
+} as const satisfies Record<string, { main: string; database: keyof typeof databases }>
+
+export type ProcessKind = keyof typeof kinds
 
 export type StackOptions = {
-  log: ProgressLog
-  /** Running backing services, which are then left running; otherwise own ones are started. */
-  services?: BackingServices
-  /** Processes of each kind. */
+  /** How many of each; 0 leaves a kind out. */
   bidProcesses?: number
   relayProcesses?: number
   statsProcesses?: number
   auctioneerProcesses?: number
-  /** Of the first bid process; a free one when left out. */
-  port?: number
-  /** Over the environment of every process. */
+  log: ProgressLog
+  /** Processes get the ports from here on as far as they are free; any free ones without it. */
+  firstPort?: number
+  /** Services that are there already: they are used, and not stopped with the stack. */
+  services?: BackingServices
+  /** Variables for all processes, e.g. LOG_LEVEL. */
   env?: Readonly<Record<string, string>>
+  /** Gets every line a process writes. */
+  output?: (process: string, line: string) => void
+  /** Entry points other than the services' own, for tests of the stack itself. */
+  mains?: Readonly<Partial<Record<ProcessKind, string>>>
 }
 
-export type Stack = {
+type Processes = Record<ProcessKind, BidmeshProcess[]>
+
+export type Stack = Record<ProcessKind, readonly BidmeshProcess[]> & {
   services: BackingServices
-  /** The write side's database. */
-  bidUrl: string
-  statsUrl: string
-  bids: ServiceProcess[]
-  relays: ServiceProcess[]
-  stats: ServiceProcess[]
-  auctioneers: ServiceProcess[]
-  /** Logs of all processes, one file each. */
-  logDirectory: string
-  /** Stops everything it started; may be called twice. */
-  stop(): Promise<void>
+  bidDatabaseUrl: string
+  statsDatabaseUrl: string
+  /** Processes first, then the services. May be called twice. */
+  stop: () => Promise<void>
 }
 
-/** Resolves when every process is ready. Throws after having stopped what was started. */
+/** Resolves when every process is ready. Throws, with everything stopped again, when one does not start. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  await using undo = new AsyncDisposableStack()
   const services = options.services ?? (await startBackingServices({ log: options.log }))
-  if (!options.services) undo.defer(services.stop)
-  const logDirectory = await mkdtemp(join(tmpdir(), 'bidmesh-stack-'))
-  undo.defer(() => rm(logDirectory, { recursive: true, force: true }))
-  const databases = await createDatabases(services.databaseUrl)
-  undo.defer(databases.drop)
-
-  const common = {
-    LOG_LEVEL: 'info',
-    AUTH_MODE: 'trusted',
-    AMQP_URL: services.amqpUrl,
-    REDIS_URL: services.redisUrl,
-    ...options.env,
+  const processes: Processes = { bid: [], auctioneer: [], relay: [], stats: [] }
+  const created: string[] = []
+  const stop = async (): Promise<void> => {
+    try {
+      await Promise.all(all(processes).map(async (each) => await each.stop()))
+      await dropDatabases(services, created.splice(0))
+    } finally {
+      if (options.services === undefined) await services.stop()
+    }
   }
-  const start = async (kind: Kind, count: number, firstPort?: number) => {
-    const starts = Array.from({ length: count }, (_, n) => {
-      const name = count > 1 ? `${kind}-${n + 1}` : kind
-      const { main, database } = kinds[kind]
-      const service: ServiceOptions = {
-        name,
-        main,
-        env: { ...common, DATABASE_URL: databases[database] },
-        logFile: join(logDirectory, `${name}.log`),
-        log: options.log,
-        ...(n === 0 && firstPort !== undefined ? { port: firstPort } : {}),
-      }
-      return startService(service)
-    })
-    const settled = await Promise.allSettled(starts)
-    const started = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-    undo.defer(async () => {
-      await Promise.all(started.map((service) => service.stop()))
-    })
-    const failed = settled.find((each) => each.status === 'rejected')
-    if (failed) throw failed.reason
-    for (const { name, url, pid } of started) options.log.info({ url, pid }, `${name} is ready`)
-    return started
+  try {
+    for (const name of Object.values(databases)) {
+      if ((await ensureDatabase(services.databaseUrl, name)).created) created.push(name)
+    }
+    await createProcesses(processes, services, options)
+    await Promise.all(all(processes).map(async (each) => await each.start()))
+    options.log.info({}, 'all processes are ready')
+  } catch (error) {
+    await stop()
+    throw error
   }
-  // Consumers first: their queues must be there for what is published.
-  const stats = await start('stats', options.statsProcesses ?? 1)
-  const bids = await start('bid', options.bidProcesses ?? 2, options.port)
-  const relays = await start('relay', options.relayProcesses ?? 2)
-  const auctioneers = await start('auctioneer', options.auctioneerProcesses ?? 1)
-  const running = undo.move()
   return {
+    ...processes,
     services,
-    bidUrl: databases.bid,
-    statsUrl: databases.stats,
-    bids,
-    relays,
-    stats,
-    auctioneers,
-    logDirectory,
-    stop: () => running.disposeAsync(),
+    bidDatabaseUrl: withDatabase(services.databaseUrl, databases.bid),
+    statsDatabaseUrl: withDatabase(services.databaseUrl, databases.stats),
+    stop,
   }
 }
 
-const kinds = {
-  bid: { main: '@bidmesh/bid/main.ts', database: 'bid' },
-  auctioneer: { main: '@bidmesh/bid/auctioneer-main.ts', database: 'bid' },
-  relay: { main: '@bidmesh/outbox-worker/main.ts', database: 'bid' },
-  stats: { main: '@bidmesh/stats/main.ts', database: 'stats' },
-} as const
+function all(processes: Processes): BidmeshProcess[] {
+  return Object.values(processes).flat()
+}
 
-type Kind = keyof typeof kinds
+async function createProcesses(
+  processes: Processes,
+  services: BackingServices,
+  options: StackOptions,
+): Promise<void> {
+  const counts: readonly (readonly [ProcessKind, number])[] = [
+    ['bid', options.bidProcesses ?? 2],
+    ['stats', options.statsProcesses ?? 1],
+    ['auctioneer', options.auctioneerProcesses ?? 1],
+    ['relay', options.relayProcesses ?? 2],
+  ]
+  const names = counts.flatMap(([kind, count]) =>
+    Array.from({ length: count }, (_, index) => ({ kind, name: `${kind}-${index + 1}` })),
+  )
+  for (const [index, { kind, name }] of names.entries()) {
+    const { main, database } = kinds[kind]
+    const port = await freePort(options.firstPort && options.firstPort + index)
+    processes[kind].push(
+      createBidmeshProcess({
+        name,
+        main: options.mains?.[kind] ?? path.join(root, main),
+        port,
+        env: {
+          AUTH_MODE: 'trusted',
+          ...options.env,
+          DATABASE_URL: withDatabase(services.databaseUrl, databases[database]),
+          AMQP_URL: services.amqpUrl,
+          REDIS_URL: services.redisUrl,
+        },
+        log: options.log,
+        output: (line) => options.output?.(name, line),
+      }),
+    )
+  }
+}
 
-/** Named after this process, so that stacks on one server do not meet. */
-async function createDatabases(serverUrl: string) {
-  const names = { bid: `bidmesh_bid_${process.pid}`, stats: `bidmesh_stats_${process.pid}` }
-  await ensureDatabase(serverUrl, names.bid)
-  await ensureDatabase(serverUrl, names.stats)
-  return {
-    bid: withDatabase(serverUrl, names.bid),
-    stats: withDatabase(serverUrl, names.stats),
-    async drop() {
-      const sql = connectPostgres(serverUrl, { max: 1, applicationName: 'bidmesh stack' })
-      try {
-        for (const name of Object.values(names)) {
-          await sql`DROP DATABASE IF EXISTS ${sql(name)} WITH (FORCE)`
-        }
-      } finally {
-        await sql.end()
-      }
-    },
+/** A server of our own vanishes as a whole; one that was named keeps only what was there before us. */
+async function dropDatabases(services: BackingServices, names: readonly string[]): Promise<void> {
+  if (names.length === 0 || services.postgres !== undefined) return
+  const sql = connectPostgres(services.databaseUrl, { max: 1, applicationName: 'bidmesh-stack' })
+  try {
+    for (const name of names) await sql`DROP DATABASE IF EXISTS ${sql(name)} WITH (FORCE)`
+  } finally {
+    await sql.end()
   }
 }

@@ -268,12 +268,11 @@ test('a broker that is away at the start is waited for, in the log without its p
   }
   const log: BrokerLog = { info: write, warn: write, error: write }
   const secret = new URL(url)
-  const connecting = connectBroker({ url, log, namespace: `test-${randomUUID()}` })
+  const starting = start({ url, log })
   await vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(2), wait)
   await proxy.listen()
-  const broker = await connecting
+  const { broker } = await starting
   await broker.check()
-  await broker.close()
   expect(lines[0]).toContain('AMQP_URL')
   expect(lines.join('\n')).not.toContain(`:${secret.password}@`)
 })

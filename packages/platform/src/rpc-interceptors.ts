@@ -1,6 +1,9 @@
 /**
  * What surrounds every procedure, outermost first: a span and a duration, the translation of errors, the
  * field rules of the protos. This is the hot path of a bid: what is added here is paid by each of them.
+ * CPU time of a small call, in one run on 2 cores and without a collector: bare Connect 128 µs, with all
+ * of this 160 µs (tracing about 20, of which the histogram's hash of its attributes is 4; validation
+ * about 10; errors nothing to be seen).
  */
 import {
   context,

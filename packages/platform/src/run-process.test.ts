@@ -1,6 +1,6 @@
 /** The life of a process, watched from outside: what it prints, how it ends, how fast. */
 import { spawn } from 'node:child_process'
-import type { ChildProcess, StdioOptions } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -15,9 +15,8 @@ afterEach(() => {
 
 function run(env: Record<string, string> = {}, ipc = false) {
   const main = join(import.meta.dirname, 'testing/counting-process.ts')
-  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])]
   const child = spawn(process.execPath, [main], {
-    stdio,
+    stdio: ['ignore', 'pipe', 'pipe', ipc ? 'ipc' : 'ignore'],
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', ...env },
   })
   children.push(child)
@@ -25,7 +24,7 @@ function run(env: Record<string, string> = {}, ipc = false) {
   let err = ''
   child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  const ended = once(child, 'close').then(([code]: unknown[]) => code)
+  const ended = exitCode(child)
   return {
     child,
     ended,
@@ -35,6 +34,13 @@ function run(env: Record<string, string> = {}, ipc = false) {
     words: () => out.split('\n').filter((line) => line !== '' && !line.startsWith('{')),
     says: (word: string) => eventually(() => out.includes(word)),
   }
+}
+
+/** When all it has written is here. Not by 'close', which Node leaves out after disconnect(). */
+async function exitCode(child: ChildProcess): Promise<number | null> {
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null)
+  await Promise.all([child, ...streams].map((one) => once(one, one === child ? 'exit' : 'close')))
+  return child.exitCode
 }
 
 const url = /at (http:\/\/127\.0\.0\.1:\d+)\n/

@@ -27,7 +27,12 @@ export type Session = {
 /** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
 const MAX_TRANSACTION_MS = 15_000
 
-type Connection = { sql: ReservedSql; isLost: () => boolean; drop: () => Promise<void> }
+type Connection = {
+  sql: ReservedSql
+  isLost: () => boolean
+  drop: () => Promise<void>
+  inFlight: { reject: (error: Error) => void }
+}
 
 /** Opens no connection yet: the first transaction does. */
 export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
@@ -57,6 +62,8 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
 
 async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {
   let lost = false
+  // The pipeline that waits for answers now, if any: rejected when the connection goes.
+  const inFlight: Connection['inFlight'] = { reject: () => undefined }
   const pool = postgres(url, {
     ...postgresSettings({ ...options, max: 1 }),
     onclose: () => void drop(),
@@ -64,11 +71,12 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   async function drop(): Promise<void> {
     if (lost) return
     lost = true
+    inFlight.reject(lostMidTransaction())
     await pool.end({ timeout: 0 })
   }
   try {
     const sql = await pool.reserve()
-    return { sql, isLost: () => lost, drop }
+    return { sql, isLost: () => lost, drop, inFlight }
   } catch (error) {
     await drop()
     throw error
@@ -77,11 +85,17 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
 
 function pipelineOn(connection: Connection): Pipeline {
   return async (statements) => {
-    if (connection.isLost())
-      throw new TransientError('the database connection was lost mid-transaction')
+    if (connection.isLost()) throw lostMidTransaction()
+    // The driver never settles what it had queued behind a statement whose types it was still asking for.
+    const { promise: lost, reject } = Promise.withResolvers<never>()
+    connection.inFlight.reject = reject
     const sent = statements(connection.sql)
     // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
-    await Promise.allSettled(sent)
+    await Promise.race([Promise.allSettled(sent), lost])
     return await Promise.all(sent)
   }
+}
+
+function lostMidTransaction(): TransientError {
+  return new TransientError('the database connection was lost mid-transaction')
 }

@@ -1,4 +1,4 @@
-/** What the bid service counts and times; on `/metrics` the names have `_` for `.` and the unit at the end. */
+/** What the bid service counts and times; on `/metrics` the names have `_` for `.`, counters end in `_total`. */
 import { metrics } from '@opentelemetry/api'
 import type { BidRefusal } from './errors.ts'
 

@@ -93,7 +93,7 @@ function endFact(event: IncomingEvent): EndFact {
   check(sold || end.outcome === ItemOutcome.UNSOLD, 'outcome is neither SOLD nor UNSOLD')
   check(!sold || userId.test(end.winnerId), 'winner_id is not 1 to 128 printable characters')
   check(
-    end.hammerPrice >= 0n && end.hammerPrice <= MAX_AMOUNT_MINOR,
+    !sold || (end.hammerPrice >= 1n && end.hammerPrice <= MAX_AMOUNT_MINOR),
     'hammer_price is out of range',
   )
   check(end.endedAt !== undefined, 'ended_at is missing')

@@ -2,7 +2,9 @@
  * Rankings of all users in Redis: sorted sets of absolute totals, written after each commit. Redis only
  * ranks; every number shown comes from Postgres. The sets count as complete while the marker key stands:
  * it is set at the end of a refill and goes with the sets when Redis is lost or flushed, and whoever
- * could not write takes it away at the next chance. Without the marker, queries rank in Postgres.
+ * could not write takes it away at the next chance. Without the marker, queries rank in Postgres. Whoever
+ * takes the marker away also takes the lock of a refill under way, which then cannot set it: that refill
+ * may have read a user before the write that was lost.
  *
  * Scores are negative totals, so that equal totals rank by user id ascending, as in SQL. Totals only grow:
  * LT keeps a late writer from putting an older total over a newer one.
@@ -23,7 +25,7 @@ export type Leaderboards = {
   top(ranking: Ranking, limit: number): Promise<string[] | undefined>
   /** Fills the sets from Postgres when the marker is missing; one replica at a time. */
   refill(): Promise<void>
-  /** Drops the sets: the projections they show are being rebuilt. */
+  /** Drops the sets: the projections they show are being rebuilt. Rejects when Redis is away. */
   clear(): Promise<void>
 }
 
@@ -44,20 +46,33 @@ const sets = Object.values(setOf)
 const REFILL_CHUNK = 2_000
 /** A refill that died holds up the next one no longer than this. */
 const REFILL_LOCK_MS = 30_000
+/** A write lost by a process that died before it could say so is mended no later than this. */
+const READY_MS = 3_600_000
+/** Sets the marker only for the holder of the lock. */
+const FINISH_REFILL = `
+  if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+  redis.call('set', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return redis.call('del', KEYS[1])`
 
 export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboards {
-  /** A write was lost: the marker must go before anybody trusts the sets again. */
+  /** A write was, or may have been, lost: the marker must go before anybody trusts the sets again. */
   let lost = false
+  // What comes back may be a Redis with an older state of itself.
+  redis.on('close', () => {
+    lost = true
+  })
 
   async function write(standings: readonly Standing[]): Promise<void> {
     if (standings.length === 0) return
-    const pipeline = redis.pipeline()
-    for (const { userId, totalBids, totalAmount, itemsWon } of standings) {
-      pipeline.zadd(setOf.bids, 'LT', String(-totalBids), userId)
-      pipeline.zadd(setOf.amount, 'LT', String(-Number(totalAmount)), userId)
-      pipeline.zadd(setOf.won, 'LT', String(-itemsWon), userId)
-    }
-    throwFirstError(await pipeline.exec())
+    const scores = (total: (standing: Standing) => bigint) =>
+      standings.flatMap((standing) => [String(-total(standing)), standing.userId])
+    const results = await redis
+      .pipeline()
+      .zadd(setOf.bids, 'LT', ...scores(({ totalBids }) => totalBids))
+      .zadd(setOf.amount, 'LT', ...scores(({ totalAmount }) => BigInt(totalAmount)))
+      .zadd(setOf.won, 'LT', ...scores(({ itemsWon }) => itemsWon))
+      .exec()
+    throwFirstError(results)
   }
 
   async function fill(): Promise<number> {
@@ -93,11 +108,14 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
         const results = await redis
           .multi()
           .exists(READY)
-          .zrange(setOf[ranking], '0', String(limit - 1))
+          .zrange(setOf[ranking], '0', String(limit - 1), 'WITHSCORES')
           .exec()
           .then(throwFirstError)
-        const [ready, users] = results as [number, string[]]
-        return ready === 1 ? users : undefined
+        const [ready, leaders] = results as [number, string[]]
+        if (ready !== 1) return undefined
+        // Scores are doubles: beyond 2^53 the last place may be a tie that is none.
+        if (-Number(leaders.at(-1) ?? 0) > Number.MAX_SAFE_INTEGER) return undefined
+        return leaders.filter((_, index) => index % 2 === 0)
       } catch {
         return undefined
       }
@@ -106,14 +124,17 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
     async refill() {
       if (!redisUp(redis)) return
       try {
-        if (lost) await redis.del(READY)
-        lost = false
+        if (lost) {
+          // Forgotten before it is mended: what is lost from here on is another loss.
+          lost = false
+          await redis.del(READY, REFILLING)
+        }
         if ((await redis.exists(READY)) === 1) return
         const token = randomUUID()
         if ((await redis.set(REFILLING, token, 'PX', REFILL_LOCK_MS, 'NX')) === null) return
         const users = await fill()
-        await redis.multi().set(READY, token).del(REFILLING).exec().then(throwFirstError)
-        log.info({ users }, 'leaderboards refilled from Postgres')
+        const done = await redis.eval(FINISH_REFILL, 2, REFILLING, READY, token, READY_MS)
+        if (done === 1) log.info({ users }, 'leaderboards refilled from Postgres')
       } catch (error) {
         lost = true
         log.warn({ reason: messageOf(error) }, 'leaderboards not refilled, trying again')
@@ -121,7 +142,7 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
     },
 
     async clear() {
-      await redis.del(READY, ...sets)
+      await redis.del(READY, REFILLING, ...sets)
     },
   }
 }

@@ -1,4 +1,5 @@
 /** `npm run rebuild -w services/stats`: recomputes the statistics, with a progress bar. */
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '@bidmesh/platform/config.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
@@ -43,8 +44,10 @@ async function main(): Promise<number> {
     })
     const startMs = performance.now()
     const rate = (done: number) => Math.round((done / (performance.now() - startMs)) * 1_000)
-    bar.start(0, 0, { rate: 0 })
     try {
+      // Rejects with the reason when Redis is away: before anything is thrown away.
+      if (redis) await once(redis, 'ready')
+      bar.start(0, 0, { rate: 0 })
       const done = await rebuild({
         sql,
         bidSql,

@@ -1,7 +1,7 @@
 /**
  * Throws the projections away and recomputes them from the write side, while events keep arriving.
  *
- * 1. One transaction empties inbox and projections; it waits for batches under way and holds up new ones.
+ * 1. One transaction empties inbox, projections and leaderboards; it waits for batches under way and holds up new ones.
  * 2. All bids and ended items of the write side are applied like events, under the ids of their events.
  *
  * Why nothing is lost or counted twice: an event applied before step 1 was committed on the write side
@@ -35,9 +35,12 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   const [count] = await bidSql<[{ total: bigint }]>`
     SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended') AS total`
   const total = Number(count.total)
-  // In the order in which a batch locks them.
-  await sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`
-  await leaderboards.clear().catch(() => undefined)
+  await sql.begin(async (tx) => {
+    // In the order in which a batch locks them.
+    await tx`TRUNCATE inbox, user_items, user_stats, item_stats, activity`
+    // Under those locks, so that no batch writes in between; without Redis nothing is thrown away.
+    await leaderboards.clear()
+  })
   let done = 0
   for (const read of [readBids, readEnds]) {
     for await (const facts of read(bidSql)) {
@@ -46,6 +49,8 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
       onProgress(done, total)
     }
   }
+  // Mends what Redis could not take meanwhile.
+  await leaderboards.refill()
   return done
 }
 

@@ -22,6 +22,8 @@ const DEFAULT_BUCKET_MS = 60 * MINUTE_MS
 const DEFAULT_SPAN_MS = 24 * 60 * MINUTE_MS
 /** Enough for a chart; more would be an export. */
 const MAX_BUCKETS = 1_000
+/** The end of what a Timestamp may say; binary messages can hold more. */
+const MAX_TIME_MS = Date.UTC(10_000, 0)
 
 const rankings: Record<number, Ranking> = {
   [OrderBy.TOTAL_BIDS]: 'bids',
@@ -68,6 +70,7 @@ export function activitySpan(
   const toMs = request.to ? timestampMs(request.to) : nowMs
   const askedFromMs = request.from ? timestampMs(request.from) : toMs - DEFAULT_SPAN_MS
   if (askedFromMs >= toMs) throw refused('from must be before to')
+  if (toMs > MAX_TIME_MS) throw refused('to must not be after the year 9999')
   if (askedFromMs < 0) throw refused('from must not be before 1970')
   const fromMs = askedFromMs - (askedFromMs % bucketMs)
   if ((toMs - fromMs) / bucketMs > MAX_BUCKETS) {

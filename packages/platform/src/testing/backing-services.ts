@@ -50,16 +50,18 @@ export type StartedServices = {
   stop: () => Promise<void>
 }
 
+/** @param env where the three variables are looked for; `{}` has every service started here, to be killed */
 export async function startBackingServices({
   log,
+  env = process.env,
 }: {
   log: ProgressLog
+  env?: NodeJS.ProcessEnv
 }): Promise<BackingServices> {
-  const wanted = serviceNames.filter((name) => !process.env[variables[name]])
+  const wanted = serviceNames.filter((name) => !env[variables[name]])
   const source = wanted.length === 0 ? 'environment' : (await dockerAnswers()) ? 'docker' : 'native'
   const { services, stop } = await start[source](wanted, log)
-  const url = (name: ServiceName): string =>
-    services[name]?.url ?? process.env[variables[name]] ?? ''
+  const url = (name: ServiceName): string => services[name]?.url ?? env[variables[name]] ?? ''
   return {
     ...services,
     databaseUrl: url('postgres'),

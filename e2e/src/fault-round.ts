@@ -1,0 +1,133 @@
+/**
+ * One round of a fault test: bidders bid, something is struck down at a seeded moment and comes back, the
+ * bidders go on and leave, everything comes to rest, and every invariant must hold over all that happened
+ * since the stack was started.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
+import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { expect } from 'vitest'
+import { type Crowd, gatherCrowd } from './bidding-crowd.ts'
+import { callJson } from './call-json.ts'
+import type { PrivateStack } from './private-stack.ts'
+import { type Random, seededRandom } from './seeded-random.ts'
+
+/** Enough for batches of many bids on a machine of two cores, which the stack needs too. */
+const bidders = 24
+/** Of a round; so few that bids meet on them, and in more than one lane and outbox shard. */
+const lastingItems = 3
+const startPrice = 100
+/** The strike comes this long after the bidding has begun. */
+const leadMs = { least: 20, most: 700 }
+/** Beside the lasting items one that ends within the round, most often around the strike. */
+const shortAuctionMs = { least: 500, most: 2_000 }
+/** Bids that must be accepted before the strike and after it. */
+const livelyBids = 100
+/** The slowest comeback: a broker restarted on a busy machine, reconnected to after its back-off. */
+const recoveryLimitMs = 60_000
+
+export type FaultWorld = PrivateStack & {
+  /** Everything that was acknowledged since the start. */
+  ledger: LedgerEntry[]
+}
+
+export type Fault = {
+  name: string
+  /** Breaks something and mends it, while the crowd bids. */
+  strike: (world: FaultWorld, random: Random, crowd: Crowd) => Promise<void>
+}
+
+/** Plays one round; throws what was found wrong. */
+export async function playRound(world: FaultWorld, fault: Fault, seed: number): Promise<void> {
+  const random = seededRandom(seed)
+  const itemIds = await createItems(world, random)
+  const urls = world.stack.bid.map(({ url }) => url)
+  const crowd = gatherCrowd({ urls, itemIds, bidders, startPrice })
+  try {
+    await acceptsMore(crowd, livelyBids)
+    await sleep(random.between(leadMs.least, leadMs.most))
+    await fault.strike(world, random, crowd)
+    await acceptsMore(crowd, livelyBids)
+  } finally {
+    await crowd.leave()
+  }
+  expect([...crowd.surprises, ...world.mishaps.splice(0)]).toEqual([])
+  world.ledger.push(...crowd.ledger)
+  await comesToRest(world)
+  await holdsInvariants(world)
+  for (const id of itemIds) await showsItem(world, id)
+}
+
+/** Resolves when so many more bids have been acknowledged than when it was called. */
+export async function acceptsMore(crowd: Crowd, bids: number): Promise<void> {
+  const goal = crowd.ledger.length + bids
+  await eventually(() => expect(crowd.ledger.length).toBeGreaterThanOrEqual(goal), {
+    limitMs: recoveryLimitMs,
+  })
+}
+
+async function createItems({ stack }: FaultWorld, random: Random): Promise<string[]> {
+  const shortMs = random.between(shortAuctionMs.least, shortAuctionMs.most)
+  const livesMs = [shortMs, ...Array.from({ length: lastingItems }, () => 86_400_000)]
+  const created = livesMs.map(async (lifeMs) => {
+    const { item } = await callJson<{ item: { id: string } }>(
+      stack.bid[0]?.url ?? '',
+      'bids.v1.BidService/CreateItem',
+      {
+        title: 'Lamp',
+        sellerId: 'seller',
+        startPrice,
+        minIncrement: 1,
+        endAt: new Date(Date.now() + lifeMs).toISOString(),
+        softClose: { maxExtensions: 0 },
+      },
+    )
+    return item.id
+  })
+  return await Promise.all(created)
+}
+
+/** Every auction that is over is closed, the outbox is empty, and the inbox has every bid and end. */
+async function comesToRest({ bidSql, statsSql }: FaultWorld): Promise<void> {
+  await eventually(
+    async () => {
+      const [left] = await bidSql`
+        SELECT
+          (SELECT count(*) FROM items WHERE status = 'active' AND end_at <= clock_timestamp()) AS open,
+          (SELECT count(*) FROM outbox) AS unsent`
+      expect(left).toEqual({ open: 0n, unsent: 0n })
+      const [happened] = await bidSql<{ events: bigint }[]>`
+        SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended')
+          AS events`
+      const [applied] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
+      expect(applied).toEqual(happened)
+    },
+    { limitMs: recoveryLimitMs, intervalMs: 50 },
+  )
+}
+
+async function holdsInvariants({ bidSql, statsSql, ledger }: FaultWorld): Promise<void> {
+  expect(await checkInvariants({ bidSql, statsSql, ledger })).toEqual([])
+  // Every bid was sent until it was decided: one in the database that nobody was told of is there twice.
+  const [stored] = await bidSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM bids`
+  expect(stored?.bids).toBe(BigInt(new Set(ledger.map(({ bidId }) => bidId)).size))
+}
+
+/** All bid processes answer with what is stored, their caches included. */
+async function showsItem({ stack, bidSql }: FaultWorld, id: string): Promise<void> {
+  const [stored] = await bidSql<{ sequence: bigint; highest: bigint; status: string }[]>`
+    SELECT sequence, current_highest_bid AS highest, status FROM items WHERE id = ${id}`
+  const expected = {
+    sequence: String(stored?.sequence),
+    currentHighestBid: String(stored?.highest),
+    status: `ITEM_STATUS_${stored?.status.toUpperCase()}`,
+  }
+  for (const { url } of stack.bid) {
+    // A copy outlives its second only when Redis could not be told.
+    await eventually(async () => {
+      const { item } = await callJson<{ item: object }>(url, 'bids.v1.BidService/GetItem', { id })
+      expect(item).toMatchObject(expected)
+    })
+  }
+}

@@ -1,0 +1,66 @@
+/** RabbitMQ, Postgres and Redis die and come back while bidders bid. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { Redis } from 'ioredis'
+import { expect } from 'vitest'
+import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
+import { faultSeries } from './fault-series.ts'
+
+/** Bids that must be accepted while the broker or Redis is away. */
+const outageBids = 200
+/** Before a service is started again, at most. */
+const mostDownMs = 1_000
+
+const rabbitmq: Fault = {
+  name: 'RabbitMQ is killed',
+  strike: async ({ rabbitmq: broker, bidSql }, random, crowd) => {
+    await broker.kill9()
+    await acceptsMore(crowd, outageBids)
+    await sleep(random.between(0, mostDownMs))
+    const [outbox] = await bidSql<{ events: bigint }[]>`SELECT count(*) AS events FROM outbox`
+    expect(outbox?.events).toBeGreaterThanOrEqual(outageBids / 2)
+    await broker.start()
+  },
+}
+
+const postgres: Fault = {
+  name: 'Postgres is killed',
+  strike: async ({ postgres: database }, random, crowd) => {
+    const before = crowd.retries()
+    await database.kill9()
+    await sleep(random.between(0, mostDownMs))
+    await eventually(() => crowd.retries() > before)
+    await database.start()
+  },
+}
+
+const redisKilled: Fault = {
+  name: 'Redis is killed',
+  strike: async (world, random, crowd) => {
+    await world.redis.kill9()
+    await acceptsMore(crowd, outageBids)
+    await sleep(random.between(0, mostDownMs))
+    await world.redis.start()
+    await leaderboardsAreBack(world)
+  },
+}
+
+const redisFlushed: Fault = {
+  name: 'Redis is flushed',
+  strike: async (world, _random, crowd) => {
+    const redis = new Redis(world.stack.services.redisUrl)
+    await redis.flushall()
+    redis.disconnect()
+    await acceptsMore(crowd, outageBids)
+    await leaderboardsAreBack(world)
+  },
+}
+
+/** The marker stands again. What stands behind it is compared once the bidders have left. */
+async function leaderboardsAreBack({ stack }: FaultWorld): Promise<void> {
+  const redis = new Redis(stack.services.redisUrl)
+  await eventually(async () => (await redis.exists('leaders:ready')) === 1)
+  redis.disconnect()
+}
+
+faultSeries([rabbitmq, postgres, redisKilled, redisFlushed])

@@ -1,0 +1,58 @@
+/**
+ * A local stack for one test file, on Postgres, RabbitMQ and Redis that nobody else uses: they can be
+ * killed, and no queue holds what another test has left. The TEST_ variables are ignored for that reason.
+ */
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
+import type { Controllable } from '@bidmesh/platform/testing/running-service.ts'
+import { type Stack, type StackOptions, startStack } from '@bidmesh/stack/start-stack.ts'
+
+/** A test looks at a database from a few places at once. */
+const poolSize = 4
+
+export type PrivateStack = {
+  stack: Stack
+  postgres: Controllable
+  rabbitmq: Controllable
+  redis: Controllable
+  /** Survives a restart of Postgres, as every pool of the project does. */
+  bidSql: Sql
+  statsSql: Sql
+  /** What the processes log as an error, and which of them ended by themselves. No fault excuses either. */
+  mishaps: string[]
+  /** Stops all of it, services included. */
+  stop: () => Promise<void>
+}
+
+/** @param env over the environment of every process of the stack */
+export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<PrivateStack> {
+  await using undo = new AsyncDisposableStack()
+  const mishaps: string[] = []
+  const log: ProgressLog = {
+    info: () => undefined,
+    warn: (fields, message) => mishaps.push(`${message} ${JSON.stringify(fields)}`),
+  }
+  const services = await startBackingServices({ log, env: {} })
+  undo.defer(services.stop)
+  const { postgres, rabbitmq, redis } = services
+  if (!postgres || !rabbitmq || !redis) throw new Error('these tests need services of their own')
+  const stack = await startStack({
+    log,
+    services,
+    env,
+    output: (process, line) => {
+      if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)
+    },
+  })
+  undo.defer(stack.stop)
+  const open = (url: string): Sql => {
+    const sql = connectPostgres(url, { max: poolSize, applicationName: 'bidmesh-test' })
+    undo.defer(() => sql.end({ timeout: 1 }))
+    return sql
+  }
+  const [bidSql, statsSql] = [open(stack.bidDatabaseUrl), open(stack.statsDatabaseUrl)]
+  const running = undo.move()
+  const stop = () => running.disposeAsync()
+  return { stack, postgres, rabbitmq, redis, bidSql, statsSql, mishaps, stop }
+}
