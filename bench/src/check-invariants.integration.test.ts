@@ -25,7 +25,7 @@ beforeEach(async () => {
   stats = await createTestDatabase('services/stats/migrations')
   session = openSession(bids.url, { applicationName: 'test' })
   ledger = []
-  itemId = (await putItem(bids.sql, { softClose })).itemId
+  itemId = (await putItem(session, { softClose })).itemId
   for (const [userId, amount] of [
     ['ann', 100n],
     ['bob', 150n],
@@ -81,11 +81,11 @@ describe('the write side', () => {
   it('finds nothing on an ended item, and a wrong outcome when there is one', async () => {
     const past = new Date(Date.now() - 60_000)
     const started = new Date(Date.now() - 120_000)
-    const item = await putItem(bids.sql)
+    const item = await putItem(session)
     await bids.sql`
       UPDATE items SET start_at = ${started}, original_end_at = ${past}, end_at = ${past}
       WHERE id = ${item.itemId}`
-    await closeItems(bids.sql, async () => undefined)
+    await closeItems(session, async () => undefined)
     await relay()
     expect(await violated(stats.sql)).toEqual([])
     await bids.sql`UPDATE items SET outcome = 'sold' WHERE id = ${item.itemId}`
@@ -151,7 +151,7 @@ describe('the read side', () => {
       UPDATE items SET end_at = t, original_end_at = t, extension_count = 0,
         soft_close_max_extensions = 0
       FROM soon`
-    while ((await closeItems(bids.sql, async () => undefined)) === 0);
+    while ((await closeItems(session, async () => undefined)) === 0);
     await relay()
   })
 
@@ -160,7 +160,7 @@ describe('the read side', () => {
   })
 
   it('finds an event that is still in the outbox', async () => {
-    await putItem(bids.sql)
+    await putItem(session)
     expect(await violated(stats.sql)).toEqual(['I4'])
   })
 

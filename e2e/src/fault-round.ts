@@ -51,9 +51,9 @@ export async function playRound(world: FaultWorld, fault: Fault, seed: number): 
     await acceptsMore(crowd, livelyBids)
   } finally {
     await crowd.leave()
+    world.ledger.push(...crowd.ledger)
   }
   expect([...crowd.surprises, ...world.mishaps.splice(0)]).toEqual([])
-  world.ledger.push(...crowd.ledger)
   await comesToRest(world)
   await holdsInvariants(world)
   for (const id of itemIds) await showsItem(world, id)

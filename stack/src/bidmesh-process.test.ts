@@ -74,8 +74,9 @@ test('a process that keeps ending is started after growing pauses, until it is s
   const standIn = await create()
   await standIn.start()
   for (const _ of [1, 2, 3]) {
-    const pid = await eventually(() => standIn.pid ?? false)
-    process.kill(pid, 'SIGKILL')
+    await eventually(() => standIn.pid !== undefined)
+    const { pid } = standIn
+    process.kill(pid ?? 0, 'SIGKILL')
     await eventually(() => standIn.pid !== pid)
   }
   expect(warnings).toMatchObject([{ pauseMs: 250 }, { pauseMs: 500 }, { pauseMs: 1_000 }])

@@ -1,6 +1,8 @@
 /**
  * One Postgres connection with hand-set transaction bounds, so that BEGIN travels with the first statement
- * and COMMIT with the last: two round trips for a transaction where `sql.begin` takes four.
+ * and COMMIT with the last: two round trips for a transaction where `sql.begin` takes four. All our
+ * transactions run here: when its connection is lost at the wrong moment, `sql.begin` of postgres.js 3.4.9
+ * writes to a socket that is gone, in a timer, and ends the process.
  *
  * What must stay true: a statement is never sent on another connection than the BEGIN before it. When
  * the connection is lost, everything in flight rejects, the session opens a new one only for the next
@@ -18,7 +20,8 @@ export type Pipeline = <Results extends unknown[]>(
 export type Session = {
   /**
    * Runs `work` on the session's connection. `work` sends BEGIN first and COMMIT last by itself; when it
-   * throws, the transaction is rolled back and the error thrown on. One call at a time.
+   * throws, the transaction is rolled back and the error thrown on. One call at a time (any number on a
+   * pool).
    */
   transaction<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -47,7 +50,7 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
         return await work(pipelineOn(connection))
       } catch (error) {
         // A lost connection has rolled back already; any doubt about the rollback costs the connection.
-        if (!connection.isLost()) await connection.sql`ROLLBACK`.catch(connection.drop)
+        if (!connection.isLost()) await rollBack(connection)
         throw error
       } finally {
         clearTimeout(limit)
@@ -58,6 +61,35 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
       current = undefined
     },
   }
+}
+
+/**
+ * Up to `max` sessions as one: each transaction has a connection of its own, further ones wait for one.
+ * The last used goes first, so that a quiet process keeps few connections.
+ */
+export function openSessionPool(url: string, { max, ...options }: PostgresOptions): Session {
+  const sessions = Array.from({ length: max }, () => openSession(url, options))
+  const idle = [...sessions]
+  const waiting: ((session: Session) => void)[] = []
+  return {
+    async transaction(work) {
+      const session = idle.pop() ?? (await new Promise<Session>((resolve) => waiting.push(resolve)))
+      try {
+        return await session.transaction(work)
+      } finally {
+        const next = waiting.shift()
+        if (next) next(session)
+        else idle.push(session)
+      }
+    },
+    async close() {
+      await Promise.all(sessions.map((session) => session.close()))
+    },
+  }
+}
+
+async function rollBack(connection: Connection): Promise<void> {
+  await pipelineOn(connection)((sql) => [sql`ROLLBACK`]).catch(connection.drop)
 }
 
 async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {

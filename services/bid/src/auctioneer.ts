@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isTransient, messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { checkPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { CLOSE_BATCH, closeItems, closeOverdueItem, openItems, untilNextMs } from './close-items.ts'
 import type { Invalidate } from './place-bids.ts'
 
@@ -25,21 +26,22 @@ export type Auctioneer = {
 
 export function startAuctioneer(options: {
   sql: Sql
+  session: Session
   invalidate: Invalidate
   log: Log
 }): Auctioneer {
-  const { sql, invalidate, log } = options
+  const { sql, session, invalidate, log } = options
   const stopping = new AbortController()
   let failing = false
 
   async function pass(): Promise<number> {
-    const opened = await openItems(sql, invalidate)
-    const closed = await closeItems(sql, invalidate)
+    const opened = await openItems(session, invalidate)
+    const closed = await closeItems(session, invalidate)
     if (opened > 0 || closed > 0) log.info({ opened, closed }, 'auctions opened and closed')
     if (opened === CLOSE_BATCH || closed === CLOSE_BATCH) return 0
     const waitMs = (await untilNextMs(sql)) ?? MAX_SLEEP_MS
     if (waitMs < -OVERDUE_MS) {
-      await closeOverdueItem(sql, invalidate)
+      await closeOverdueItem(session, invalidate)
       return 0
     }
     return Math.min(Math.max(waitMs, MIN_SLEEP_MS), MAX_SLEEP_MS)
@@ -54,10 +56,9 @@ export function startAuctioneer(options: {
         failing = false
       } catch (error) {
         // Anything may pass or be mended from outside; giving up would leave auctions open for ever.
-        if (!failing) {
-          const fields = isTransient(error) ? { reason: messageOf(error) } : { err: error }
-          log.error(fields, 'auctioneer cannot work, trying again')
-        }
+        const message = 'auctioneer cannot work, trying again'
+        if (!failing && isTransient(error)) log.warn({ reason: messageOf(error) }, message)
+        else if (!failing) log.error({ err: error }, message)
         failing = true
         pauseMs = FAILURE_PAUSE_MS
       }

@@ -10,6 +10,7 @@ import {
   waitForPostgres,
 } from '@bidmesh/platform/postgres.ts'
 import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
+import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRefusal } from './explain-refusal.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
@@ -17,9 +18,9 @@ import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { bidRoutes } from './routes.ts'
 
-/** Commands other than bids, and queries. Bids have their lanes. */
-const POOL_SIZE = 8
-const AUCTIONEER_POOL_SIZE = 2
+/** Connections for queries, and for commands other than bids, which have their lanes. */
+const QUERY_CONNECTIONS = 6
+const COMMAND_CONNECTIONS = 4
 /** Commands and queries wait and run no longer than this. */
 const LOCK_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 10_000
@@ -37,7 +38,11 @@ export type BidPartOptions = {
 /** Waits for the database, migrates it, and returns the running service. */
 export async function startBid(options: BidPartOptions): Promise<Part> {
   const { databaseUrl, log } = options
-  const sql = await openDatabase(options, POOL_SIZE, 'bidmesh bid')
+  const { sql, session } = await openDatabase(options, {
+    applicationName: 'bidmesh bid',
+    queries: QUERY_CONNECTIONS,
+    commands: COMMAND_CONNECTIONS,
+  })
   const redis = openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
   const metrics = createBidMetrics()
@@ -46,11 +51,12 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
   return {
     name: 'bid',
     services: [BidService],
-    routes: bidRoutes({ sql, lanes, cache, metrics }),
+    routes: bidRoutes({ sql, session, lanes, cache, metrics }),
     interceptors: [explainRefusal],
     check: () => checkPostgres(sql),
     async stop() {
       await lanes.stop()
+      await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()
       log.info('bid service stopped')
@@ -60,10 +66,14 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
 
 /** The auctioneer as a part without procedures. */
 export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>): Promise<Part> {
-  const sql = await openDatabase(options, AUCTIONEER_POOL_SIZE, 'bidmesh auctioneer')
+  const { sql, session } = await openDatabase(options, {
+    applicationName: 'bidmesh auctioneer',
+    queries: 1,
+    commands: 1,
+  })
   const redis = openRedis(options)
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
-  const auctioneer = startAuctioneer({ sql, invalidate, log: options.log })
+  const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
   return {
     name: 'auctioneer',
     services: [],
@@ -71,6 +81,7 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
     check: auctioneer.check,
     async stop() {
       await auctioneer.stop()
+      await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()
     },
@@ -79,18 +90,21 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
 
 async function openDatabase(
   { databaseUrl, log, signal }: Omit<BidPartOptions, 'lanes'>,
-  max: number,
-  applicationName: string,
-): Promise<Sql> {
-  const sql = connectPostgres(databaseUrl, {
-    max,
+  {
+    applicationName,
+    queries,
+    commands,
+  }: { applicationName: string; queries: number; commands: number },
+): Promise<{ sql: Sql; session: Session }> {
+  const settings = {
     applicationName,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-  })
+  }
+  const sql = connectPostgres(databaseUrl, { ...settings, max: queries })
   await waitForPostgres(sql, log, signal)
   await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
-  return sql
+  return { sql, session: openSessionPool(databaseUrl, { ...settings, max: commands }) }
 }
 
 /** Plain SQL files, applied by dbmate. */

@@ -1,5 +1,5 @@
 /** Takes an item back; one `item.cancelled` in the same transaction. */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { type Caller, cancelItem as decideCancel } from './auction.ts'
 import { changeRefused } from './errors.ts'
 import { insertOutbox, itemCancelled } from './events.ts'
@@ -13,28 +13,32 @@ import type { Invalidate } from './place-bids.ts'
  * @param caller undefined in trusted mode: whoever asks is taken for the seller
  */
 export async function cancelItem(
-  sql: Sql,
+  session: Session,
   id: string,
   reason: string,
   caller: Caller | undefined,
   invalidate: Invalidate,
   trace: Readonly<Record<string, string>>,
 ): Promise<ItemRow> {
-  return await sql.begin(async (tx) => {
-    const { row, nowMs } = await lockItem(tx, id)
+  return await session.transaction(async (pipeline) => {
+    const { row, nowMs } = await lockItem(pipeline, id)
     const head = headFromRow(row)
     const decision = decideCancel(head, caller ?? { userId: head.sellerId, operator: false }, nowMs)
     if ('refusal' in decision) throw changeRefused(decision.refusal)
-    const [changed] = await tx<[ItemRow]>`
-      UPDATE items SET
-        status = ${decision.head.status},
-        cancel_reason = ${reason},
-        updated_at = ${new Date(nowMs).toISOString()},
-        version = ${decision.head.version}
-      WHERE id = ${id}
-      RETURNING *`
-    await insertOutbox(tx, [itemCancelled(decision.head, reason, trace, nowMs)])
-    await invalidate(new Map([[id, changed.version]]))
-    return changed
+    const { status, version } = decision.head
+    const updatedAt = new Date(nowMs)
+    await pipeline<[unknown, unknown, unknown, void]>((sql) => [
+      sql`
+        UPDATE items SET
+          status = ${status},
+          cancel_reason = ${reason},
+          updated_at = ${updatedAt.toISOString()},
+          version = ${version}
+        WHERE id = ${id}`,
+      insertOutbox(sql, [itemCancelled(decision.head, reason, trace, nowMs)]),
+      sql`COMMIT`,
+      invalidate(new Map([[id, version]])),
+    ])
+    return { ...row, status, version, updated_at: updatedAt }
   })
 }

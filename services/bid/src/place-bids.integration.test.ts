@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary } from '@bufbuild/protobuf'
 import { BidPlacedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
+import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
@@ -17,17 +18,20 @@ const invalidate = async () => undefined
 const never = new AbortController().signal
 
 let database: TestDatabase
+let session: Session
 /** Two sets of lanes share nothing but the database, as two processes do. */
 let processes: [Lanes, Lanes]
 
 beforeAll(async () => {
   database = await createTestDatabase(migrationsDirectory)
+  session = openSessionPool(database.url, { max: 4, applicationName: 'test' })
   const options = { databaseUrl: database.url, lanes: 4, invalidate, metrics: createBidMetrics() }
   processes = [createLanes(options), createLanes(options)]
 })
 
 afterAll(async () => {
   await Promise.all(processes.map((lanes) => lanes.stop()))
+  await session.close()
   await database.drop()
 })
 
@@ -94,7 +98,7 @@ async function expectInvariants(itemId: string, acknowledged: readonly BidOutcom
 
 describe('one item, 200 bidders, two processes', () => {
   it('keeps the invariants and loses no acknowledged bid', async () => {
-    const { itemId } = await putItem(database.sql)
+    const { itemId } = await putItem(session)
     const outcomes: BidOutcome[] = []
     const bidder = async (n: number) => {
       let amount = 100n
@@ -112,7 +116,7 @@ describe('one item, 200 bidders, two processes', () => {
   })
 
   it('lets exactly one of many equal bids win', async () => {
-    const { itemId } = await putItem(database.sql)
+    const { itemId } = await putItem(session)
     const outcomes = await Promise.all(
       Array.from({ length: 100 }, (_, n) =>
         place(bidOn(itemId, { userId: `user-${n}`, amount: 500n }), n % 2 === 0 ? 0 : 1),
@@ -125,7 +129,7 @@ describe('one item, 200 bidders, two processes', () => {
 
 describe('an idempotency key', () => {
   it('makes one bid of 50 parallel calls over two processes', async () => {
-    const { itemId } = await putItem(database.sql)
+    const { itemId } = await putItem(session)
     const entry = bidOn(itemId, { amount: 100n, idempotencyKey: 'retry' })
     const outcomes = await Promise.all(
       Array.from({ length: 50 }, (_, n) => place(entry, n % 2 === 0 ? 0 : 1)),
@@ -139,8 +143,8 @@ describe('an idempotency key', () => {
   })
 
   it('answers with its bid after that was outbid, and refuses other contents', async () => {
-    const { itemId } = await putItem(database.sql)
-    const other = await putItem(database.sql)
+    const { itemId } = await putItem(session)
+    const other = await putItem(session)
     const entry = bidOn(itemId, { amount: 100n, idempotencyKey: 'k' })
     const first = await place(entry)
     await place(bidOn(itemId, { userId: 'bob', amount: 300n }))
@@ -158,7 +162,7 @@ describe('an idempotency key', () => {
   })
 
   it('is unique per bidder over all items at once', async () => {
-    const items = await Promise.all(Array.from({ length: 20 }, () => putItem(database.sql)))
+    const items = await Promise.all(Array.from({ length: 20 }, () => putItem(session)))
     const outcomes = await Promise.all(
       items.map(({ itemId }, n) =>
         place(
@@ -176,7 +180,7 @@ describe('an idempotency key', () => {
 describe('the end', () => {
   it('admits no bid decided after it, and closes once with the last winner', async () => {
     const endAtMs = Date.now() + 700
-    const { itemId } = await putItem(database.sql, { endAtMs })
+    const { itemId } = await putItem(session, { endAtMs })
     const outcomes: BidOutcome[] = []
     const bidder = async (n: number) => {
       let amount = 100n
@@ -191,7 +195,7 @@ describe('the end', () => {
       }
     }
     await Promise.all(Array.from({ length: 40 }, (_, n) => bidder(n)))
-    const closed = await Promise.all([1, 2, 3].map(() => closeItems(database.sql, invalidate)))
+    const closed = await Promise.all([1, 2, 3].map(() => closeItems(session, invalidate)))
     expect(closed.reduce((sum, count) => sum + count, 0)).toBe(1)
     await expectInvariants(itemId, outcomes)
 
@@ -208,7 +212,7 @@ describe('the end', () => {
   })
 
   it('refuses a bid that came in time but waited for the lock until after it', async () => {
-    const { itemId } = await putItem(database.sql, { endAtMs: Date.now() + 400 })
+    const { itemId } = await putItem(session, { endAtMs: Date.now() + 400 })
     let waiting: Promise<BidOutcome> | undefined
     await database.sql.begin(async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${itemId} FOR UPDATE`
@@ -222,7 +226,7 @@ describe('the end', () => {
   it('is moved by a bid in the soft-close window', async () => {
     const softClose = { windowMs: 60_000, extensionMs: 30_000, maxExtensions: 1 }
     const endAtMs = Date.now() + 30_000
-    const { itemId } = await putItem(database.sql, { endAtMs, softClose })
+    const { itemId } = await putItem(session, { endAtMs, softClose })
     const first = await place(bidOn(itemId, { amount: 100n }))
     const second = await place(bidOn(itemId, { amount: 200n }))
     expect(first).toMatchObject({ extended: true, head: { endAtMs: endAtMs + 30_000 } })
@@ -233,7 +237,7 @@ describe('the end', () => {
 
 describe('a lock held by somebody else', () => {
   it('fails only the bids on that item, as contention', async () => {
-    const held = await putItem(database.sql)
+    const held = await putItem(session)
     // Same lane: the digits that choose it are the same in a process of one lane.
     const lanes = createLanes({
       databaseUrl: database.url,
@@ -242,7 +246,7 @@ describe('a lock held by somebody else', () => {
       metrics: createBidMetrics(),
       lockTimeoutMs: 300,
     })
-    const free = await putItem(database.sql)
+    const free = await putItem(session)
     await database.sql.begin(async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${held.itemId} FOR UPDATE`
       const outcomes = await Promise.all([
@@ -258,7 +262,7 @@ describe('a lock held by somebody else', () => {
 
 describe('the outbox', () => {
   it('holds an event per accepted bid, in the order of the bids, and none for a refused one', async () => {
-    const { itemId } = await putItem(database.sql, { startAtMs: Date.now() + 50 })
+    const { itemId } = await putItem(session, { startAtMs: Date.now() + 50 })
     expect(await place(bidOn(itemId, { amount: 100n }))).toMatchObject({ refusal: 'not_started' })
     await sleep(80)
     await Promise.all([100n, 50n, 101n, 102n].map((amount) => place(bidOn(itemId, { amount }))))
@@ -281,7 +285,7 @@ describe('the outbox', () => {
 
 describe('a lost connection', () => {
   it('fails the batch as unavailable, writes nothing of it, and the lane goes on', async () => {
-    const { itemId } = await putItem(database.sql)
+    const { itemId } = await putItem(session)
     let waiting: Promise<unknown> | undefined
     await database.sql.begin(async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${itemId} FOR UPDATE`

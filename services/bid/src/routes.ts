@@ -7,6 +7,7 @@ import {
   type SoftClose as SoftCloseMessage,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { context, isSpanContextValid, propagation, trace, TraceFlags } from '@opentelemetry/api'
 import { defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
@@ -22,15 +23,21 @@ import type { BidOutcome } from './place-bids.ts'
 import { getItem, getItemBids, listItems, listUserBids } from './queries.ts'
 import { updateItem } from './update-item.ts'
 
-export type RoutesOptions = { sql: Sql; lanes: Lanes; cache: ItemCache; metrics: BidMetrics }
+export type RoutesOptions = {
+  sql: Sql
+  session: Session
+  lanes: Lanes
+  cache: ItemCache
+  metrics: BidMetrics
+}
 
-export function bidRoutes({ sql, lanes, cache, metrics }: RoutesOptions) {
+export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions) {
   return (router: ConnectRouter): ConnectRouter =>
     router.service(BidService, {
       placeBid: (request, { signal }: HandlerContext) => placeBid(lanes, metrics, request, signal),
 
       async createItem(request) {
-        return { item: itemFromRow(await createItem(sql, newItem(request))) }
+        return { item: itemFromRow(await createItem(session, newItem(request))) }
       },
 
       async updateItem(request) {
@@ -41,14 +48,21 @@ export function bidRoutes({ sql, lanes, cache, metrics }: RoutesOptions) {
           category: request.category,
         }
         const id = canonicalId(request.id)
-        const row = await updateItem(sql, id, changes, undefined, cache.invalidate, currentTrace())
+        const row = await updateItem(
+          session,
+          id,
+          changes,
+          undefined,
+          cache.invalidate,
+          currentTrace(),
+        )
         return { item: itemFromRow(row) }
       },
 
       async cancelItem(request) {
         const { id, reason } = request
         const row = await cancelItem(
-          sql,
+          session,
           canonicalId(id),
           reason,
           undefined,

@@ -1,11 +1,11 @@
 /** For tests: an item put up through the command itself. */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { createItem, type NewItem } from './create-item.ts'
 import { headFromRow } from './item-row.ts'
 
 /** An item of `seller` that ends in an hour and starts at 100, unless `changes` says otherwise. */
-export async function putItem(sql: Sql, changes: Partial<NewItem> = {}) {
-  const row = await createItem(sql, {
+export async function putItem(session: Session, changes: Partial<NewItem> = {}) {
+  const row = await createItem(session, {
     title: 'Lamp',
     description: '',
     images: [],

@@ -1,5 +1,5 @@
 /** Edits the description of an item that has not ended; one `item.updated` in the same transaction. */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { type Caller, refuseChange } from './auction.ts'
 import { changeRefused } from './errors.ts'
 import { insertOutbox, itemUpdated } from './events.ts'
@@ -21,30 +21,42 @@ export type ItemChanges = {
  * @param caller undefined in trusted mode: whoever asks is taken for the seller
  */
 export async function updateItem(
-  sql: Sql,
+  session: Session,
   id: string,
   changes: ItemChanges,
   caller: Caller | undefined,
   invalidate: Invalidate,
   trace: Readonly<Record<string, string>>,
 ): Promise<ItemRow> {
-  return await sql.begin(async (tx) => {
-    const { row, nowMs } = await lockItem(tx, id)
+  return await session.transaction(async (pipeline) => {
+    const { row, nowMs } = await lockItem(pipeline, id)
     const head = headFromRow(row)
     const refusal = refuseChange(head, caller ?? { userId: head.sellerId, operator: false }, nowMs)
     if (refusal) throw changeRefused(refusal)
-    const [changed] = await tx<[ItemRow]>`
-      UPDATE items SET
-        title = ${changes.title ?? row.title},
-        description = ${changes.description ?? row.description},
-        images = ${[...(changes.images ?? row.images)]},
-        category = ${changes.category ?? row.category},
-        updated_at = ${new Date(nowMs).toISOString()},
-        version = version + 1
-      WHERE id = ${id}
-      RETURNING *`
-    await insertOutbox(tx, [itemUpdated(headFromRow(changed), changed, trace, nowMs)])
-    await invalidate(new Map([[id, changed.version]]))
+    const changed: ItemRow = {
+      ...row,
+      title: changes.title ?? row.title,
+      description: changes.description ?? row.description,
+      images: [...(changes.images ?? row.images)],
+      category: changes.category ?? row.category,
+      updated_at: new Date(nowMs),
+      version: row.version + 1n,
+    }
+    const event = itemUpdated(headFromRow(changed), changed, trace, nowMs)
+    await pipeline<[unknown, unknown, unknown, void]>((sql) => [
+      sql`
+        UPDATE items SET
+          title = ${changed.title},
+          description = ${changed.description},
+          images = ${changed.images},
+          category = ${changed.category},
+          updated_at = ${changed.updated_at.toISOString()},
+          version = ${changed.version}
+        WHERE id = ${id}`,
+      insertOutbox(sql, [event]),
+      sql`COMMIT`,
+      invalidate(new Map([[id, changed.version]])),
+    ])
     return changed
   })
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
@@ -25,6 +26,18 @@ test('removing it ends what is named in it, and nothing else', async () => {
   expect(existsSync(directory.path)).toBe(false)
   expect([named, forgotten].filter(isRunning)).toEqual([forgotten])
   process.kill(forgotten, 'SIGKILL')
+})
+
+test('who is asked gently gets the time to finish', async () => {
+  const directory = await createPrivateDirectory()
+  const proof = path.join(await mkdtemp(path.join(tmpdir(), 'bidmesh-test-')), 'finished')
+  const script = `trap 'sleep 0.3; touch ${proof}; exit' QUIT; echo ready; while :; do sleep 1; done`
+  const slow = spawn('sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  await once(createInterface(slow.stdout), 'line')
+  await directory.reap('slow', -(slow.pid ?? 0), 'QUIT')
+  await directory.remove()
+  expect(existsSync(proof)).toBe(true)
+  await rm(path.dirname(proof), { recursive: true })
 })
 
 test('what ignores the gentle signal is killed', async () => {

@@ -9,13 +9,15 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-/** Each `<name>.reap` says which signal ends whom; whoever is still there after 5 s (50 × 0.1 s) is killed. */
+/**
+ * Plain POSIX shell (dash does not know `kill -0 --`). Each `<name>.reap` says which signal ends whom; whoever is still there after 5 s (50 × 0.1 s) is killed.
+ */
 const script = `
 trap '' INT TERM HUP
 read -r _
 each() { for file in "$dir"/*.reap; do [ -e "$file" ] && read -r signal target <"$file" && "$@"; done; }
 end() { kill -s "$signal" -- "$target"; }
-look() { kill -0 -- "$target" && alive=1; }
+look() { kill -s 0 -- "$target" && alive=1; }
 end_hard() { kill -s KILL -- "$target"; }
 dir=$1
 each end
