@@ -55,7 +55,7 @@ async function relay(): Promise<void> {
   const rows = await bids.sql<OutboxRow[]>`DELETE FROM outbox RETURNING *`
   const projected = rows.filter(({ type }) => projectedTypes.some((each) => each === type))
   await projectEvents(
-    stats.sql,
+    stats.session,
     projected.map((row) => ({
       ...row,
       key: row.item_id,

@@ -7,6 +7,7 @@ import type { OutboxEvent } from '@bidmesh/bid/events.ts'
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { projectEvents } from '@bidmesh/stats/project-events.ts'
 import { migrationsDirectory } from '@bidmesh/stats/stats-part.ts'
 import { formatNumber, type Outcome } from './figure.ts'
@@ -24,7 +25,7 @@ const parallelTried = [1, 2, 4, 8, 16] as const
 const items = 500
 const users = 1_000
 
-type Side = { sql: Sql; events: number; amount: bigint }
+type Side = { sql: Sql; session: Session; events: number; amount: bigint }
 
 export async function runProjection(world: World): Promise<Outcome> {
   await using cleanup = new AsyncDisposableStack()
@@ -71,9 +72,11 @@ async function openSide(
 ): Promise<Side> {
   const url = await world.createDatabase(`bidmesh_bench_projection_${name}`)
   await migrate({ url, directory: migrationsDirectory, log: world.log })
-  const sql = connectPostgres(url, { max, applicationName: 'bench' })
+  const sql = connectPostgres(url, { max: 1, applicationName: 'bench' })
   cleanup.defer(() => sql.end())
-  return { sql, events: 0, amount: 0n }
+  const session = openSessionPool(url, { max, applicationName: 'bench' })
+  cleanup.defer(session.close)
+  return { sql, session, events: 0, amount: 0n }
 }
 
 async function bestParallel(world: World, side: Side): Promise<number> {
@@ -101,7 +104,7 @@ async function measure(side: Side, size: number, parallel: number, count: number
   const startedMs = performance.now()
   const consumers = Array.from({ length: parallel }, async () => {
     for (let batch = batches.pop(); batch; batch = batches.pop()) {
-      await projectEvents(side.sql, batch)
+      await projectEvents(side.session, batch)
     }
   })
   await Promise.all(consumers)

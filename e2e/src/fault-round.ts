@@ -38,8 +38,8 @@ export type Fault = {
   strike: (world: FaultWorld, random: Random, crowd: Crowd) => Promise<void>
 }
 
-/** Plays one round; throws what was found wrong. */
-export async function playRound(world: FaultWorld, fault: Fault, seed: number): Promise<void> {
+/** Plays one round and returns how many bids were acknowledged; throws what was found wrong. */
+export async function playRound(world: FaultWorld, fault: Fault, seed: number): Promise<number> {
   const random = seededRandom(seed)
   const itemIds = await createItems(world, random)
   const urls = world.stack.bid.map(({ url }) => url)
@@ -57,6 +57,7 @@ export async function playRound(world: FaultWorld, fault: Fault, seed: number): 
   await comesToRest(world)
   await holdsInvariants(world)
   for (const id of itemIds) await showsItem(world, id)
+  return crowd.ledger.length
 }
 
 /** Resolves when so many more bids have been acknowledged than when it was called. */

@@ -3,7 +3,7 @@
  * test whose name has its seed. The seeds come from SEED, or at random: `SEED=<seed> FAULT_ROUNDS=1` plays
  * the very round again (its moments, not the machine's).
  */
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fault, type FaultWorld, playRound } from './fault-round.ts'
 import { startPrivateStack } from './private-stack.ts'
 
@@ -15,7 +15,7 @@ const firstSeed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1_000
 
 /** Declares the tests of these faults, in order, on a stack of their own. */
 export function faultSeries(faults: readonly Fault[]): void {
-  let world: FaultWorld | undefined
+  let world: FaultWorld
   beforeAll(async () => {
     world = { ...(await startPrivateStack()), ledger: [] }
   }, startLimitMs)
@@ -26,7 +26,7 @@ export function faultSeries(faults: readonly Fault[]): void {
   describe.each([...faults])('$name', (fault) => {
     const seeds = Array.from({ length: rounds }, (_, round) => firstSeed + round)
     test.each(seeds)('SEED=%i', async (seed) => {
-      if (world) await playRound(world, fault, seed)
+      expect(await playRound(world, fault, seed)).toBeGreaterThan(0)
     })
   })
 }

@@ -19,6 +19,7 @@ import { findPostgresBinaries } from './postgres-binaries.ts'
 import { ensureCluster, postgresEnvironment, readPassword } from './postgres-cluster.ts'
 import { endProcess, isRunning } from './process-end.ts'
 import type { ProgressLog } from './progress-log.ts'
+import { StartError } from './start-error.ts'
 import { unprivilegedAccount } from './unprivileged.ts'
 
 /** Replaying the write-ahead log after a crash (at most about 1 GB of it) may take this long. */
@@ -175,7 +176,7 @@ async function spawnServer(
 async function expectRetryable(dataDir: string, attempt: Attempt): Promise<void> {
   const said = await logFrom(dataDir, attempt.logStart)
   if (!/lock file ".*" (already exists|is empty)|is still in use/.test(said)) {
-    throw new Error(`Postgres on ${dataDir} did not start: ${said.trim()}`)
+    throw new StartError(`Postgres on ${dataDir} did not start: ${said.trim()}`)
   }
   await sleep(restartPauseMs)
 }

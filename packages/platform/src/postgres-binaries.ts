@@ -7,6 +7,7 @@ import { chmod, readFile, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { createRequire } from 'node:module'
 import { errorCode } from './errors.ts'
+import { StartError } from './start-error.ts'
 
 export type PostgresBinaries = { initdb: string; postgres: string }
 
@@ -30,7 +31,7 @@ function packageRoot(name: string): string {
   try {
     return path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '..')
   } catch (cause) {
-    throw new Error(
+    throw new StartError(
       `npm package ${name} is not installed. Run "npm install" without --omit=optional; ` +
         'if there is no such package for this platform, use "make up" with a Postgres of your own.',
       { cause },

@@ -12,6 +12,7 @@ import { errorCode, messageOf } from './errors.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import { isRunning } from './process-end.ts'
 import type { ProgressLog } from './progress-log.ts'
+import { StartError } from './start-error.ts'
 import { unprivilegedAccount } from './unprivileged.ts'
 
 const run = promisify(execFile)
@@ -52,9 +53,12 @@ export async function ensureCluster(
   } catch (error) {
     if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error
     if (await isCluster(dataDir)) return
-    throw new Error(`${dataDir} holds files that are not Postgres's: choose another directory`, {
-      cause: error,
-    })
+    throw new StartError(
+      `${dataDir} holds files that are not Postgres's: choose another directory`,
+      {
+        cause: error,
+      },
+    )
   } finally {
     await rm(draft, { recursive: true, force: true })
   }
@@ -91,7 +95,7 @@ async function isCluster(dataDir: string): Promise<boolean> {
     return true
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false
-    throw new Error(`cannot use ${dataDir}: ${messageOf(error)} (is it another user's?)`, {
+    throw new StartError(`cannot use ${dataDir}: ${messageOf(error)} (is it another user's?)`, {
       cause: error,
     })
   }

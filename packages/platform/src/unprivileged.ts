@@ -11,6 +11,7 @@ import { execFile } from 'node:child_process'
 import { lchown, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { StartError } from './start-error.ts'
 
 const run = promisify(execFile)
 
@@ -39,7 +40,7 @@ export async function unprivilegedAccount(program: string, directory: string): P
     if (failure === undefined) return account
     failures.push(failure)
   }
-  throw new Error(
+  throw new StartError(
     'Postgres refuses to run as root, and no way to run it as another user works here: ' +
       `${failures.join('; ')}. Run as an ordinary user, install util-linux (setpriv), ` +
       'or move the clone and its data to where other users may enter.',

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres.ts'
+import { openSession } from '@bidmesh/platform/session.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
@@ -64,8 +65,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-function consume(broker: Broker, sql = database.sql, leaderboards = noLeaderboards) {
-  return startConsumer({ sql, broker, leaderboards, metrics: createStatsMetrics() })
+function consume(broker: Broker, session = database.session, leaderboards = noLeaderboards) {
+  return startConsumer({ session, broker, leaderboards, metrics: createStatsMetrics() })
 }
 
 const stored = () => storedProjections(database.sql)
@@ -117,9 +118,11 @@ describe.each(brokers)('%s', (_, start) => {
     const proxy = await startTcpProxy(address.hostname, Number(address.port || 5432))
     cleanups.push(proxy.close)
     address.host = `127.0.0.1:${proxy.port}`
-    const sql = connectPostgres(address.href, { max: 2, applicationName: 'test' })
-    cleanups.push(() => sql.end({ timeout: 0 }))
-    await consume(broker, sql)
+    const settings = { max: 1, applicationName: 'test' }
+    const sql = connectPostgres(address.href, settings)
+    const session = openSession(address.href, settings)
+    cleanups.push(session.close, () => sql.end({ timeout: 0 }))
+    await consume(broker, session)
     const bids = Array.from({ length: 50 }, () => testBid())
     const [before, ...during] = bids
     await broker.publish([bidEvent(before ?? testBid())])
@@ -142,7 +145,7 @@ describe.each(brokers)('%s', (_, start) => {
       committed.push((await stored()).inbox.length)
       told.push(standing)
     }
-    await consume(broker, database.sql, { ...noLeaderboards, update })
+    await consume(broker, database.session, { ...noLeaderboards, update })
     const bid = bidEvent(testBid())
     await broker.publish([bid])
     await eventually(() => told.length === 1)

@@ -4,7 +4,7 @@
  * the inbox to recognise it.
  */
 import type { Broker, IncomingEvent, Subscription } from '@bidmesh/platform/broker.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import { propagation, ROOT_CONTEXT, SpanKind, trace, type Tracer } from '@opentelemetry/api'
 import type { Leaderboards } from './leaderboards.ts'
 import type { StatsMetrics } from './metrics.ts'
@@ -20,20 +20,20 @@ const BINDINGS = ['#']
 const PREFETCH = 1_000
 
 export type ConsumerOptions = {
-  sql: Sql
+  session: Session
   broker: Broker
   leaderboards: Leaderboards
   metrics: StatsMetrics
 }
 
 export async function startConsumer(options: ConsumerOptions): Promise<Subscription> {
-  const { sql, broker, leaderboards, metrics } = options
+  const { session, broker, leaderboards, metrics } = options
   const tracer = trace.getTracer('bidmesh')
   const queue = { name: QUEUE, bindings: BINDINGS, prefetch: PREFETCH }
   return await broker.subscribe(queue, async (events) => {
     const endSpans = startSpans(tracer, events)
     try {
-      const { applied, duplicates, standings } = await projectEvents(sql, events)
+      const { applied, duplicates, standings } = await projectEvents(session, events)
       metrics.batch(events.length)
       metrics.applied(applied, duplicates)
       metrics.lag(Date.now() - Math.min(...events.map((event) => event.occurredAt.getTime())))

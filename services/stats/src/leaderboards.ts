@@ -62,40 +62,11 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
     lost = true
   })
 
-  async function write(standings: readonly Standing[]): Promise<void> {
-    if (standings.length === 0) return
-    const scores = (total: (standing: Standing) => bigint) =>
-      standings.flatMap((standing) => [String(-total(standing)), standing.userId])
-    const results = await redis
-      .pipeline()
-      .zadd(setOf.bids, 'LT', ...scores(({ totalBids }) => totalBids))
-      .zadd(setOf.amount, 'LT', ...scores(({ totalAmount }) => BigInt(totalAmount)))
-      .zadd(setOf.won, 'LT', ...scores(({ itemsWon }) => itemsWon))
-      .exec()
-    throwFirstError(results)
-  }
-
-  async function fill(): Promise<number> {
-    let users = 0
-    let after = ''
-    for (;;) {
-      const rows = await sql<Standing[]>`
-        SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
-          items_won AS "itemsWon"
-        FROM user_stats WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
-      await write(rows)
-      users += rows.length
-      await redis.pexpire(REFILLING, REFILL_LOCK_MS)
-      after = rows.at(-1)?.userId ?? ''
-      if (rows.length < REFILL_CHUNK) return users
-    }
-  }
-
   return {
     async update(standings) {
       try {
         if (!redisUp(redis)) throw new Error('Redis is away')
-        await write(standings)
+        await writeStandings(redis, standings)
       } catch {
         lost = true
       }
@@ -103,22 +74,7 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
 
     async top(ranking, limit) {
       if (lost || !redisUp(redis)) return undefined
-      try {
-        // Together: a flush between the two would make an empty set look complete.
-        const results = await redis
-          .multi()
-          .exists(READY)
-          .zrange(setOf[ranking], '0', String(limit - 1), 'WITHSCORES')
-          .exec()
-          .then(throwFirstError)
-        const [ready, leaders] = results as [number, string[]]
-        if (ready !== 1) return undefined
-        // Scores are doubles: beyond 2^53 the last place may be a tie that is none.
-        if (-Number(leaders.at(-1) ?? 0) > Number.MAX_SAFE_INTEGER) return undefined
-        return leaders.filter((_, index) => index % 2 === 0)
-      } catch {
-        return undefined
-      }
+      return await readTop(redis, ranking, limit).catch(() => undefined)
     },
 
     async refill() {
@@ -132,7 +88,7 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
         if ((await redis.exists(READY)) === 1) return
         const token = randomUUID()
         if ((await redis.set(REFILLING, token, 'PX', REFILL_LOCK_MS, 'NX')) === null) return
-        const users = await fill()
+        const users = await writeAll(redis, sql)
         const done = await redis.eval(FINISH_REFILL, 2, REFILLING, READY, token, READY_MS)
         if (done === 1) log.info({ users }, 'leaderboards refilled from Postgres')
       } catch (error) {
@@ -145,6 +101,54 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
       await redis.del(READY, REFILLING, ...sets)
     },
   }
+}
+
+async function writeStandings(redis: Redis, standings: readonly Standing[]): Promise<void> {
+  if (standings.length === 0) return
+  const scores = (total: (standing: Standing) => bigint) =>
+    standings.flatMap((standing) => [String(-total(standing)), standing.userId])
+  const results = await redis
+    .pipeline()
+    .zadd(setOf.bids, 'LT', ...scores(({ totalBids }) => totalBids))
+    .zadd(setOf.amount, 'LT', ...scores(({ totalAmount }) => BigInt(totalAmount)))
+    .zadd(setOf.won, 'LT', ...scores(({ itemsWon }) => itemsWon))
+    .exec()
+  throwFirstError(results)
+}
+
+/** Puts all users of Postgres at their places and returns how many. */
+async function writeAll(redis: Redis, sql: Sql): Promise<number> {
+  let users = 0
+  let after = ''
+  for (;;) {
+    const rows = await sql<Standing[]>`
+      SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
+        items_won AS "itemsWon"
+      FROM user_stats WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
+    await writeStandings(redis, rows)
+    users += rows.length
+    await redis.pexpire(REFILLING, REFILL_LOCK_MS)
+    after = rows.at(-1)?.userId ?? ''
+    if (rows.length < REFILL_CHUNK) return users
+  }
+}
+
+async function readTop(
+  redis: Redis,
+  ranking: Ranking,
+  limit: number,
+): Promise<string[] | undefined> {
+  // Together: a flush between the two would make an empty set look complete.
+  const results = await redis
+    .multi()
+    .exists(READY)
+    .zrange(setOf[ranking], '0', String(limit - 1), 'WITHSCORES')
+    .exec()
+  const [ready, leaders] = throwFirstError(results)
+  if (ready !== 1 || !Array.isArray(leaders)) return undefined
+  // Scores are doubles: beyond 2^53 the last place may be a tie that is none.
+  if (-Number(leaders.at(-1) ?? 0) > Number.MAX_SAFE_INTEGER) return undefined
+  return leaders.filter((_, index) => index % 2 === 0).map(String)
 }
 
 /** A pipeline resolves even when its commands failed. */

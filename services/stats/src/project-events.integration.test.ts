@@ -31,7 +31,7 @@ async function clear(): Promise<void> {
   await database.sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`
 }
 
-const project = (...events: IncomingEvent[]) => projectEvents(database.sql, events)
+const project = (...events: IncomingEvent[]) => projectEvents(database.session, events)
 
 // Few users and items, so that batches meet; ids that sort differently as UTF-16, UTF-8 and by a locale.
 const users = ['ann', 'Ann', 'änn', 'zoe', '\u{ff5e}', '\u{1f600}', 'a b', "o'neil"]
@@ -55,6 +55,9 @@ const world = fc.record({
   ends: fc.array(endFields, { minLength: 5, maxLength: 5 }),
 })
 
+const owners = () => fc.constantFrom('one', 'two', 'both')
+const batchSizes = () => fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
+
 it('two consumers at once, any order, any repeats, any cuts: each event counts once', async () => {
   await fc.assert(
     fc
@@ -70,13 +73,13 @@ it('two consumers at once, any order, any repeats, any cuts: each event counts o
         })
         const events = [...placed.map((bid) => bidEvent(bid)), ...ended.map((end) => endEvent(end))]
         // Each of the two gets all that the other did not, and some of what it did.
-        const owner = events.map(() => gen(fc.constantFrom('one', 'two', 'both')))
+        const owner = events.map(() => gen(owners))
         const deliveriesOf = (consumer: string) => {
           const own = events.filter((_, n) => owner[n] === consumer || owner[n] === 'both')
           const repeated = [...own, ...gen(fc.subarray, own)]
           return cut(
             gen(fc.shuffledSubarray, repeated, { minLength: repeated.length }),
-            gen(fc.array, fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+            gen(batchSizes),
           )
         }
         const results = await Promise.all(

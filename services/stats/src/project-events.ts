@@ -8,9 +8,16 @@
  * the same order.
  */
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
-import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
+import type { Queryable } from '@bidmesh/platform/postgres.ts'
+import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 import { type Fact, factOf } from './facts.ts'
-import { type ItemTally, type PairTally, tallyFacts, type UserTally } from './tally.ts'
+import {
+  type ActivityTally,
+  type ItemTally,
+  type PairTally,
+  tallyFacts,
+  type UserTally,
+} from './tally.ts'
 
 /** A user's place in every leaderboard, after the batch. */
 export type Standing = { userId: string; totalBids: bigint; totalAmount: string; itemsWon: bigint }
@@ -26,70 +33,77 @@ export type Projected = {
 
 /** Throws `PoisonEventError` when one of the events cannot be applied; then none is. */
 export async function projectEvents(
-  sql: Sql,
+  session: Session,
   events: readonly IncomingEvent[],
 ): Promise<Projected> {
   const facts = events.flatMap((event) => factOf(event) ?? [])
-  return await projectFacts(sql, facts)
+  return await projectFacts(session, facts)
 }
 
 /** The same for facts that did not come as events (a rebuild). */
-export async function projectFacts(sql: Sql, facts: readonly Fact[]): Promise<Projected> {
+export async function projectFacts(session: Session, facts: readonly Fact[]): Promise<Projected> {
   if (facts.length === 0) return { applied: 0, duplicates: 0, standings: [] }
   const byId = new Map(facts.map((fact) => [fact.eventId, fact]))
-  const standings = await sql.begin(async (tx) => {
-    const fresh = await takeUnseen(tx, byId)
-    await applyFacts(tx, fresh)
-    return { fresh: fresh.length, rows: await readStandings(tx, facts) }
+  return await session.transaction(async (pipeline) => {
+    const fresh = await takeUnseen(pipeline, byId)
+    const standings = await applyFacts(pipeline, fresh, facts)
+    return { applied: fresh.length, duplicates: facts.length - fresh.length, standings }
   })
-  return {
-    applied: standings.fresh,
-    duplicates: facts.length - standings.fresh,
-    standings: standings.rows,
-  }
 }
 
-async function takeUnseen(sql: Queryable, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
+async function takeUnseen(pipeline: Pipeline, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
   const ids = [...byId.keys()].toSorted()
-  const rows = await sql<{ event_id: string }[]>`
-    INSERT INTO inbox (event_id, occurred_at)
-    SELECT * FROM unnest(
-      ${ids}::uuid[],
-      ${ids.map((id) => isoTime(byId.get(id)?.atMs ?? 0))}::timestamptz[]
-    )
-    ON CONFLICT (event_id) DO NOTHING
-    RETURNING event_id`
+  const [, rows] = await pipeline<[unknown, { event_id: string }[]]>((sql) => [
+    sql`BEGIN`,
+    sql<{ event_id: string }[]>`
+      INSERT INTO inbox (event_id, occurred_at)
+      SELECT * FROM unnest(
+        ${ids}::uuid[],
+        ${ids.map((id) => isoTime(byId.get(id)?.atMs ?? 0))}::timestamptz[]
+      )
+      ON CONFLICT (event_id) DO NOTHING
+      RETURNING event_id`,
+  ])
   return rows.flatMap((row) => byId.get(row.event_id) ?? [])
 }
 
-async function applyFacts(sql: Queryable, facts: readonly Fact[]): Promise<void> {
-  if (facts.length === 0) return
-  const { users, items, pairs, activity } = tallyFacts(facts)
-  const newPairs = pairs.length > 0 ? await addPairs(sql, pairs) : []
+const nothing: Promise<unknown> = Promise.resolve()
+
+/** Applies the fresh ones, commits, and returns where all users named now stand. */
+async function applyFacts(
+  pipeline: Pipeline,
+  fresh: readonly Fact[],
+  all: readonly Fact[],
+): Promise<Standing[]> {
+  const { users, items, pairs, activity } = tallyFacts(fresh)
+  const newPairs = pairs.length > 0 ? await addPairs(pipeline, pairs) : []
   const itemsOf = countBy(newPairs, (pair) => pair.userId)
   const biddersOf = countBy(newPairs, (pair) => pair.itemId)
-  // Sent together, executed in this order on the transaction's connection.
-  await Promise.all([
-    users.length > 0 ? addUsers(sql, users, itemsOf) : undefined,
-    addItems(sql, items, biddersOf),
-    activity.length > 0
-      ? sql`
-          INSERT INTO activity AS a (minute, user_id, bids, amount)
-          SELECT * FROM unnest(
-            ${activity.map((each) => isoTime(each.minuteMs))}::timestamptz[],
-            ${activity.map((each) => each.userId)}::text[],
-            ${activity.map((each) => String(each.bids))}::bigint[],
-            ${activity.map((each) => String(each.amount))}::numeric[]
-          )
-          ON CONFLICT (minute, user_id) DO UPDATE SET
-            bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
-      : undefined,
-  ])
+  const [, , , standings] = await pipeline<[unknown, unknown, unknown, Standing[], unknown]>(
+    (sql) => [
+      users.length > 0 ? addUsers(sql, users, itemsOf) : nothing,
+      items.length > 0 ? addItems(sql, items, biddersOf) : nothing,
+      activity.length > 0 ? addActivity(sql, activity) : nothing,
+      readStandings(sql, all),
+      sql`COMMIT`,
+    ],
+  )
+  return standings
 }
 
+type PairRow = { item_id: string; user_id: string; bids: bigint }
+
 /** Returns the pairs that were not there before: whose count is no more than what was just added. */
-async function addPairs(sql: Queryable, pairs: readonly PairTally[]) {
-  const rows = await sql<{ item_id: string; user_id: string; bids: bigint }[]>`
+async function addPairs(pipeline: Pipeline, pairs: readonly PairTally[]) {
+  const [rows] = await pipeline<[PairRow[]]>((sql) => [upsertPairs(sql, pairs)])
+  const added = new Map(pairs.map((pair) => [`${pair.itemId} ${pair.userId}`, pair.bids]))
+  return rows
+    .filter((row) => row.bids === added.get(`${row.item_id} ${row.user_id}`))
+    .map((row) => ({ itemId: row.item_id, userId: row.user_id }))
+}
+
+function upsertPairs(sql: Queryable, pairs: readonly PairTally[]) {
+  return sql<PairRow[]>`
     INSERT INTO user_items AS p (item_id, user_id, bids, amount, highest_bid)
     SELECT * FROM unnest(
       ${pairs.map((pair) => pair.itemId)}::uuid[],
@@ -103,10 +117,6 @@ async function addPairs(sql: Queryable, pairs: readonly PairTally[]) {
       amount = p.amount + excluded.amount,
       highest_bid = greatest(p.highest_bid, excluded.highest_bid)
     RETURNING item_id, user_id, bids`
-  const added = new Map(pairs.map((pair) => [`${pair.itemId} ${pair.userId}`, pair.bids]))
-  return rows
-    .filter((row) => row.bids === added.get(`${row.item_id} ${row.user_id}`))
-    .map((row) => ({ itemId: row.item_id, userId: row.user_id }))
 }
 
 function countBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<string, number> {
@@ -115,12 +125,12 @@ function countBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<stri
   return counts
 }
 
-async function addUsers(
+function addUsers(
   sql: Queryable,
   users: readonly UserTally[],
   itemsOf: ReadonlyMap<string, number>,
-): Promise<void> {
-  await sql`
+) {
+  return sql`
     INSERT INTO user_stats AS u (user_id, total_bids, total_amount, items_bid_on, highest_bid,
       items_won, amount_won, first_bid_at, last_bid_at, last_updated_at)
     SELECT * FROM unnest(
@@ -147,12 +157,12 @@ async function addUsers(
       last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)`
 }
 
-async function addItems(
+function addItems(
   sql: Queryable,
   items: readonly ItemTally[],
   biddersOf: ReadonlyMap<string, number>,
-): Promise<void> {
-  await sql`
+) {
+  return sql`
     INSERT INTO item_stats AS i (item_id, total_bids, unique_bidders, highest_bid, first_bid_at,
       last_bid_at, outcome, winner_id, hammer_price)
     SELECT * FROM unnest(
@@ -177,11 +187,24 @@ async function addItems(
       hammer_price = greatest(i.hammer_price, excluded.hammer_price)`
 }
 
-async function readStandings(sql: Queryable, facts: readonly Fact[]): Promise<Standing[]> {
+function addActivity(sql: Queryable, activity: readonly ActivityTally[]) {
+  return sql`
+    INSERT INTO activity AS a (minute, user_id, bids, amount)
+    SELECT * FROM unnest(
+      ${activity.map((each) => isoTime(each.minuteMs))}::timestamptz[],
+      ${activity.map((each) => each.userId)}::text[],
+      ${activity.map((each) => String(each.bids))}::bigint[],
+      ${activity.map((each) => String(each.amount))}::numeric[]
+    )
+    ON CONFLICT (minute, user_id) DO UPDATE SET
+      bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
+}
+
+function readStandings(sql: Queryable, facts: readonly Fact[]): PromiseLike<Standing[]> {
   const users = new Set(facts.map((fact) => (fact.kind === 'bid' ? fact.userId : fact.winnerId)))
   users.delete('')
-  if (users.size === 0) return []
-  return await sql<Standing[]>`
+  if (users.size === 0) return Promise.resolve([])
+  return sql<Standing[]>`
     SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
       items_won AS "itemsWon"
     FROM user_stats WHERE user_id = ANY (${[...users]}::text[])`

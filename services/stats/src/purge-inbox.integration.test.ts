@@ -50,9 +50,9 @@ it('a row goes when both its event and its arrival are a week old, and not befor
 
 it('an event that was late by weeks is still recognised after a purge', async () => {
   const late = testBid({ atMs: Date.now() - limitHours * 3_600_000 * 4 })
-  await projectEvents(database.sql, [bidEvent(late)])
+  await projectEvents(database.session, [bidEvent(late)])
   expect(await purgeInbox(database.sql)).toBe(0)
-  await projectEvents(database.sql, [bidEvent(late)])
+  await projectEvents(database.session, [bidEvent(late)])
   expect(await storedProjections(database.sql)).toEqual(recomputedProjections([late], []))
 })
 

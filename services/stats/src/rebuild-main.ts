@@ -6,6 +6,7 @@ import { messageOf } from '@bidmesh/platform/errors.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
+import { openSession } from '@bidmesh/platform/session.ts'
 import { SingleBar } from 'cli-progress'
 import { readRebuildConfig } from './config.ts'
 import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
@@ -30,11 +31,10 @@ async function main(): Promise<number> {
   try {
     const config = readRebuildConfig()
     const log = createLog({ name: 'rebuild', level: 'warn' })
-    const sql = connectPostgres(config.DATABASE_URL, { max: 2, applicationName: 'bidmesh rebuild' })
-    const bidSql = connectPostgres(config.BID_DATABASE_URL, {
-      max: 1,
-      applicationName: 'bidmesh rebuild',
-    })
+    const settings = { max: 1, applicationName: 'bidmesh rebuild' }
+    const sql = connectPostgres(config.DATABASE_URL, settings)
+    const session = openSession(config.DATABASE_URL, settings)
+    const bidSql = connectPostgres(config.BID_DATABASE_URL, settings)
     const redis = config.REDIS_URL ? connectRedis(config.REDIS_URL, { log }) : undefined
     const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
     const bar = new SingleBar({
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
       if (redis) await once(redis, 'ready')
       bar.start(0, 0, { rate: 0 })
       const done = await rebuild({
-        sql,
+        session,
         bidSql,
         leaderboards,
         onProgress: (count, total) => {
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
     } finally {
       bar.stop()
       redis?.disconnect()
-      await Promise.all([sql.end(), bidSql.end()])
+      await Promise.all([session.close(), sql.end(), bidSql.end()])
     }
     return 0
   } catch (error) {

@@ -9,6 +9,7 @@
  * takes whichever comes first and drops the other. Killed in the middle, it is simply run again.
  */
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Session } from '@bidmesh/platform/session.ts'
 import type { BidFact, EndFact } from './facts.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
 import type { Leaderboards } from './leaderboards.ts'
@@ -21,7 +22,7 @@ export type Progress = (done: number, total: number) => void
 
 export type RebuildOptions = {
   /** The stats database. */
-  sql: Sql
+  session: Session
   /** The write side's database; only read. */
   bidSql: Sql
   leaderboards: Leaderboards
@@ -31,20 +32,24 @@ export type RebuildOptions = {
 
 /** Returns how many bids and ended items were read. */
 export async function rebuild(options: RebuildOptions): Promise<number> {
-  const { sql, bidSql, leaderboards, onProgress } = options
+  const { session, bidSql, leaderboards, onProgress } = options
   const [count] = await bidSql<[{ total: bigint }]>`
     SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended') AS total`
   const total = Number(count.total)
-  await sql.begin(async (tx) => {
-    // In the order in which a batch locks them.
-    await tx`TRUNCATE inbox, user_items, user_stats, item_stats, activity`
+  await session.transaction(async (pipeline) => {
+    await pipeline<[unknown, unknown]>((sql) => [
+      sql`BEGIN`,
+      // In the order in which a batch locks them.
+      sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`,
+    ])
     // Under those locks, so that no batch writes in between; without Redis nothing is thrown away.
     await leaderboards.clear()
+    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
   })
   let done = 0
   for (const read of [readBids, readEnds]) {
     for await (const facts of read(bidSql)) {
-      await leaderboards.update((await projectFacts(sql, facts)).standings)
+      await leaderboards.update((await projectFacts(session, facts)).standings)
       done += facts.length
       onProgress(done, total)
     }

@@ -7,14 +7,15 @@ import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import { checkPostgres, connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
+import { openSession } from '@bidmesh/platform/session.ts'
 import { startConsumer } from './consumer.ts'
 import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderboards.ts'
 import { createStatsMetrics } from './metrics.ts'
 import { keepPurging } from './purge-inbox.ts'
 import { statsRoutes } from './routes.ts'
 
-/** One for the consumer, one for the broom, the rest for queries. */
-const POOL_SIZE = 8
+/** One for the broom, the rest for queries. The consumer has a session of its own. */
+const POOL_SIZE = 7
 /** No batch and no query takes longer in good health. */
 const STATEMENT_TIMEOUT_MS = 15_000
 /** How soon a lost leaderboard is noticed; until then Postgres ranks. */
@@ -37,17 +38,15 @@ export type StatsPartOptions = {
 /** Waits for the database, migrates it, subscribes, and returns the running service. */
 export async function startStats(options: StatsPartOptions): Promise<Part> {
   const { databaseUrl, redisUrl, broker, log, signal } = options
-  const sql = connectPostgres(databaseUrl, {
-    max: POOL_SIZE,
-    applicationName: 'bidmesh stats',
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-  })
+  const settings = { applicationName: 'bidmesh stats', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
+  const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })
   await waitForPostgres(sql, log, signal)
   await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
   const redis = redisUrl ? connectRedis(redisUrl, { log }) : undefined
   const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
   const metrics = createStatsMetrics()
-  const subscription = await startConsumer({ sql, broker, leaderboards, metrics })
+  const session = openSession(databaseUrl, settings)
+  const subscription = await startConsumer({ session, broker, leaderboards, metrics })
   const stopping = new AbortController()
   const chores = [
     keepPurging(sql, log, stopping.signal),
@@ -65,6 +64,7 @@ export async function startStats(options: StatsPartOptions): Promise<Part> {
       stopping.abort()
       await subscription.stop()
       await Promise.all(chores)
+      await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()
     },

@@ -3,12 +3,16 @@ import type { StartedTestContainer } from 'testcontainers'
 import { freePort } from '../free-port.ts'
 import type { ProgressLog } from '../progress-log.ts'
 import type { ServiceName, StartedServices } from './backing-services.ts'
+import { eventually } from './eventually.ts'
 import type { RunningService } from './running-service.ts'
+import { serviceChecks } from './service-checks.ts'
 
 /** An engine that is there answers in milliseconds; a dead socket must not hold the tests up. */
 const detectLimitMs = 2_000
 /** Pulling three images on a slow line. */
 const startLimitMs = 600_000
+/** RabbitMQ on a busy machine. */
+const restartLimitMs = 90_000
 
 type Recipe = {
   image: string
@@ -73,7 +77,7 @@ export async function startContainers(
   const results = await Promise.allSettled(
     wanted.map(async (name) => {
       log.info({ image: recipes[name].image }, 'starting a container')
-      const { container, service } = await startContainer(recipes[name])
+      const { container, service } = await startContainer(recipes[name], serviceChecks[name])
       started.push(container)
       return [name, service] as const
     }),
@@ -89,10 +93,12 @@ export async function startContainers(
 
 async function startContainer(
   recipe: Recipe,
+  check: (url: string) => Promise<void>,
 ): Promise<{ container: StartedTestContainer; service: RunningService }> {
   const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers')
   // A port of our choice, since Docker would pick another one at every restart.
   const port = await freePort()
+  const url = recipe.url(port)
   const container = await new GenericContainer(recipe.image)
     .withExposedPorts({ container: recipe.port, host: port })
     .withEnvironment(recipe.environment)
@@ -104,7 +110,7 @@ async function startContainer(
   const engine = runtime.container.getById(container.getId())
   let { Pid: pid } = (await engine.inspect()).State
   const service = {
-    url: recipe.url(port),
+    url,
     get pid() {
       return pid
     },
@@ -114,6 +120,7 @@ async function startContainer(
     },
     start: async () => {
       await engine.start()
+      await eventually(async () => await check(url), { limitMs: restartLimitMs })
       pid = (await engine.inspect()).State.Pid
     },
   }

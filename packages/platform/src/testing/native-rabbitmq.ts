@@ -6,15 +6,14 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
 import path from 'node:path'
-import { connect } from 'amqplib'
 import { freePort } from '../free-port.ts'
 import { sendSignal, waitForEnd } from '../process-end.ts'
 import { startNativeProcess } from './native-process.ts'
 import type { PrivateDirectory } from './private-directory.ts'
 import type { RunningService } from './running-service.ts'
+import { serviceChecks } from './service-checks.ts'
 
 const killLimitMs = 5_000
-const connectLimitMs = 5_000
 
 export type RabbitmqFiles = {
   /** The server script itself: Debian's wrapper of the same name insists on root and changes user. */
@@ -48,7 +47,7 @@ export async function startNativeRabbitmq(
         args: [],
         env,
         logFile: path.join(directory.path, 'rabbitmq.log'),
-        check: async () => await canLogIn(url),
+        check: async () => await serviceChecks.rabbitmq(url),
       },
       async (started) => await directory.reap('rabbitmq', -started, 'KILL'),
     )
@@ -114,9 +113,4 @@ async function canConnect(port: number): Promise<void> {
   const socket = connectTcp(port, '127.0.0.1', () => resolve(undefined))
   socket.once('error', reject)
   await promise.finally(() => socket.destroy())
-}
-
-async function canLogIn(url: string): Promise<void> {
-  const connection = await connect(url, { timeout: connectLimitMs })
-  await connection.close()
 }

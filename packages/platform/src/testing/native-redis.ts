@@ -1,14 +1,12 @@
 /** A private Redis for tests and the local stack: free port, 127.0.0.1 only, nothing on disk. */
-import { connect } from 'node:net'
 import path from 'node:path'
 import { freePort } from '../free-port.ts'
 import { endProcess } from '../process-end.ts'
 import { startNativeProcess } from './native-process.ts'
 import type { PrivateDirectory } from './private-directory.ts'
 import type { RunningService } from './running-service.ts'
+import { serviceChecks } from './service-checks.ts'
 
-/** It answers a PING in microseconds, or is not there. */
-const pingLimitMs = 1_000
 const killLimitMs = 5_000
 
 /** @param file path of `redis-server` */
@@ -17,6 +15,7 @@ export async function startNativeRedis(
   directory: PrivateDirectory,
 ): Promise<RunningService> {
   const port = await freePort()
+  const url = `redis://127.0.0.1:${port}`
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory.path]
   const start = async (): Promise<number> =>
     await startNativeProcess(
@@ -25,13 +24,13 @@ export async function startNativeRedis(
         args: [...settings, '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
         env: process.env,
         logFile: path.join(directory.path, 'redis.log'),
-        check: async () => await ping(port),
+        check: async () => await serviceChecks.redis(url),
       },
       async (started) => await directory.reap('redis', -started, 'KILL'),
     )
   let pid = await start()
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url,
     get pid() {
       return pid
     },
@@ -43,17 +42,4 @@ export async function startNativeRedis(
       pid = await start()
     },
   }
-}
-
-async function ping(port: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-  const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
-  socket.setTimeout(pingLimitMs, () => reject(new Error('no answer to PING')))
-  socket.once('error', reject)
-  socket.once('close', () => reject(new Error('connection closed')))
-  socket.once('data', (data) => {
-    if (data.toString().startsWith('+PONG')) resolve(undefined)
-    else reject(new Error(data.toString()))
-  })
-  await promise.finally(() => socket.destroy())
 }

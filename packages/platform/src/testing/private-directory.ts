@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 /**
- * Plain POSIX shell (dash does not know `kill -0 --`). Each `<name>.reap` says which signal ends whom; whoever is still there after 5 s (50 × 0.1 s) is killed.
+ * Each `<name>.reap` says which signal ends whom; whoever is still there after 5 s (50 × 0.1 s) is killed.
+ * Plain POSIX shell: dash, for one, does not know `kill -0 --`.
  */
 const script = `
 trap '' INT TERM HUP

@@ -10,6 +10,7 @@ import { inject } from 'vitest'
 import { ensureDatabase, withDatabase } from '../ensure-database.ts'
 import { migrate } from '../migrate.ts'
 import { connectPostgres, type Sql } from '../postgres.ts'
+import { openSessionPool, type Session } from '../session.ts'
 
 /** Only one process migrates or clones a template at a time: a clone wants nobody else connected to it. */
 const templateLock = '7165112902'
@@ -20,6 +21,8 @@ export type TestDatabase = {
   url: string
   /** A pool on it; the test's own code may open others. */
   sql: Sql
+  /** For code under test that runs transactions. */
+  session: Session
   /** Ends the pool and drops the database, whoever is still connected. */
   drop: () => Promise<void>
 }
@@ -41,11 +44,15 @@ export async function createTestDatabase(migrations?: string): Promise<TestDatab
     await admin.end()
   }
   const url = withDatabase(serverUrl, name)
-  const sql = connectPostgres(url, { max: maxConnections, applicationName: 'bidmesh-test' })
+  const settings = { max: maxConnections, applicationName: 'bidmesh-test' }
+  const sql = connectPostgres(url, settings)
+  const session = openSessionPool(url, settings)
   return {
     url,
     sql,
+    session,
     drop: async () => {
+      await session.close()
       await sql.end({ timeout: 1 })
       await dropDatabases(serverUrl, name)
     },

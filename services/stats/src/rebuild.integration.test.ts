@@ -1,0 +1,205 @@
+/** Thrown away and recomputed: while events keep arriving, while Redis is away, and killed in the middle. */
+import { randomUUID } from 'node:crypto'
+import path from 'node:path'
+import { connectRedis, redisUp } from '@bidmesh/platform/redis.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
+import { afterEach, beforeEach, expect, inject, it } from 'vitest'
+import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
+import { projectEvents } from './project-events.ts'
+import { listTopBidders } from './queries.ts'
+import { rebuild, type RebuildOptions } from './rebuild.ts'
+import { migrationsDirectory } from './stats-part.ts'
+import {
+  bidEvent,
+  endEvent,
+  recomputedProjections,
+  storedProjections,
+  testBid,
+  type TestBid,
+  type TestEnd,
+} from './test-events.ts'
+
+const bidMigrations = path.join(import.meta.dirname, '../../bid/migrations')
+
+const cleanups: (() => unknown)[] = []
+let stats: TestDatabase
+let bids: TestDatabase
+beforeEach(async () => {
+  stats = await createTestDatabase(migrationsDirectory)
+  cleanups.push(stats.drop)
+  bids = await createTestDatabase(bidMigrations)
+  cleanups.push(bids.drop)
+})
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+const day = Date.UTC(2026, 0, 1)
+const itemIds = Array.from({ length: 30 }, () => randomUUID()).toSorted()
+
+/** Three chunks of bids on all items. */
+function history(): { placed: TestBid[]; ended: TestEnd[] } {
+  const placed = Array.from({ length: 5_000 }, (_, n) =>
+    testBid({
+      itemId: itemIds[n % 30] ?? '',
+      userId: `user-${(n * 7) % 11}`,
+      amount: BigInt(n + 1),
+      atMs: day + n * 977,
+    }),
+  )
+  const ended = itemIds.slice(0, 10).map((itemId, n): TestEnd => {
+    const last = placed.findLast((bid) => bid.itemId === itemId)
+    return { itemId, atMs: day + 10_000_000 + n, ...(n > 2 && last && { winner: last }) }
+  })
+  return { placed, ended }
+}
+
+/** What the write side commits. */
+async function writeBids(placed: readonly TestBid[], sequenceFrom: number): Promise<void> {
+  const rows = placed.map((bid, n) => ({
+    id: bid.id,
+    item_id: bid.itemId,
+    user_id: bid.userId,
+    amount: bid.amount,
+    sequence: sequenceFrom + n,
+    created_at: new Date(bid.atMs),
+  }))
+  for (let n = 0; n < rows.length; n += 1_000) {
+    await bids.sql`INSERT INTO bids ${bids.sql(rows.slice(n, n + 1_000))}`
+  }
+}
+
+async function writeEnds(ended: readonly TestEnd[]): Promise<void> {
+  for (const { itemId, winner, atMs } of ended) {
+    await bids.sql`
+      INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
+        min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions,
+        created_at, updated_at, start_at, original_end_at, status, end_at, outcome,
+        current_highest_bid, highest_bidder_id)
+      VALUES (${itemId}, 'Lamp', '', '{}', '', 'seller', 'USD', 1, 0, 0, 0, 0, now(), now(),
+        ${new Date(0)}, ${new Date(atMs)}, 'ended', ${new Date(atMs)}, ${winner ? 'sold' : 'unsold'},
+        ${winner?.amount ?? 0n}, ${winner?.userId ?? ''})`
+  }
+}
+
+const options = (over: Partial<RebuildOptions> = {}): RebuildOptions => ({
+  session: stats.session,
+  bidSql: bids.sql,
+  leaderboards: noLeaderboards,
+  onProgress: () => undefined,
+  ...over,
+})
+
+const stored = () => storedProjections(stats.sql)
+
+it('mends projections that are wrong, and says how far it is', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  await projectEvents(stats.session, [bidEvent(testBid({ userId: 'never was' }))])
+  await stats.sql`UPDATE user_stats SET total_bids = 99`
+  const progress: [number, number][] = []
+  const onProgress = (done: number, total: number) => progress.push([done, total])
+  expect(await rebuild(options({ onProgress }))).toBe(5_010)
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+  expect(progress).toEqual([2_000, 4_000, 5_000, 5_010].map((done) => [done, 5_010]))
+})
+
+it('while events keep arriving, late ones and repeats among them, each counts once', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed.slice(0, 4_000), 1)
+  // Applied before; and so old that the inbox has forgotten them.
+  const early = placed.slice(0, 3_000).map((bid) => bidEvent(bid))
+  await projectEvents(stats.session, early.slice(0, 1_000))
+  await stats.sql`TRUNCATE inbox`
+  await projectEvents(stats.session, early.slice(1_000))
+  const rest = placed.slice(4_000)
+  let rebuilt = false
+  let batches = 0
+  const feeding = (async () => {
+    for (; !rebuilt || batches * 20 < rest.length; batches += 1) {
+      const from = (batches * 20) % rest.length
+      const batch = rest.slice(from, from + 20)
+      // Committed on the write side before it is published; the second time round it is a repeat.
+      if (batches * 20 < rest.length) await writeBids(batch, 10_000 + from)
+      // With what was waiting in the queue when the rebuild began: older events not applied yet.
+      const waiting = placed.slice(3_000 + from, 3_020 + from)
+      await projectEvents(
+        stats.session,
+        [...batch, ...waiting].map((bid) => bidEvent(bid)),
+      )
+    }
+  })()
+  await eventually(() => batches >= 5)
+  const before = batches
+  await rebuild(options())
+  expect(batches).toBeGreaterThan(before)
+  rebuilt = true
+  await feeding
+  await writeEnds(ended)
+  await projectEvents(
+    stats.session,
+    ended.map((end) => endEvent(end)),
+  )
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+})
+
+it('killed in the middle it is simply run again', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  const killed = new Error('killed')
+  const onProgress = (done: number) => {
+    if (done >= 4_000) throw killed
+  }
+  await expect(rebuild(options({ onProgress }))).rejects.toBe(killed)
+  expect((await stored()).inbox).toHaveLength(4_000)
+  // What is live goes on in between.
+  await projectEvents(stats.session, [bidEvent(placed[4_999] ?? testBid())])
+  await rebuild(options())
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+})
+
+it('two at once leave what one would', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  await Promise.all([rebuild(options()), rebuild(options())])
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+})
+
+it('the leaderboards are dropped and filled again: none keeps a total that was too high', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  const redis = connectRedis(inject('redisUrl'), {
+    log: quietLog,
+    keyPrefix: `test:${randomUUID()}:`,
+  })
+  const leaderboards = createLeaderboards(redis, stats.sql, quietLog)
+  cleanups.push(async () => {
+    await leaderboards.clear()
+    redis.disconnect()
+  })
+  await eventually(() => redisUp(redis))
+  await leaderboards.refill()
+  await leaderboards.update([
+    { userId: 'user-0', totalBids: 10n ** 6n, totalAmount: '1000000000', itemsWon: 99n },
+  ])
+  await rebuild(options({ leaderboards }))
+  for (const ranking of ['bids', 'amount', 'won'] as const) {
+    const leaders = await listTopBidders(stats.sql, noLeaderboards, ranking, 5)
+    expect(await leaderboards.top(ranking, 5)).toEqual(leaders.map(({ userId }) => userId))
+  }
+})
+
+it('without the Redis it was to clear, nothing is thrown away', async () => {
+  const bid = testBid()
+  await projectEvents(stats.session, [bidEvent(bid)])
+  const away = new Error('Redis is away')
+  const leaderboards = { ...noLeaderboards, clear: () => Promise.reject(away) }
+  await expect(rebuild(options({ leaderboards }))).rejects.toBe(away)
+  expect(await stored()).toEqual(recomputedProjections([bid], []))
+})
