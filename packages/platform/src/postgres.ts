@@ -21,7 +21,16 @@ export type PostgresOptions = {
   lockTimeoutMs?: number
   /** Longest single statement; 0 is unlimited. */
   statementTimeoutMs?: number
+  /** Further settings of the connection, e.g. of the planner. */
+  settings?: Readonly<Record<string, string>>
 }
+
+/**
+ * For connections that send the same few statements by key: plan once. Left to itself, Postgres plans an
+ * `unnest` of arrays anew at each call, because it takes the arrays' lengths for news: 128 bids took 6 ms
+ * instead of 3.5. A plan made while a table was empty must not read all of it later.
+ */
+export const plannedOnce = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' } as const
 
 /** `bytea`'s OID: arrays of buffers need it said (`sql.array(buffers, BYTEA_ARRAY)`). */
 export const BYTEA_ARRAY = 1001
@@ -41,6 +50,7 @@ export function postgresSettings(options: PostgresOptions) {
       application_name: options.applicationName,
       lock_timeout: options.lockTimeoutMs ?? 0,
       statement_timeout: options.statementTimeoutMs ?? 0,
+      ...options.settings,
     },
   } as const
 }

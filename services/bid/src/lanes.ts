@@ -5,6 +5,7 @@
  * because only there is it known whether the key has already placed it.
  */
 import { isUnavailable } from '@bidmesh/platform/errors.ts'
+import { plannedOnce } from '@bidmesh/platform/postgres.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
 import { LRUCache } from 'lru-cache'
 import { type Head, refuseEarly } from './auction.ts'
@@ -44,6 +45,7 @@ export function createLanes(options: LanesOptions): Lanes {
   const sessions = Array.from({ length: laneCount }, () =>
     openSession(databaseUrl, {
       applicationName: 'bidmesh bid lane',
+      settings: plannedOnce,
       lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
     }),
   )
