@@ -33,15 +33,19 @@ export default defineConfig({
           name: 'e2e',
           include: ['**/src/**/*.e2e.test.ts'],
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          ...services,
+          // Without the shared services: they are for everybody, these tests kill theirs.
+          ...node,
           name: 'faults',
           include: ['**/src/**/*.faults.test.ts'],
           fileParallelism: false,
-          testTimeout: 3_600_000,
+          sequence: { groupOrder: 2 },
+          // A round takes 2–20 s; each wait in it has a limit of its own.
+          testTimeout: 300_000,
         },
       },
     ],

@@ -14,7 +14,7 @@ import type { PrivateStack } from './private-stack.ts'
 import { type Random, seededRandom } from './seeded-random.ts'
 
 /** Enough for batches of many bids on a machine of two cores, which the stack needs too. */
-const bidders = 24
+const crowdSize = 24
 /** Of a round; so few that bids meet on them, and in more than one lane and outbox shard. */
 const lastingItems = 3
 const startPrice = 100
@@ -43,7 +43,7 @@ export async function playRound(world: FaultWorld, fault: Fault, seed: number): 
   const random = seededRandom(seed)
   const itemIds = await createItems(world, random)
   const urls = world.stack.bid.map(({ url }) => url)
-  const crowd = gatherCrowd({ urls, itemIds, bidders, startPrice })
+  const crowd = gatherCrowd({ urls, itemIds, bidders: crowdSize, startPrice })
   try {
     await acceptsMore(crowd, livelyBids)
     await sleep(random.between(leadMs.least, leadMs.most))
@@ -57,6 +57,7 @@ export async function playRound(world: FaultWorld, fault: Fault, seed: number): 
   await comesToRest(world)
   await holdsInvariants(world)
   for (const id of itemIds) await showsItem(world, id)
+  await showsLeaders(world)
   return crowd.ledger.length
 }
 
@@ -129,6 +130,22 @@ async function showsItem({ stack, bidSql }: FaultWorld, id: string): Promise<voi
     await eventually(async () => {
       const { item } = await callJson<{ item: object }>(url, 'bids.v1.BidService/GetItem', { id })
       expect(item).toMatchObject(expected)
+    })
+  }
+}
+
+/** The leaderboards, in Redis again or not, rank as the bids do. */
+async function showsLeaders({ stack, bidSql }: FaultWorld): Promise<void> {
+  const expected = await bidSql<{ userId: string; totalBids: string }[]>`
+    SELECT user_id AS "userId", count(*)::text AS "totalBids" FROM bids
+    GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 10`
+  const procedure = 'userstats.v1.UserStatsService/ListTopBidders'
+  for (const { url } of stack.stats) {
+    // They are written after the commit that was waited for.
+    await eventually(async () => {
+      const request = { orderBy: 'TOTAL_BIDS' }
+      const { bidders } = await callJson<{ bidders: object[] }>(url, procedure, request)
+      expect(bidders).toMatchObject([...expected])
     })
   }
 }

@@ -1,10 +1,10 @@
 /** `kill -9` of each kind of Bidmesh process, where it hurts most, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { Redis } from 'ioredis'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
+import { withRedis } from './with-redis.ts'
 
 /** Bids that must be accepted while something is away. */
 const outageBids = 60
@@ -72,7 +72,6 @@ const stats: Fault = {
   name: 'the statistics consumer is killed between commit and acknowledgement',
   strike: async (world, random, crowd) => {
     const { stack, statsSql } = world
-    const redis = new Redis(stack.services.redisUrl)
     const [victim] = stack.stats
     if (!victim) throw new Error('the stack has no consumer')
     let repeated = 0
@@ -80,7 +79,7 @@ const stats: Fault = {
       expect(kills).toBeLessThan(mostKills)
       // Leaderboards stand between commit and acknowledgement: with a Redis that does not answer they take
       // their whole 200 ms.
-      await redis.client('PAUSE', 1_000)
+      await withRedis(stack.services.redisUrl, (redis) => redis.client('PAUSE', 1_000))
       const before = await inboxSize(statsSql)
       await eventually(async () => (await inboxSize(statsSql)) > before, { intervalMs: 2 })
       await victim.kill9()
@@ -91,7 +90,6 @@ const stats: Fault = {
       await eventually(async () => (await inboxSize(statsSql)) > started)
       repeated = await repeatedEvents(world)
     }
-    redis.disconnect()
   },
 }
 

@@ -1,10 +1,10 @@
 /** RabbitMQ, Postgres and Redis die and come back while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { Redis } from 'ioredis'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
+import { withRedis } from './with-redis.ts'
 
 /** Bids that must be accepted while the broker or Redis is away. */
 const outageBids = 200
@@ -48,19 +48,17 @@ const redisKilled: Fault = {
 const redisFlushed: Fault = {
   name: 'Redis is flushed',
   strike: async (world, _random, crowd) => {
-    const redis = new Redis(world.stack.services.redisUrl)
-    await redis.flushall()
-    redis.disconnect()
+    await withRedis(world.stack.services.redisUrl, (redis) => redis.flushall())
     await acceptsMore(crowd, outageBids)
     await leaderboardsAreBack(world)
   },
 }
 
-/** The marker stands again. What stands behind it is compared once the bidders have left. */
+/** The marker stands again: from here on Redis ranks. The end of the round compares its ranks with the bids. */
 async function leaderboardsAreBack({ stack }: FaultWorld): Promise<void> {
-  const redis = new Redis(stack.services.redisUrl)
-  await eventually(async () => (await redis.exists('leaders:ready')) === 1)
-  redis.disconnect()
+  await withRedis(stack.services.redisUrl, (redis) =>
+    eventually(async () => (await redis.exists('leaders:ready')) === 1),
+  )
 }
 
 faultSeries([rabbitmq, postgres, redisKilled, redisFlushed])

@@ -10,6 +10,8 @@ import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { startEmbeddedPostgres } from '@bidmesh/platform/embedded-postgres.ts'
 import { ensureDatabase } from '@bidmesh/platform/ensure-database.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import { isRunning } from '@bidmesh/platform/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { startStats } from '@bidmesh/stats/stats-part.ts'
@@ -47,11 +49,27 @@ async function startDatabases(config: StandaloneConfig, { log, onStop }: Process
   const address = `http://${config.HOST}:${config.PORT}`
   // Refused: the server is somebody else's, and is left alone.
   const claim = await claimDataDirectory({ url: serverUrl, address, dataDir })
-  onStop(postgres.stop)
+  // Undone last first: nobody may claim a Postgres that is about to stop.
   onStop(claim.release)
+  onStop(postgres.stop)
+  endWith(postgres.pid, log)
   const bid = await ensureDatabase(serverUrl, 'bidmesh_bid')
   const stats = await ensureDatabase(serverUrl, 'bidmesh_stats')
   return { bidUrl: bid.url, statsUrl: stats.url }
+}
+
+/** How often we look whether Postgres is there. */
+const POSTGRES_LOOK_MS = 1_000
+
+/** Without its Postgres this process is nothing. Whoever runs it starts it again, and nothing is lost. */
+function endWith(postgresPid: number, log: Log): void {
+  const look = setInterval(() => {
+    if (isRunning(postgresPid)) return
+    clearInterval(look)
+    log.fatal('the embedded Postgres has ended: start again, no acknowledged bid is lost')
+    process.kill(process.pid, 'SIGTERM')
+  }, POSTGRES_LOOK_MS)
+  look.unref()
 }
 
 async function started({ url }: Server): Promise<void> {

@@ -1,25 +1,26 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { connectPostgres, type Sql } from './postgres.ts'
 import { isRunning, waitForEnd } from './process-end.ts'
+import { createPrivateDirectory, type PrivateDirectory } from './testing/private-directory.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
-let parent: string
+let parent: PrivateDirectory
 let dataDir: string
 let servers: EmbeddedPostgres[]
 let pools: Sql[]
 
 beforeEach(async () => {
-  // Mode 0700 and ours: as root, a place where Postgres's own user may not even enter.
-  parent = await mkdtemp(path.join(tmpdir(), 'bidmesh-embedded-'))
-  dataDir = path.join(parent, 'deep', 'postgres')
+  parent = await createPrivateDirectory()
+  // As root, a place where Postgres's own user may not even enter.
+  await chmod(parent.path, 0o700)
+  dataDir = path.join(parent.path, 'deep', 'postgres')
   servers = []
   pools = []
 })
@@ -27,11 +28,12 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(pools.map(async (sql) => await sql.end({ timeout: 0 })))
   for (const server of servers) await server.stop()
-  await rm(parent, { recursive: true })
+  await parent.remove()
 })
 
 async function start(): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({ dataDir, log: quiet })
+  await parent.reap('postgres', server.pid, 'QUIT')
   servers.push(server)
   return server
 }
@@ -54,6 +56,7 @@ async function startElsewhere(): Promise<{ owner: ReturnType<typeof spawn>; serv
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = await once(createInterface(owner.stdout), 'line')
+  await parent.reap('postgres', Number(line), 'QUIT')
   return { owner, serverPid: Number(line) }
 }
 

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -118,22 +119,66 @@ function cut<Value>(values: readonly Value[], sizes: readonly number[]): Value[]
   return batches
 }
 
-it('four consumers on the same few keys wait for each other and never deadlock', async () => {
-  const itemIds = Array.from({ length: 20 }, () => randomUUID())
-  const bids = Array.from({ length: 4_000 }, (_, n) =>
-    testBid({ itemId: itemIds[(n * 7) % 20] ?? '', userId: users[(n * 5) % 8] ?? '' }),
-  )
-  await Promise.all(
-    [0, 1, 2, 3].map(async (consumer) => {
-      // Neighbours share half of each batch, in opposite order.
-      const batches = cut(bids, [100]).map((batch) => batch.map((bid) => bidEvent(bid)))
-      for (let n = 0; n < batches.length; n += 1) {
-        const batch = [...(batches[n] ?? []), ...(batches[(n + 1) % batches.length] ?? [])]
-        await project(...(consumer % 2 === 0 ? batch : batch.toReversed()))
-      }
-    }),
-  )
-  expect(await storedProjections(database.sql)).toEqual(recomputedProjections(bids, []))
+/** @param digit of the consumer @param place rising with what the consumer's inbox will give first */
+const idOf = (digit: number, place: number) => `${digit}0000000-0000-4000-8000-00000000000${place}`
+const shared = [idOf(7, 1), idOf(7, 2), idOf(7, 3)] as const
+const [, middle] = shared
+
+/**
+ * Two consumers that meet in one table only, on three keys, the second in the opposite order. A third party
+ * holds the key in the middle until both wait: in any order but a common one each then has what the
+ * other wants.
+ */
+it.each<
+  [table: string, bid: (consumer: number, key: string, place: number) => TestBid, held: string]
+>([
+  [
+    'inbox',
+    (consumer, key) => testBid({ id: key, userId: `user-${consumer}` }),
+    `INSERT INTO inbox VALUES ('${middle}', now())`,
+  ],
+  [
+    'user_items',
+    (consumer, key, place) =>
+      testBid({ id: idOf(consumer, place), itemId: idOf(9, 9), userId: key }),
+    `SELECT FROM user_items WHERE user_id = '${middle}' FOR UPDATE`,
+  ],
+  [
+    'user_stats',
+    (consumer, key, place) => testBid({ id: idOf(consumer, place), userId: key }),
+    `SELECT FROM user_stats WHERE user_id = '${middle}' FOR UPDATE`,
+  ],
+  [
+    'item_stats',
+    (consumer, key, place) =>
+      testBid({ id: idOf(consumer, place), itemId: key, userId: `user-${consumer}` }),
+    `SELECT FROM item_stats WHERE item_id = '${middle}' FOR UPDATE`,
+  ],
+])('consumers that meet in %s take its locks in one order', async (table, bid, held) => {
+  const known = table === 'inbox' ? [] : shared.map((key, place) => bid(0, key, place))
+  const one = shared.map((key, place) => bid(1, key, place))
+  const two = shared.toReversed().map((key, place) => bid(2, key, place))
+  await project(...known.map((each) => bidEvent(each)))
+  const done: Promise<unknown>[] = []
+  const blocker = database.sql.begin(async (tx) => {
+    await tx.unsafe(held)
+    done.push(...[one, two].map((bids) => project(...bids.map((each) => bidEvent(each)))))
+    await eventually(async () => {
+      const rows = await database.sql`
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`
+      return rows.length === 2
+    })
+    // What the inbox got from here must not count.
+    throw new Error('released')
+  })
+  await expect(blocker).rejects.toThrow('released')
+  await Promise.all(done)
+  // In the inbox they meet with the same events: whoever came first has them.
+  const { inbox, users: stored } = await storedProjections(database.sql)
+  expect(inbox).toHaveLength(table === 'inbox' ? 3 : 9)
+  const bidsCounted = stored.map((row) => Number(/total_bids=(\d+)/.exec(row)?.[1]))
+  expect(bidsCounted.reduce((sum, count) => sum + count)).toBe(inbox.length)
 })
 
 it('one poison event in a batch: none of it is applied', async () => {

