@@ -11,10 +11,18 @@ const outageBids = 200
 /** Before a service is started again, at most. */
 const mostDownMs = 1_000
 
+/** Until RabbitMQ is killed; the relay looks for events every 50 ms at least. */
+const mostFrozenMs = 300
+
 const rabbitmq: Fault = {
   name: 'RabbitMQ is killed',
-  strike: async ({ rabbitmq: broker, bidSql }, random, crowd) => {
+  strike: async ({ rabbitmq: broker, amqpProxy, bidSql }, random, crowd) => {
+    // So that it dies with messages on the way to it: whoever did not wait for their confirms has lost them.
+    amqpProxy.freeze()
+    await sleep(random.between(60, mostFrozenMs))
     await broker.kill9()
+    amqpProxy.cut()
+    amqpProxy.thaw()
     await acceptsMore(crowd, outageBids)
     await sleep(random.between(0, mostDownMs))
     const [outbox] = await bidSql<{ events: bigint }[]>`SELECT count(*) AS events FROM outbox`

@@ -6,6 +6,7 @@ import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
 import type { Controllable } from '@bidmesh/platform/testing/running-service.ts'
+import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { type Stack, type StackOptions, startStack } from '@bidmesh/stack/start-stack.ts'
 
 /** A test looks at a database from a few places at once. */
@@ -15,6 +16,8 @@ export type PrivateStack = {
   stack: Stack
   postgres: Controllable
   rabbitmq: Controllable
+  /** All that the processes and RabbitMQ say to each other goes through here. */
+  amqpProxy: TcpProxy
   redis: Controllable
   /** Survives a restart of Postgres, as every pool of the project does. */
   bidSql: Sql
@@ -37,9 +40,13 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   undo.defer(services.stop)
   const { postgres, rabbitmq, redis } = services
   if (!postgres || !rabbitmq || !redis) throw new Error('these tests need services of their own')
+  const amqpUrl = new URL(services.amqpUrl)
+  const amqpProxy = await startTcpProxy(amqpUrl.hostname, Number(amqpUrl.port))
+  undo.defer(amqpProxy.close)
+  amqpUrl.port = String(amqpProxy.port)
   const stack = await startStack({
     log,
-    services,
+    services: { ...services, amqpUrl: amqpUrl.href },
     env,
     output: (process, line) => {
       if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)
@@ -54,5 +61,5 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   const [bidSql, statsSql] = [open(stack.bidDatabaseUrl), open(stack.statsDatabaseUrl)]
   const running = undo.move()
   const stop = () => running.disposeAsync()
-  return { stack, postgres, rabbitmq, redis, bidSql, statsSql, mishaps, stop }
+  return { stack, postgres, rabbitmq, amqpProxy, redis, bidSql, statsSql, mishaps, stop }
 }

@@ -11,10 +11,9 @@ test('is the head of SHA-256 of type and item, as a UUID of version 8', () => {
   const id = lifecycleEventId(itemId, 'item.ended')
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   const digits = id.replaceAll('-', '')
-  for (const [at, digit] of [...digits].entries()) {
-    // Version and variant take six bits of these two.
-    if (at !== 12 && at !== 16) expect(digit, `digit ${at}`).toBe(digest[at])
-  }
+  // Version and variant take six bits of these two.
+  const withoutThem = (hex: string) => hex.slice(0, 12) + hex.slice(13, 16) + hex.slice(17)
+  expect(withoutThem(digits)).toBe(withoutThem(digest))
 })
 
 test('differs by type and by item, and is the same every time', () => {

@@ -151,13 +151,38 @@ it('without its keys Postgres ranks, until a refill', async () => {
   await expectRedisToAgree(leaderboards)
 })
 
+it('a set that Redis evicted alone is not taken for an empty board, nor for a whole one', async () => {
+  const { leaderboards } = await replica()
+  await leaderboards.refill()
+  await bid(leaderboards, ...crowd)
+  await redis.del('{leaders}:bids')
+  expect(await leaderboards.top('bids', 10)).toBeUndefined()
+  // The next batch makes the set anew, with a few of its users.
+  await bid(leaderboards, ['ann', 1n])
+  expect(await leaderboards.top('bids', 10)).toBeUndefined()
+  await leaderboards.refill()
+  await expectRedisToAgree(leaderboards)
+})
+
+it('a refill takes away what is too high', async () => {
+  const { leaderboards } = await replica()
+  await bid(leaderboards, ...crowd)
+  // As from a database that has since been restored from an older backup.
+  await leaderboards.update([
+    { userId: 'a b', totalBids: 99n, totalAmount: '9000000000000000', itemsWon: 9n },
+  ])
+  await leaderboards.refill()
+  expect(await leaderboards.top('bids', 1)).toEqual(['ann'])
+  await expectRedisToAgree(leaderboards)
+})
+
 it('one replica refills, all use it', async () => {
   const { leaderboards: one } = await replica()
   await bid(one, ...crowd)
   await forget()
   const others = [await replica(), await replica()].map(({ leaderboards }) => leaderboards)
   const refills: string[] = []
-  const monitor = await watch('leaders:ready', refills)
+  const monitor = await watch('{leaders}:ready', refills)
   await Promise.all([one, ...others].map((each) => each.refill()))
   await Promise.all([one, ...others].map((each) => expectRedisToAgree(each)))
   await monitor()
@@ -191,7 +216,7 @@ it('more users than one chunk are refilled', async () => {
     SELECT 'user-' || n, n % 50, n % 70, now() FROM generate_series(1, 5000) AS n`
   await leaderboards.refill()
   await expectRedisToAgree(leaderboards)
-  expect(await redis.zcard('leaders:bids')).toBe(5_000)
+  expect(await redis.zcount('{leaders}:bids', '-inf', '(+inf')).toBe(5_000)
 })
 
 it('a write Redis never got: nobody trusts it until a refill has mended it', async () => {
@@ -224,9 +249,9 @@ it('a refill that may have missed a lost write does not count', async () => {
   await proxy.listen()
   await eventually(() => redisUp(client))
   // Another's refill under way: it holds the lock, and read its users before `late`.
-  await redis.set('leaders:refilling', 'another')
+  await redis.set('{leaders}:refilling', 'another')
   await cutOff.refill()
-  expect(await redis.get('leaders:refilling')).not.toBe('another')
+  expect(await redis.get('{leaders}:refilling')).not.toBe('another')
   await expectRedisToAgree(cutOff)
 })
 
@@ -243,12 +268,12 @@ it('a refill whose lock was taken over sets no marker', async () => {
   })
   await locked.promise
   const refill = leaderboards.refill()
-  await eventually(() => redis.exists('leaders:refilling').then((exists) => exists === 1))
-  await redis.set('leaders:refilling', 'another')
+  await eventually(() => redis.exists('{leaders}:refilling').then((exists) => exists === 1))
+  await redis.set('{leaders}:refilling', 'another')
   release.resolve()
   await Promise.all([refill, blocker])
-  expect(await redis.exists('leaders:ready')).toBe(0)
-  expect(await redis.get('leaders:refilling')).toBe('another')
+  expect(await redis.exists('{leaders}:ready')).toBe(0)
+  expect(await redis.get('{leaders}:refilling')).toBe('another')
 })
 
 it('a Redis that never was there costs nothing but its help', async () => {

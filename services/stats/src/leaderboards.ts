@@ -1,13 +1,14 @@
 /**
  * Rankings of all users in Redis: sorted sets of absolute totals, written after each commit. Redis only
- * ranks; every number shown comes from Postgres. The sets count as complete while the marker key stands:
- * it is set at the end of a refill and goes with the sets when Redis is lost or flushed, and whoever
- * could not write takes it away at the next chance. Without the marker, queries rank in Postgres. Whoever
- * takes the marker away also takes the lock of a refill under way, which then cannot set it: that refill
- * may have read a user before the write that was lost.
+ * ranks; every number shown comes from Postgres. A set counts as complete while the marker key stands and
+ * the set has its marker member: both are put there at the end of a refill. The key goes when Redis is lost
+ * or flushed, the member also when Redis evicts that set alone; whoever could not write takes the key away at
+ * the next chance. Without both, queries rank in Postgres. Whoever takes the key away also takes the lock of a
+ * refill under way, which then cannot set it: that refill may have read a user before the write that was lost.
  *
  * Scores are negative totals, so that equal totals rank by user id ascending, as in SQL. Totals only grow:
- * LT keeps a late writer from putting an older total over a newer one.
+ * LT keeps a late writer from putting an older total over a newer one. A total that was too high is therefore
+ * never written over: a refill begins with empty sets.
  */
 import { randomUUID } from 'node:crypto'
 import { messageOf } from '@bidmesh/platform/errors.ts'
@@ -37,10 +38,12 @@ export const noLeaderboards: Leaderboards = {
   clear: async () => undefined,
 }
 
-const READY = 'leaders:ready'
-const REFILLING = 'leaders:refilling'
-const setOf = { bids: 'leaders:bids', amount: 'leaders:amount', won: 'leaders:won' } as const
+const READY = '{leaders}:ready'
+const REFILLING = '{leaders}:refilling'
+const setOf = { bids: '{leaders}:bids', amount: '{leaders}:amount', won: '{leaders}:won' } as const
 const sets = Object.values(setOf)
+/** Member of a complete set: no user id is empty, and its score puts it behind everybody. */
+const COMPLETE = ''
 
 /** Users per round trip of a refill. */
 const REFILL_CHUNK = 2_000
@@ -48,10 +51,11 @@ const REFILL_CHUNK = 2_000
 const REFILL_LOCK_MS = 30_000
 /** A write lost by a process that died before it could say so is mended no later than this. */
 const READY_MS = 3_600_000
-/** Sets the marker only for the holder of the lock. */
+/** Sets the markers only for the holder of the lock. */
 const FINISH_REFILL = `
   if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('set', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  for set = 3, #KEYS do redis.call('zadd', KEYS[set], '+inf', ARGV[3]) end
   return redis.call('del', KEYS[1])`
 
 export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboards {
@@ -85,11 +89,20 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
           lost = false
           await redis.del(READY, REFILLING)
         }
-        if ((await redis.exists(READY)) === 1) return
+        if (await isComplete(redis)) return
         const token = randomUUID()
         if ((await redis.set(REFILLING, token, 'PX', REFILL_LOCK_MS, 'NX')) === null) return
+        await redis.del(READY, ...sets)
         const users = await writeAll(redis, sql)
-        const done = await redis.eval(FINISH_REFILL, 2, REFILLING, READY, token, READY_MS)
+        const keys = [REFILLING, READY, ...sets]
+        const done = await redis.eval(
+          FINISH_REFILL,
+          keys.length,
+          ...keys,
+          token,
+          READY_MS,
+          COMPLETE,
+        )
         if (done === 1) log.info({ users }, 'leaderboards refilled from Postgres')
       } catch (error) {
         lost = true
@@ -133,22 +146,30 @@ async function writeAll(redis: Redis, sql: Sql): Promise<number> {
   }
 }
 
+async function isComplete(redis: Redis): Promise<boolean> {
+  const asked = redis.multi().exists(READY)
+  for (const set of sets) asked.zscore(set, COMPLETE)
+  const [ready, ...marks] = throwFirstError(await asked.exec())
+  return ready === 1 && marks.every((mark) => mark !== null)
+}
+
 async function readTop(
   redis: Redis,
   ranking: Ranking,
   limit: number,
 ): Promise<string[] | undefined> {
-  // Together: a flush between the two would make an empty set look complete.
+  // Together: a flush in between would make an empty set look complete.
   const results = await redis
     .multi()
     .exists(READY)
+    .zscore(setOf[ranking], COMPLETE)
     .zrange(setOf[ranking], '0', String(limit - 1), 'WITHSCORES')
     .exec()
-  const [ready, leaders] = throwFirstError(results)
-  if (ready !== 1 || !Array.isArray(leaders)) return undefined
+  const [ready, mark, leaders] = throwFirstError(results)
+  if (ready !== 1 || mark === null || !Array.isArray(leaders)) return undefined
   // Scores are doubles: beyond 2^53 the last place may be a tie that is none.
   if (-Number(leaders.at(-1) ?? 0) > Number.MAX_SAFE_INTEGER) return undefined
-  return leaders.filter((_, index) => index % 2 === 0).map(String)
+  return leaders.filter((member, index) => index % 2 === 0 && member !== COMPLETE).map(String)
 }
 
 /** A pipeline resolves even when its commands failed. */
