@@ -1,6 +1,7 @@
 /** RabbitMQ, Postgres and Redis die and come back while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { READY as LEADERBOARDS_READY } from '@bidmesh/stats/leaderboards.ts'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
@@ -65,7 +66,7 @@ const redisFlushed: Fault = {
 /** The marker stands again: from here on Redis ranks. The end of the round compares its ranks with the bids. */
 async function leaderboardsAreBack({ stack }: FaultWorld): Promise<void> {
   await withRedis(stack.services.redisUrl, (redis) =>
-    eventually(async () => (await redis.exists('leaders:ready')) === 1),
+    eventually(async () => (await redis.exists(LEADERBOARDS_READY)) === 1),
   )
 }
 

@@ -38,7 +38,8 @@ export const noLeaderboards: Leaderboards = {
   clear: async () => undefined,
 }
 
-const READY = '{leaders}:ready'
+/** The marker key. */
+export const READY = '{leaders}:ready'
 const REFILLING = '{leaders}:refilling'
 const setOf = { bids: '{leaders}:bids', amount: '{leaders}:amount', won: '{leaders}:won' } as const
 const sets = Object.values(setOf)
