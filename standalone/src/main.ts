@@ -25,6 +25,9 @@ import { greeting } from './greeting.ts'
 /** The same as a bid process of its own. */
 const LANES = 4
 
+/** How often we look whether Postgres is there. */
+const POSTGRES_LOOK_MS = 1_000
+
 await runProcess({ name: 'standalone', config: readStandaloneConfig, start, started })
 
 async function start(config: StandaloneConfig, context: ProcessContext) {
@@ -57,9 +60,6 @@ async function startDatabases(config: StandaloneConfig, { log, onStop }: Process
   const stats = await ensureDatabase(serverUrl, 'bidmesh_stats')
   return { bidUrl: bid.url, statsUrl: stats.url }
 }
-
-/** How often we look whether Postgres is there. */
-const POSTGRES_LOOK_MS = 1_000
 
 /** Without its Postgres this process is nothing. Whoever runs it starts it again, and nothing is lost. */
 function endWith(postgresPid: number, log: Log): void {

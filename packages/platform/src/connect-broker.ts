@@ -1,6 +1,5 @@
 /** Which broker a URL means: RabbitMQ for `amqp(s)://…`, the one inside this process for `memory:`. */
 import { createMemoryBroker } from './broker-memory.ts'
-import { connectRabbitBroker } from './broker-rabbitmq.ts'
 import type { Broker, BrokerLog } from './broker.ts'
 
 export type BrokerOptions = {
@@ -17,6 +16,10 @@ export type BrokerOptions = {
 export async function connectBroker(options: BrokerOptions): Promise<Broker> {
   const protocol = URL.parse(options.url)?.protocol
   if (protocol === 'memory:') return createMemoryBroker(options)
-  if (protocol === 'amqp:' || protocol === 'amqps:') return await connectRabbitBroker(options)
+  if (protocol === 'amqp:' || protocol === 'amqps:') {
+    // Loaded when it is needed: standalone has no use for it, and every megabyte counts there.
+    const { connectRabbitBroker } = await import('./broker-rabbitmq.ts')
+    return await connectRabbitBroker(options)
+  }
   throw new Error('AMQP_URL must begin with amqp://, amqps:// or memory:')
 }

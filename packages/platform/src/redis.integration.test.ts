@@ -19,7 +19,7 @@ async function start() {
   const lines: string[] = []
   const destination = { write: (line: string) => lines.push(line) }
   const log = createLog({ name: 'test', level: 'info', destination })
-  const redis = connectRedis(address.href, { log, keyPrefix: `test:${randomUUID()}:` })
+  const redis = await connectRedis(address.href, { log, keyPrefix: `test:${randomUUID()}:` })
   cleanups.push(proxy.close, () => redis.disconnect())
   const said = (): unknown[] => lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
   return { proxy, redis, said }

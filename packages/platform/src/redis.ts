@@ -3,11 +3,11 @@
  * must fail fast rather than wait for it, and the caller goes on without. The connection comes back by
  * itself; each change between up and down is one log line.
  */
-import { Redis as Client } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 
-export type Redis = Client
+export type { Redis }
 
 export type RedisOptions = {
   log: Log
@@ -24,10 +24,15 @@ const RECONNECT_FIRST_MS = 50
 const RECONNECT_MOST_MS = 2_000
 
 /**
- * Connects in the background and returns at once. While Redis is away commands reject immediately
+ * Connects in the background and does not wait for it. While Redis is away commands reject immediately
  * (see {@link redisUp}); a command in flight rejects after 200 ms. The caller calls `disconnect()`.
  */
-export function connectRedis(url: string, { log, keyPrefix = '' }: RedisOptions): Redis {
+export async function connectRedis(
+  url: string,
+  { log, keyPrefix = '' }: RedisOptions,
+): Promise<Redis> {
+  // Loaded when it is needed: standalone has no use for it.
+  const { Redis: Client } = await import('ioredis')
   const redis = new Client(url, {
     keyPrefix,
     commandTimeout: COMMAND_LIMIT_MS,

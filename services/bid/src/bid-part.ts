@@ -43,7 +43,7 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
     queries: QUERY_CONNECTIONS,
     commands: COMMAND_CONNECTIONS,
   })
-  const redis = openRedis(options)
+  const redis = await openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
   const metrics = createBidMetrics()
   const { invalidate } = cache
@@ -71,7 +71,7 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
     queries: 1,
     commands: 1,
   })
-  const redis = openRedis(options)
+  const redis = await openRedis(options)
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
   const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
   return {
@@ -110,6 +110,9 @@ async function openDatabase(
 /** Plain SQL files, applied by dbmate. */
 export const migrationsDirectory = new URL('../migrations', import.meta.url).pathname
 
-function openRedis({ redisUrl, log }: Omit<BidPartOptions, 'lanes'>): Redis | undefined {
-  return redisUrl ? connectRedis(redisUrl, { log }) : undefined
+async function openRedis({
+  redisUrl,
+  log,
+}: Omit<BidPartOptions, 'lanes'>): Promise<Redis | undefined> {
+  return redisUrl ? await connectRedis(redisUrl, { log }) : undefined
 }

@@ -27,7 +27,7 @@ beforeEach(async () => {
   database = await createTestDatabase(migrationsDirectory)
   cleanups.push(database.drop)
   keyPrefix = `test:${randomUUID()}:`
-  redis = connectRedis(inject('redisUrl'), { log: quietLog, keyPrefix })
+  redis = await connectRedis(inject('redisUrl'), { log: quietLog, keyPrefix })
   cleanups.push(async () => {
     await forget()
     redis.disconnect()
@@ -45,7 +45,7 @@ async function forget(): Promise<void> {
 }
 
 async function replica(url = inject('redisUrl')) {
-  const client = connectRedis(url, { log: quietLog, keyPrefix })
+  const client = await connectRedis(url, { log: quietLog, keyPrefix })
   cleanups.push(() => client.disconnect())
   await eventually(() => redisUp(client))
   return { client, leaderboards: createLeaderboards(client, database.sql, quietLog) }
@@ -279,7 +279,7 @@ it('a refill whose lock was taken over sets no marker', async () => {
 it('a Redis that never was there costs nothing but its help', async () => {
   const { proxy, url } = await proxied()
   await proxy.refuse()
-  const client = connectRedis(url, { log: quietLog, keyPrefix })
+  const client = await connectRedis(url, { log: quietLog, keyPrefix })
   cleanups.push(() => client.disconnect())
   const leaderboards = createLeaderboards(client, database.sql, quietLog)
   await leaderboards.refill()

@@ -35,7 +35,7 @@ async function main(): Promise<number> {
     const sql = connectPostgres(config.DATABASE_URL, settings)
     const session = openSession(config.DATABASE_URL, settings)
     const bidSql = connectPostgres(config.BID_DATABASE_URL, settings)
-    const redis = config.REDIS_URL ? connectRedis(config.REDIS_URL, { log }) : undefined
+    const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, { log }) : undefined
     const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
     const bar = new SingleBar({
       format: '  {bar} {percentage}%  {value} of {total} facts  {rate}/s  {eta_formatted} left',

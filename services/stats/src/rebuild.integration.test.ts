@@ -174,7 +174,7 @@ it('the leaderboards are dropped and filled again: none keeps a total that was t
   const { placed, ended } = history()
   await writeBids(placed, 1)
   await writeEnds(ended)
-  const redis = connectRedis(inject('redisUrl'), {
+  const redis = await connectRedis(inject('redisUrl'), {
     log: quietLog,
     keyPrefix: `test:${randomUUID()}:`,
   })

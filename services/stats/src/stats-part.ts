@@ -42,7 +42,7 @@ export async function startStats(options: StatsPartOptions): Promise<Part> {
   const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })
   await waitForPostgres(sql, log, signal)
   await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
-  const redis = redisUrl ? connectRedis(redisUrl, { log }) : undefined
+  const redis = redisUrl ? await connectRedis(redisUrl, { log }) : undefined
   const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
   const metrics = createStatsMetrics()
   const session = openSession(databaseUrl, settings)
