@@ -18,9 +18,9 @@ const bidders = 128
 /** Every so-manieth bid is watched: 40 a second. */
 const everyNth = 25
 /** Percentiles of few samples are anecdotes: this many rounds' worth in one go. */
-const lengthFactor = 3
+const lengthFactor = 5
 /** Longer than elsewhere: four processes have to compile their hot paths. */
-const warmUpMs = 3_000
+const warmUpMs = 5_000
 
 export async function runFreshness(world: World): Promise<Outcome> {
   await using cleanup = new AsyncDisposableStack()

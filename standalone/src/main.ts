@@ -23,7 +23,7 @@ import { putUpDemoItems } from './demo-items.ts'
 import { greeting } from './greeting.ts'
 
 /** The same as a bid process of its own. */
-const LANES = 4
+const LANES = 2
 
 /** How often we look whether Postgres is there. */
 const POSTGRES_LOOK_MS = 1_000

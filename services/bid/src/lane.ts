@@ -8,7 +8,6 @@
  *
  * An entry is answered after its batch is committed, or dropped before its batch forms: never after.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** Most entries in one batch: at 512 one transaction takes about 20 ms, longer ones only add latency. */
 export const MAX_BATCH = 512
@@ -64,8 +63,6 @@ export function createLane<Entry, Outcome>(
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {
-    // One turn of the event loop lets the requests that arrived in the same read join the first batch.
-    await nextTurn()
     while (waiting.length > 0) {
       const batch = takeBatch()
       if (batch.length > 0) await commitAndAnswer(batch)
