@@ -157,6 +157,7 @@ it('one trace goes from the call through the relay to the statistics', async () 
     expect(names).toEqual(
       expect.arrayContaining([
         'bidmesh-bid: bids.v1.BidService/PlaceBid',
+        'bidmesh-bid: commit batch',
         'bidmesh-outbox-worker: send bid.placed',
         'bidmesh-stats: process bid.placed',
       ]),

@@ -6,7 +6,9 @@
  */
 import { isUnavailable } from '@bidmesh/platform/errors.ts'
 import { plannedOnce } from '@bidmesh/platform/postgres.ts'
+import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
+import { SpanKind, trace } from '@opentelemetry/api'
 import { LRUCache } from 'lru-cache'
 import { type Head, refuseEarly } from './auction.ts'
 import { createLane, type Lane } from './lane.ts'
@@ -78,11 +80,26 @@ function laneOn(
   session: Session,
   { invalidate, metrics }: LanesOptions,
 ): Lane<BidEntry, BidOutcome> {
+  const tracer = trace.getTracer('bidmesh')
   return createLane({
     async commit(batch) {
       const startMs = performance.now()
+      const attributes = { 'bidmesh.lane.batch_size': batch.length }
+      // Under the span of each bid's call, for sampled traces.
+      const endSpans = startSampledSpans(
+        tracer,
+        SpanKind.INTERNAL,
+        batch,
+        (entry) => entry.trace,
+        () => ({ name: 'commit batch', attributes }),
+      )
       try {
-        return await placeBids(session, batch, invalidate)
+        const outcomes = await placeBids(session, batch, invalidate)
+        endSpans()
+        return outcomes
+      } catch (error) {
+        endSpans(error)
+        throw error
       } finally {
         metrics.transaction(performance.now() - startMs)
       }

@@ -3,9 +3,10 @@
  * It is acknowledged when this returns; whatever dies before leaves the batch to be delivered again, and
  * the inbox to recognise it.
  */
-import type { Broker, IncomingEvent, Subscription } from '@bidmesh/platform/broker.ts'
+import type { Broker, Subscription } from '@bidmesh/platform/broker.ts'
+import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
-import { propagation, ROOT_CONTEXT, SpanKind, trace, type Tracer } from '@opentelemetry/api'
+import { SpanKind, trace } from '@opentelemetry/api'
 import type { Leaderboards } from './leaderboards.ts'
 import type { StatsMetrics } from './metrics.ts'
 import { projectEvents } from './project-events.ts'
@@ -31,36 +32,31 @@ export async function startConsumer(options: ConsumerOptions): Promise<Subscript
   const tracer = trace.getTracer('bidmesh')
   const queue = { name: QUEUE, bindings: BINDINGS, prefetch: PREFETCH }
   return await broker.subscribe(queue, async (events) => {
-    const endSpans = startSpans(tracer, events)
+    // Under the relay's span, for events of sampled traces.
+    const endSpans = startSampledSpans(
+      tracer,
+      SpanKind.CONSUMER,
+      events,
+      (event) => event.headers,
+      (event) => ({
+        name: `process ${event.type}`,
+        attributes: {
+          'messaging.operation.type': 'process',
+          'messaging.message.id': event.id,
+          'messaging.batch.message_count': events.length,
+        },
+      }),
+    )
     try {
       const { applied, duplicates, standings } = await projectEvents(session, events)
       metrics.batch(events.length)
       metrics.applied(applied, duplicates)
       metrics.lag(Date.now() - Math.min(...events.map((event) => event.occurredAt.getTime())))
       await leaderboards.update(standings)
-    } finally {
       endSpans()
+    } catch (error) {
+      endSpans(error)
+      throw error
     }
   })
-}
-
-/** A consumer span for each event of a sampled trace, under the relay's span; none for the others. */
-function startSpans(tracer: Tracer, events: readonly IncomingEvent[]): () => void {
-  const traced = events.filter((event) => event.headers['traceparent']?.endsWith('-01'))
-  const spans = traced.map((event) => {
-    const parent = propagation.extract(ROOT_CONTEXT, event.headers)
-    const attributes = {
-      'messaging.operation.type': 'process',
-      'messaging.message.id': event.id,
-      'messaging.batch.message_count': events.length,
-    }
-    return tracer.startSpan(
-      `process ${event.type}`,
-      { kind: SpanKind.CONSUMER, attributes },
-      parent,
-    )
-  })
-  return () => {
-    for (const span of spans) span.end()
-  }
 }
