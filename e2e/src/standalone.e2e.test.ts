@@ -103,6 +103,36 @@ describe('the README', () => {
   })
 })
 
+describe('/metrics', () => {
+  it('counts and times the whole way of a bid', async () => {
+    const { items = [] } = await call('bids.v1.BidService/ListItems', { query: 'type letters' })
+    await place({ item_id: items[0]?.id, amount: '400000', user_id: 'meter' })
+    expect((await place({ item_id: items[0]?.id, amount: '1', user_id: 'meter' })).code).toBe(
+      'failed_precondition',
+    )
+    const metrics = async () => await (await fetch(`${standalone.url}/metrics`)).text()
+    await eventually(async () => {
+      const text = await metrics()
+      for (const name of [
+        'bidmesh_bids_accepted_total',
+        'bidmesh_bids_rejected_total{reason="too_low"',
+        'bidmesh_lane_batch_size_count',
+        'bidmesh_lane_wait_count',
+        'bidmesh_transaction_duration_count',
+        'bidmesh_outbox_backlog 0',
+        'bidmesh_outbox_oldest_age 0',
+        'bidmesh_outbox_published_total',
+        'bidmesh_publish_confirm_count',
+        'bidmesh_consumer_lag_count',
+        'bidmesh_events_applied_total',
+        'bidmesh_rpc_duration_count{procedure="bids.v1.BidService/PlaceBid",code="ok"}',
+      ]) {
+        expect(text).toContain(name)
+      }
+    })
+  })
+})
+
 describe('kill -9 under load', () => {
   it('loses no acknowledged bid, and no statistic', { timeout: 120_000 }, async () => {
     const { items = [] } = await call('bids.v1.BidService/ListItems', { page_size: 5 })

@@ -14,6 +14,7 @@ import type {
   QueueSpec,
   Subscription,
 } from './broker.ts'
+import { countDeadLetter } from './count-dead-letter.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import { messageOf, TransientError } from './errors.ts'
 import { matchesTopic } from './match-topic.ts'
@@ -152,6 +153,7 @@ function startConsumer(
         handle: (items) => handle(items.map(({ event }) => event)),
         deadLetter: async ({ event }, error) => {
           bury({ queue: queue.name, event, error: messageOf(error) }, error)
+          countDeadLetter(queue.name, event.type)
         },
         settled: (items) => {
           failing = false

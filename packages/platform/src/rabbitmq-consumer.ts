@@ -6,6 +6,7 @@
  */
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { BatchHandler, BrokerLog, IncomingEvent, QueueSpec, Subscription } from './broker.ts'
+import { countDeadLetter } from './count-dead-letter.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import { messageOf } from './errors.ts'
 import type { RabbitConnection } from './rabbitmq-connection.ts'
@@ -120,6 +121,7 @@ async function deliver(
       await publishDeadLetter(toDeadLetter(message, topology.name(queue.name), error))
       const fields = { queue: queue.name, eventId: event.id, type: event.type, err: error }
       log.error(fields, 'event put into the dead queue')
+      countDeadLetter(queue.name, event.type)
     },
     settled: (items) => {
       failing = false

@@ -15,6 +15,7 @@ import {
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
@@ -375,5 +376,56 @@ describe('user ids', () => {
       const { bid } = await bids.placeBid({ itemId: item.id, amount: 100n + BigInt(n), userId })
       expect(bid?.userId).toBe(userId)
     }
+  })
+})
+
+describe('when the moment is bad', () => {
+  it('a lock that is not granted in 5 s is ABORTED, and the bid can be sent again', async () => {
+    const item = await putItem()
+    const request = { itemId: item.id, amount: 100n, userId: 'ann' }
+    const error = await database.sql.begin(async (tx) => {
+      await tx`SELECT 1 FROM items WHERE id = ${item.id} FOR UPDATE`
+      return await errorOf(bids.placeBid(request))
+    })
+    expect(error.code).toBe(Code.Aborted)
+    expect(rejectionOf(error)?.reason).toBe(Reason.CONTENTION)
+    expect((await bids.placeBid(request)).bid?.sequence).toBe(1n)
+  })
+
+  it('a database that is away is UNAVAILABLE, and bids go on when it is back', async () => {
+    const { hostname, port } = new URL(database.url)
+    const proxy = await startTcpProxy(hostname, Number(port || 5_432))
+    const throughProxy = new URL(database.url)
+    throughProxy.host = `127.0.0.1:${proxy.port}`
+    const part = await startBid({
+      databaseUrl: throughProxy.href,
+      redisUrl: undefined,
+      lanes: 1,
+      log: quietLog,
+      signal: new AbortController().signal,
+    })
+    const other = await startTestServer([part])
+    const client = createClient(
+      BidService,
+      createConnectTransport({ baseUrl: other.url, httpVersion: '1.1' }),
+    )
+    const item = await putItem()
+    const request = { itemId: item.id, amount: 100n, userId: 'ann', idempotencyKey: randomUUID() }
+    await proxy.refuse()
+    const error = await errorOf(client.placeBid(request))
+    expect(error.code).toBe(Code.Unavailable)
+    expect(rejectionOf(error)?.reason).toBe(Reason.UNAVAILABLE)
+    for (const call of [
+      () => client.getItem({ id: item.id }),
+      () => client.cancelItem({ id: item.id }),
+    ]) {
+      const answer = await errorOf(call())
+      expect(answer.code).toBe(Code.Unavailable)
+      expect(answer.message).not.toMatch(/ECONN|127\.0\.0\.1|SELECT/)
+    }
+    await proxy.listen()
+    await eventually(async () => expect((await client.placeBid(request)).bid?.sequence).toBe(1n))
+    await other.stop()
+    await proxy.close()
   })
 })
