@@ -4,6 +4,7 @@
  * connection and let amqplib build a new one, running `setup` before anybody may use it. It is used for
  * publishing and consuming: no Bidmesh process does much of both, so one does not throttle the other.
  */
+import { Socket } from 'node:net'
 import { connect } from 'amqplib'
 import type { Channel, ChannelModel } from 'amqplib'
 import type { BrokerLog } from './broker.ts'
@@ -16,6 +17,8 @@ const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 3_000
 /** Longest TCP connect and handshake: a host that swallows packets must not hang the start. */
 const CONNECT_TIMEOUT_MS = 5_000
+/** Longest set-up of a new connection: a few declarations, milliseconds each on a broker in good health. */
+const SETUP_TIMEOUT_MS = 10_000
 /** A peer that vanished without a FIN is noticed after about two of these. */
 const HEARTBEAT_S = 10
 /** Longest wait for a polite goodbye: a stopping process has 10 s for everything. */
@@ -57,7 +60,13 @@ export async function connectRabbit(options: RabbitConnectionOptions): Promise<R
       setup: async (model: ChannelModel) => {
         // Until amqplib listens itself, an unheard 'error' would end the process.
         model.on('error', () => undefined)
-        await setup(model, link)
+        // A broker that is still starting may take a declaration and never answer it.
+        try {
+          await withTimeLimit(setup(model, link), SETUP_TIMEOUT_MS, 'declaring the topology')
+        } catch (error) {
+          await hangUp(model)
+          throw error
+        }
       },
     },
   })
@@ -90,7 +99,7 @@ export async function connectRabbit(options: RabbitConnectionOptions): Promise<R
     model: () => ready.promise,
     isCurrent: (model) => current === model,
     restart: (model) => {
-      if (current === model) void model.close().catch(() => undefined)
+      if (current === model) void hangUp(model)
     },
     guard: (model, channel) => guardChannel(link, log, model, channel),
     close: async () => {
@@ -108,6 +117,19 @@ export async function connectRabbit(options: RabbitConnectionOptions): Promise<R
   await connection.waitForConnect()
   signal?.removeEventListener('abort', giveUp)
   return link
+}
+
+/**
+ * Closes politely, or cuts the line when the goodbye is not answered: a broker that has just recovered may
+ * go on with heartbeats and answer nothing else, and amqplib would wait for it for ever.
+ */
+async function hangUp(model: ChannelModel): Promise<void> {
+  try {
+    await withTimeLimit(model.close(), CLOSE_TIMEOUT_MS, 'closing')
+  } catch (error) {
+    const stream: unknown = Reflect.get(model.connection, 'stream')
+    if (stream instanceof Socket) stream.destroy(new Error('no answer', { cause: error }))
+  }
 }
 
 function guardChannel(
