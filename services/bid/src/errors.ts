@@ -11,7 +11,7 @@ import {
 import { isContention, isUnavailable } from '@bidmesh/platform/errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type ChangeRefusal, type Head, minimumNextBid, type Refusal } from './auction.ts'
-import { DroppedError, LaneFullError } from './lane.ts'
+import { LaneFullError } from './lane.ts'
 
 /** Why a bid was not accepted: a rule, the item or the request, or the moment. */
 export type BidRefusal =
@@ -110,11 +110,6 @@ export function refusalOfFailure(error: unknown): BidRefusal | undefined {
   if (isContention(error)) return 'contention'
   if (isUnavailable(error)) return 'unavailable'
   return undefined
-}
-
-/** A bid that was dropped before it was decided: its caller is gone, so the words hardly matter. */
-export function isDropped(error: unknown): error is DroppedError {
-  return error instanceof DroppedError
 }
 
 const changeAnswers = {
