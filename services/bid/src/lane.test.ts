@@ -76,6 +76,7 @@ describe('a lane', () => {
     batch.pass()
     expect(await first).toBe(10)
     await expect(left).rejects.toThrow(DroppedError)
+    await expect(left).rejects.toMatchObject({ name: 'AbortError' })
     const second = await nextBatch(1)
     expect(second.entries).toEqual([3])
     second.pass()

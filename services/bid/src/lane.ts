@@ -22,7 +22,8 @@ export class LaneFullError extends Error {
 
 /** The caller left or its deadline passed before the batch formed. Nothing was done with the entry. */
 export class DroppedError extends Error {
-  override name = 'DroppedError'
+  /** The name by which the server tells a caller who left from a fault of ours. */
+  override name = 'AbortError'
 }
 
 export type Lane<Entry, Outcome> = {
