@@ -14,7 +14,15 @@ node_modules/.package-lock.json: package-lock.json package.json
 
 install: node_modules/.package-lock.json
 
-start: install ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=)
+# What the web app is made of, gen/ included: older than any of it means build it again.
+web_sources := $(shell find web gen -type f -not -path '*/node_modules/*' -not -path 'web/dist/*') package-lock.json
+
+web/dist/index.html: node_modules/.package-lock.json $(web_sources)
+	@echo 'Building the web app'
+	@npm run --silent build -w web -- --logLevel warn
+	@touch $@
+
+start: install web/dist/index.html ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=, BOTS=)
 	@npm run --silent start
 
 up: install ## Every service its own process on real Postgres, RabbitMQ and Redis; Ctrl-C stops all
@@ -45,4 +53,4 @@ proto-gen: install ## Regenerates gen/ from proto/
 	npm run --silent proto-gen
 
 clean: ## Removes what was installed and standalone's data
-	rm -rf node_modules .data .buf-deps
+	rm -rf node_modules .data .buf-deps web/dist

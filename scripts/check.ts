@@ -8,7 +8,10 @@ import { join } from 'node:path'
 import { writeProtoDeps } from './proto-deps.ts'
 import { capture, root, run } from './run.ts'
 
-step('types', () => run('tsc', ['-p', '.']))
+step('types', () => {
+  run('tsc', ['-p', '.'])
+  run('tsc', ['-p', 'web'])
+})
 step('lint', () => run('oxlint', ['--type-aware', '--deny-warnings']))
 step('format', () => run('oxfmt', ['--check', '.']))
 step('protos', () => {

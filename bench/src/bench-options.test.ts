@@ -6,19 +6,33 @@ it('runs everything by default', () => {
 })
 
 it('reads its options', () => {
-  const args = ['--only', 'freshness,hot-item', '--seconds', '1', '--rounds', '2', '--strict']
+  const args = [
+    '--only',
+    'freshness,hot-item',
+    '--seconds',
+    '1',
+    '--rounds',
+    '2',
+    '--viewers',
+    '100',
+    '--strict',
+  ]
   expect(readBenchOptions(args)).toEqual({
     scenarios: ['freshness', 'hot-item'],
     seconds: 1,
     rounds: 2,
+    viewers: 100,
     strict: true,
   })
   expect(readBenchOptions(['--help'])).toBe('help')
 })
 
-it.each([['--only', 'nothing'], ['--seconds', '0'], ['--rounds', '1.5'], ['--loud']])(
-  'refuses %s %s and shows the usage',
-  (...args) => {
-    expect(() => readBenchOptions(args)).toThrow(/Usage: /)
-  },
-)
+it.each([
+  ['--only', 'nothing'],
+  ['--seconds', '0'],
+  ['--rounds', '1.5'],
+  ['--viewers', '20001'],
+  ['--loud'],
+])('refuses %s %s and shows the usage', (...args) => {
+  expect(() => readBenchOptions(args)).toThrow(/Usage: /)
+})

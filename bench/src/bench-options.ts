@@ -7,6 +7,8 @@ export const scenarioNames = [
   'outbox-drain',
   'projection',
   'freshness',
+  'live-crowd',
+  'live-rush',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -16,22 +18,26 @@ export type BenchOptions = {
   seconds: number
   /** Measurements of each target, 1–20. */
   rounds: number
+  /** Of one item, in the crowd, 1–20,000. */
+  viewers: number
   /** A missed target fails the command, as a violation always does. */
   strict: boolean
 }
 
-const defaults = { seconds: 2, rounds: 5 } as const
-const limits = { seconds: 60, rounds: 20 } as const
+const defaults = { seconds: 2, rounds: 5, viewers: 10_000 } as const
+/** Viewers: about as many as one address has free ports for. */
+const limits = { seconds: 60, rounds: 20, viewers: 20_000 } as const
 
 export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts [options]
 
 Measures Bidmesh against baselines, side by side, on private Postgres, RabbitMQ and Redis (or on those
 named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after each scenario that no bid
-was lost. Progress on stderr, the table on stdout. Takes about four minutes.
+was lost. Progress on stderr, the table on stdout. Takes about seven minutes.
 
   --only LIST     comma-separated: ${scenarioNames.join(', ')}
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
   --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
+  --viewers N     of one item in live-crowd, 1–${limits.viewers} (default ${defaults.viewers})
   --strict        exit 1 also when a target is missed
   --help
 
@@ -47,6 +53,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
         only: { type: 'string' },
         seconds: { type: 'string' },
         rounds: { type: 'string' },
+        viewers: { type: 'string' },
         strict: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -56,6 +63,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
       scenarios: scenariosOf(values.only),
       seconds: numberOf('seconds', values.seconds),
       rounds: numberOf('rounds', values.rounds),
+      viewers: numberOf('viewers', values.viewers),
       strict: values.strict,
     }
   } catch (error) {

@@ -1,19 +1,19 @@
 /**
- * The stats service's queue, for as long as a scenario has a stats service: it must not hold what others
- * publish before or after, or the next scenario's consumer would count it.
+ * The stats service's queue, for as long as a scenario has a stats service or a relay, which declares it: it
+ * must not hold what others publish before or after, or the next scenario's consumer would count it.
  */
 import { connect } from 'amqplib'
 
 const names = ['stats', 'stats.dead'] as const
 
 /**
- * `cleanup` deletes the queue with all that is left in it. Throws when it exists already: whose RabbitMQ
- * this is, others use it.
+ * `cleanup` deletes the queue with all that is left in it; the function returned does so before its time.
+ * Throws when it exists already: whose RabbitMQ this is, others use it.
  */
 export async function claimStatsQueue(
   cleanup: AsyncDisposableStack,
   amqpUrl: string,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const connection = cleanup.adopt(await connect(amqpUrl), (each) => each.close())
   const probe = await connection.createChannel()
   // The server closes a channel that asks for what is not there; that is the answer hoped for.
@@ -27,8 +27,11 @@ export async function claimStatsQueue(
       `RabbitMQ has a queue "${names[0]}" already: give the bench a RabbitMQ of its own, or delete it`,
     )
   }
-  cleanup.defer(async () => {
+  const remove = async (): Promise<void> => {
     const channel = await connection.createChannel()
     for (const name of names) await channel.deleteQueue(name)
-  })
+    await channel.close()
+  }
+  cleanup.defer(remove)
+  return remove
 }

@@ -3,6 +3,8 @@ import type { BenchOptions, ScenarioName } from './bench-options.ts'
 import { type Figure, formatNumber, formatTable, type Outcome, verdictOf } from './figure.ts'
 import { runFreshness } from './scenario-freshness.ts'
 import { runHotItem } from './scenario-hot-item.ts'
+import { runLiveCrowd } from './scenario-live-crowd.ts'
+import { runLiveRush } from './scenario-live-rush.ts'
 import { runManyItems } from './scenario-many-items.ts'
 import { runOutboxDrain } from './scenario-outbox-drain.ts'
 import { runProjection } from './scenario-projection.ts'
@@ -14,6 +16,8 @@ const scenarios = {
   'outbox-drain': runOutboxDrain,
   projection: runProjection,
   freshness: runFreshness,
+  'live-crowd': runLiveCrowd,
+  'live-rush': runLiveRush,
 } as const satisfies Record<ScenarioName, (world: World) => Promise<Outcome>>
 
 /** Returns true when no invariant was violated and, if strict, no target missed. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { insertOutbox, type OutboxEvent } from '@bidmesh/bid/events.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type BenchQueue, openBenchQueue } from './bench-queue.ts'
+import { claimStatsQueue } from './claim-stats-queue.ts'
 import { formatNumber, type Outcome } from './figure.ts'
 import { median } from './percentile.ts'
 import { sampleBidEvents } from './sample-events.ts'
@@ -28,7 +29,10 @@ export async function runOutboxDrain(world: World): Promise<Outcome> {
   const sql = openSql(cleanup, databaseUrl)
   const queue = cleanup.adopt(await openBenchQueue(world.amqpUrl), (each) => each.close())
   const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl }
+  const removeStatsQueue = await claimStatsQueue(cleanup, world.amqpUrl)
   await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', env)
+  // The relay has declared it, and nobody consumes here: every event would fill two queues.
+  await removeStatsQueue()
   const events = sampleBidEvents(eventCount, items, users).map(({ event }) => event)
   const drained: number[] = []
   const raw: number[] = []

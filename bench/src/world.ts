@@ -23,6 +23,8 @@ export type World = {
   measureMs: number
   /** Measurements of each target, taken in turns; figures are medians. */
   rounds: number
+  /** Of one item, in the crowd. */
+  viewers: number
   /** For CPU time; undefined when Postgres runs where its processes cannot be seen. */
   postmaster: number | undefined
   /** For CPU time; empty when RabbitMQ was not started here. */
@@ -34,7 +36,7 @@ export type World = {
   stop: () => Promise<void>
 }
 
-export type WorldOptions = { seconds: number; rounds: number }
+export type WorldOptions = { seconds: number; rounds: number; viewers: number }
 
 /** One connection to a database of this run. */
 export function openSql(cleanup: AsyncDisposableStack, url: string): Sql {
@@ -46,7 +48,7 @@ export function openSql(cleanup: AsyncDisposableStack, url: string): Sql {
 /** Postgres settings without which an acknowledged bid could be lost. */
 const durable = ['fsync', 'synchronous_commit', 'full_page_writes'] as const
 
-export async function openWorld({ seconds, rounds }: WorldOptions): Promise<World> {
+export async function openWorld({ seconds, rounds, viewers }: WorldOptions): Promise<World> {
   const log = progressOnStderr('bench:')
   const services = await startBackingServices({ log })
   const admin = connectPostgres(services.databaseUrl, { max: 1, applicationName: 'bench' })
@@ -67,6 +69,7 @@ export async function openWorld({ seconds, rounds }: WorldOptions): Promise<Worl
       load,
       measureMs: seconds * 1_000,
       rounds,
+      viewers,
       postmaster: await postmasterPid(admin),
       rabbitmqPids: services.rabbitmq ? [services.rabbitmq.pid] : [],
       facts: await facts(admin, services.source),

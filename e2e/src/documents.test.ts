@@ -10,10 +10,12 @@ const documents = [
   'CONTRIBUTING.md',
   'bench/README.md',
   'services/bid/README.md',
+  'services/live/README.md',
   'services/outbox-worker/README.md',
   'services/stats/README.md',
   'stack/README.md',
   'standalone/README.md',
+  'web/README.md',
 ]
 
 const makefile = readFileSync(join(repository, 'Makefile'), 'utf8')
@@ -35,7 +37,7 @@ describe.each(documents)('%s', (document) => {
   })
 
   it('names files that exist', () => {
-    const code = [...text.matchAll(/`([\w@./-]+\/[\w.-]+\.(?:ts|proto|sql|md))`/g)]
+    const code = [...text.matchAll(/`([\w@./-]+\/[\w.-]+\.(?:tsx?|proto|sql|md))`/g)]
     const missing = code
       .map((match) => match[1] ?? '')
       .filter((path) => !existsSync(join(here, path)) && !existsSync(join(repository, path)))

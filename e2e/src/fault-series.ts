@@ -4,16 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Fault, type FaultWorld, playRound } from './fault-round.ts'
+import { faultSeeds, startLimitMs } from './fault-seeds.ts'
 import { startPrivateStack } from './private-stack.ts'
 
-/** A start of all services, on a machine that other tests keep busy. */
-const startLimitMs = 180_000
-
-const { SEED, FAULT_ROUNDS = '2' } = process.env
-const firstSeed = Math.floor(Math.random() * 1_000_000)
-const seeds = SEED
-  ? [Number(SEED)]
-  : Array.from({ length: Number(FAULT_ROUNDS) }, (_, round) => firstSeed + round)
+const seeds = faultSeeds(2)
 
 /** Declares the tests of these faults, in order, on a stack of their own. */
 export function faultSeries(faults: readonly Fault[]): void {

@@ -98,6 +98,7 @@ describe('the README', () => {
     expect(tooLow).toMatchObject({ code: 'failed_precondition' })
     expect(created).toMatchObject({ item: { title: 'Lamp', sellerId: 'bob' } })
     expect(sellers?.items?.map((item) => item.id)).toContain(created?.item?.id)
+    expect(output).toMatch(/^data: .*"bidPlaced":.*"amount":"90000"/m)
     // What buf curl printed, over several lines.
     expect(output).toMatch(/"bidders": ?\[/)
   })

@@ -40,9 +40,18 @@ async function createItem(): Promise<string> {
 }
 
 test('the curl lines it greets with work as pasted', async () => {
-  const lines = welcome(stack).split('\n').slice(-5).join('\n')
-  const { stdout } = await run('bash', ['-ec', lines])
+  const lines = welcome(stack)
+    .split('\n')
+    .filter((line) => /^ +(ITEM=|curl )/.test(line))
+    // The stream ends when somebody ends it.
+    .map(
+      (line) =>
+        line.replace('curl -sN', 'curl -sN --max-time 2') +
+        (line.includes('-sN') ? ' || true' : ''),
+    )
+  const { stdout } = await run('bash', ['-ec', lines.join('\n')])
   expect(stdout).toContain('"amount":"1500"')
+  expect(stdout).toMatch(/^id: 1\ndata: \{"sequence":"1"/m)
   await eventually(async () => {
     const stats = { user_id: 'ann' }
     const { body } = await call(stack.stats[0], 'userstats.v1.UserStatsService/GetUserStats', stats)
@@ -62,7 +71,13 @@ test('bidding goes on at one process while another is killed, and it comes back'
 })
 
 test('after stop nothing is left', async () => {
-  const processes = [...stack.bid, ...stack.auctioneer, ...stack.relay, ...stack.stats]
+  const processes = [
+    ...stack.bid,
+    ...stack.auctioneer,
+    ...stack.relay,
+    ...stack.stats,
+    ...stack.live,
+  ]
   const { postgres, rabbitmq, redis } = stack.services
   const pids = [...processes, postgres, rabbitmq, redis].flatMap((each) => each?.pid ?? [])
   expect(pids.filter(isRunning)).toEqual(pids)

@@ -24,6 +24,7 @@ const kinds = {
   auctioneer: { main: 'services/bid/src/auctioneer-main.ts', database: 'bid' },
   relay: { main: 'services/outbox-worker/src/main.ts', database: 'bid' },
   stats: { main: 'services/stats/src/main.ts', database: 'stats' },
+  live: { main: 'services/live/src/main.ts', database: 'bid' },
 } as const satisfies Record<string, { main: string; database: keyof typeof databases }>
 
 export type ProcessKind = keyof typeof kinds
@@ -34,6 +35,7 @@ export type StackOptions = {
   relayProcesses?: number
   statsProcesses?: number
   auctioneerProcesses?: number
+  liveProcesses?: number
   log: ProgressLog
   /** Processes get the ports from here on as far as they are free; any free ones without it. */
   firstPort?: number
@@ -60,7 +62,7 @@ export type Stack = Record<ProcessKind, readonly BidmeshProcess[]> & {
 /** Resolves when every process is ready. Throws, with everything stopped again, when one does not start. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const services = options.services ?? (await startBackingServices({ log: options.log }))
-  const processes: Processes = { bid: [], auctioneer: [], relay: [], stats: [] }
+  const processes: Processes = { bid: [], auctioneer: [], relay: [], stats: [], live: [] }
   const created: string[] = []
   const stop = async (): Promise<void> => {
     try {
@@ -104,6 +106,7 @@ async function createProcesses(
     ['stats', options.statsProcesses ?? 1],
     ['auctioneer', options.auctioneerProcesses ?? 1],
     ['relay', options.relayProcesses ?? 2],
+    ['live', options.liveProcesses ?? 2],
   ]
   const names = counts.flatMap(([kind, count]) =>
     Array.from({ length: count }, (_, index) => ({ kind, name: `${kind}-${index + 1}` })),

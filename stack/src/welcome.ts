@@ -2,8 +2,8 @@
 import type { Stack } from './start-stack.ts'
 
 /** Ends with the curl lines, which work as pasted into a shell. */
-export function welcome({ bid, auctioneer, relay, stats, services }: Stack): string {
-  const rows = [...bid, ...auctioneer, ...relay, ...stats].map(
+export function welcome({ bid, auctioneer, relay, stats, live, services }: Stack): string {
+  const rows = [...bid, ...auctioneer, ...relay, ...stats, ...live].map(
     ({ name, url }) => [name, url] as const,
   )
   const backing = [
@@ -22,6 +22,10 @@ Each process also answers /healthz, /readyz and /metrics. A first bid, over both
   ITEM=$(${curl(`${bidUrl}/bids.v1.BidService/CreateItem`, newItem())} | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
   ${curl(`${otherUrl}/bids.v1.BidService/PlaceBid`, `{"item_id":"'$ITEM'","amount":"1500","user_id":"ann"}`)}
   ${curl(`${statsUrl}/userstats.v1.UserStatsService/GetUserStats`, '{"user_id":"ann"}')}
+
+And every change of the item as it happens (Ctrl-C ends it):
+
+  curl -sN ${live[0]?.url}/live/items/$ITEM
 
 `
 }

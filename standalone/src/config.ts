@@ -1,5 +1,12 @@
 /** The environment of standalone; the only file of it that reads the environment. */
-import { authMode, directory, host, processShape, readConfig } from '@bidmesh/platform/config.ts'
+import {
+  authMode,
+  directory,
+  host,
+  processShape,
+  readConfig,
+  wholeNumber,
+} from '@bidmesh/platform/config.ts'
 
 export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(
@@ -9,6 +16,8 @@ export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
       HOST: host().default('127.0.0.1'),
       AUTH_MODE: authMode().default('trusted'),
       BIDMESH_DATA_DIR: directory().default('./.data'),
+      // More than 200 would be a load test, and there is `make bench` for that.
+      BOTS: wholeNumber(0, 200).default(0),
     },
     env,
   )

@@ -1,11 +1,67 @@
-/** What a newcomer finds in an empty store: a handful of auctions to bid on at once. */
+/** What a newcomer finds in an empty store: auctions to bid on at once, the first of them over in minutes. */
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Client } from '@connectrpc/connect'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 
-const demoItems = [
+type DemoItem = {
+  title: string
+  description: string
+  category: string
+  sellerId: string
+  /** Cents. */
+  startPrice: bigint
+  /** Absent: takes bids at once. */
+  startsInMs?: number
+  endsInMs: number
+}
+
+/** In the order they are put up: the shortest first, so that lists of the newest show the ones that stay. */
+const demoItems: readonly DemoItem[] = [
+  {
+    title: 'Bakelite table telephone',
+    description:
+      'Black, 1951, rings loud enough for two floors. Cable renewed, works on most lines.',
+    category: 'curiosities',
+    sellerId: 'pia',
+    startPrice: 2_400n,
+    endsInMs: 5 * MINUTE_MS,
+  },
+  {
+    title: 'Hand-thrown tea bowl',
+    description: 'Stoneware with an ash glaze that ran where it wanted. Signed by the potter.',
+    category: 'kitchen',
+    sellerId: 'nadia',
+    startPrice: 1_800n,
+    endsInMs: 12 * MINUTE_MS,
+  },
+  {
+    title: 'Goalkeeper’s shirt, 1990',
+    description: 'Worn in the rain, washed once, signed on the back. With a letter that says so.',
+    category: 'sports',
+    sellerId: 'oskar',
+    startPrice: 6_000n,
+    endsInMs: 40 * MINUTE_MS,
+  },
+  {
+    title: 'Armchair, oak and wool',
+    description: 'Made in Aarhus around 1955. New webbing, the wool is the first one and good.',
+    category: 'furniture',
+    sellerId: 'nadia',
+    startPrice: 28_000n,
+    endsInMs: 2 * HOUR_MS,
+  },
+  {
+    title: 'Upright piano, 1911',
+    description: 'Iron frame, tuned in spring. Takes four people to carry and one to love.',
+    category: 'music',
+    sellerId: 'oskar',
+    startPrice: 60_000n,
+    startsInMs: 15 * MINUTE_MS,
+    endsInMs: 5 * HOUR_MS,
+  },
   {
     title: 'Leica M3 rangefinder, 1957',
     description:
@@ -13,7 +69,7 @@ const demoItems = [
     category: 'cameras',
     sellerId: 'nadia',
     startPrice: 90_000n,
-    hours: 6,
+    endsInMs: 6 * HOUR_MS,
   },
   {
     title: 'Walnut writing desk',
@@ -21,7 +77,7 @@ const demoItems = [
     category: 'furniture',
     sellerId: 'oskar',
     startPrice: 32_000n,
-    hours: 26,
+    endsInMs: 26 * HOUR_MS,
   },
   {
     title: 'First pressing: Kind of Blue',
@@ -29,7 +85,7 @@ const demoItems = [
     category: 'records',
     sellerId: 'nadia',
     startPrice: 8_000n,
-    hours: 49,
+    endsInMs: 49 * HOUR_MS,
   },
   {
     title: 'Steel road bicycle, 56 cm',
@@ -37,7 +93,7 @@ const demoItems = [
     category: 'sports',
     sellerId: 'pia',
     startPrice: 45_000n,
-    hours: 73,
+    endsInMs: 73 * HOUR_MS,
   },
   {
     title: 'Box of 200 wooden type letters',
@@ -45,17 +101,19 @@ const demoItems = [
     category: 'curiosities',
     sellerId: 'oskar',
     startPrice: 2_500n,
-    hours: 120,
+    endsInMs: 120 * HOUR_MS,
   },
-] as const
+]
 
 /** Puts up the demo items when no item was ever put up; returns how many. */
 export async function putUpDemoItems(bids: Client<typeof BidService>): Promise<number> {
   const { items } = await bids.listItems({ pageSize: 1 })
   if (items.length > 0) return 0
-  for (const { hours, ...item } of demoItems) {
-    const endAt = timestampFromMs(Date.now() + hours * HOUR_MS)
-    await bids.createItem({ ...item, currency: 'EUR', endAt })
+  for (const { startsInMs, endsInMs, ...item } of demoItems) {
+    const nowMs = Date.now()
+    const startAt = startsInMs === undefined ? {} : { startAt: timestampFromMs(nowMs + startsInMs) }
+    const endAt = timestampFromMs(nowMs + endsInMs)
+    await bids.createItem({ ...item, ...startAt, currency: 'EUR', endAt })
   }
   return demoItems.length
 }

@@ -36,6 +36,9 @@ function bidLines(url: string, item: Item): string[] {
     `  And read the bidder's statistics:`,
     `  ${curl(url, 'userstats.v1.UserStatsService/GetUserStats', { user_id: 'ann' })}`,
     '',
+    '  Watch it, in another terminal:',
+    `  curl -N ${url}/live/items/${item.id}`,
+    '',
   ]
 }
 

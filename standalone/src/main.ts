@@ -6,6 +6,7 @@
 import { resolve } from 'node:path'
 import { startAuctioneerPart, startBid } from '@bidmesh/bid/bid-part.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { startLive } from '@bidmesh/live/live-part.ts'
 import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { startEmbeddedPostgres } from '@bidmesh/platform/embedded-postgres.ts'
@@ -17,16 +18,24 @@ import type { Server } from '@bidmesh/platform/server.ts'
 import { startStats } from '@bidmesh/stats/stats-part.ts'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { createBots } from './bots.ts'
 import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
 import { claimDataDirectory } from './data-directory.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { greeting } from './greeting.ts'
+import { builtWebDir, createWebPart } from './web-part.ts'
 
 /** The same as a bid process of its own. */
 const LANES = 2
 
+/** A laptop's share; a live process of its own takes more. */
+const VIEWERS_MAX = 10_000
+
 /** How often we look whether Postgres is there. */
 const POSTGRES_LOOK_MS = 1_000
+
+/** Let loose once the port answers. */
+let letBotsLoose: ((url: string) => void) | undefined
 
 await runProcess({ name: 'standalone', config: readStandaloneConfig, start, started })
 
@@ -37,12 +46,16 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   onStop(() => broker.close())
   const redisUrl = undefined
   const writeSide = { databaseUrl: bidUrl, redisUrl, log, signal }
-  // First the consumer's queue, then who publishes to it.
+  // First the consumers' queues, then who publishes to them.
   const stats = await startStats({ databaseUrl: statsUrl, redisUrl, broker, log, signal })
   const bid = await startBid({ ...writeSide, lanes: LANES })
+  const live = await startLive({ ...writeSide, broker, viewersMax: VIEWERS_MAX })
   const auctioneer = await startAuctioneerPart(writeSide)
   const relay = await startRelayPart({ databaseUrl: bidUrl, broker, log, signal })
-  return [stats, bid, auctioneer, relay]
+  const web = createWebPart({ dir: builtWebDir, log })
+  const bots = createBots({ count: config.BOTS, log })
+  letBotsLoose = bots.begin
+  return [stats, bid, auctioneer, live, relay, web, bots.part]
 }
 
 async function startDatabases(config: StandaloneConfig, { log, onStop }: ProcessContext) {
@@ -76,5 +89,6 @@ async function started({ url }: Server): Promise<void> {
   const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' })
   const bids = createClient(BidService, transport)
   await putUpDemoItems(bids)
+  letBotsLoose?.(url)
   process.stdout.write(await greeting(url, bids))
 }

@@ -2,7 +2,8 @@
  * The broker contract inside one process, for standalone. Nothing here outlives the process, so the only
  * safety it can promise is that the work is done: a publish resolves once every bound handler has finished
  * its events or has given them up as dead letters. Until then the outbox keeps them, and a `kill -9` loses
- * nothing. A queue lives as long as it has a subscription; without one its events are unroutable.
+ * nothing. A queue lives as long as it has a subscription; without one its events are unroutable. Exclusive
+ * queues get what is published and have no say in it: no publish waits for them or fails because of them.
  */
 import { UnroutableError } from './broker.ts'
 import type {
@@ -19,7 +20,10 @@ import { deliverBatch } from './deliver-batch.ts'
 import { messageOf, TransientError } from './errors.ts'
 import { matchesTopic } from './match-topic.ts'
 
-/** Most events waiting in one queue: 8 shards × 1,000 of the relay, with room for other publishers. */
+/**
+ * Most events waiting in one queue: 8 shards × 1,000 of the relay, with room for other publishers. Above it a
+ * durable queue refuses the publish, and an exclusive one drops its oldest.
+ */
 const WAITING_MAX = 16_000
 /** Dead letters kept to look at; older ones are in the log only. */
 const DEAD_LETTERS_MAX = 1_000
@@ -35,6 +39,7 @@ type Waiting = { event: IncomingEvent; done: (lost?: Error) => void }
 
 type Queue = {
   name: string
+  exclusive: boolean
   bindings: Set<string>
   waiting: Waiting[]
   /** Starts each idle consumer. */
@@ -43,32 +48,38 @@ type Queue = {
 
 /** A broker of its own: two of them know nothing of each other. */
 export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
-  const queues = new Map<string, Queue>()
+  const queues = new Set<Queue>()
   const subscriptions = new Set<Subscription>()
   const dead: DeadLetter[] = []
   let closed = false
 
-  function bury(letter: DeadLetter, error: unknown): void {
-    dead.push(letter)
+  function giveUp({ name, exclusive }: Queue, event: IncomingEvent, error: unknown): void {
+    const fields = { queue: name, eventId: event.id, type: event.type, err: error }
+    log.error(fields, exclusive ? 'event given up and dropped' : 'event given up as dead letter')
+    countDeadLetter(name, event.type)
+    if (exclusive) return
+    dead.push({ queue: name, event, error: messageOf(error) })
     if (dead.length > DEAD_LETTERS_MAX) dead.shift()
-    const { event, queue } = letter
-    log.error(
-      { queue, eventId: event.id, type: event.type, err: error },
-      'event given up as dead letter',
-    )
+  }
+
+  function queueOf({ name, exclusive }: QueueSpec): Queue {
+    const shared = [...queues].find((queue) => !queue.exclusive && queue.name === name)
+    if (shared !== undefined && !exclusive) return shared
+    const queue = newQueue(name, exclusive === true)
+    queues.add(queue)
+    return queue
   }
 
   async function subscribe(spec: QueueSpec, handle: BatchHandler): Promise<Subscription> {
     if (closed) return await rejectClosed()
-    const queue = queues.get(spec.name) ?? newQueue(spec.name)
-    queues.set(spec.name, queue)
+    const queue = queueOf(spec)
     for (const key of spec.bindings) queue.bindings.add(key)
-    const consumer = startConsumer(queue, spec.prefetch, handle, bury, log)
+    const consumer = startConsumer(queue, spec.prefetch, handle, giveUp, log)
     const subscription: Subscription = {
       stop: async () => {
         if (!subscriptions.delete(subscription)) return
         // Unbound first, so that what is published from now on is refused rather than forgotten.
-        if (queue.wake.size === 1) queues.delete(queue.name)
+        if (queue.wake.size === 1) queues.delete(queue)
         await consumer.stop()
       },
     }
@@ -77,7 +88,8 @@ export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
   }
 
   return {
-    publish: (events) => (closed ? rejectClosed() : publish(events, [...queues.values()])),
+    publish: (events) => (closed ? rejectClosed() : publish(events, [...queues])),
+    declare: () => (closed ? rejectClosed() : Promise.resolve()),
     subscribe,
     check: () => (closed ? rejectClosed() : Promise.resolve()),
     close: async () => {
@@ -92,12 +104,14 @@ function rejectClosed(): Promise<never> {
   return Promise.reject(new TransientError('the broker is closed'))
 }
 
-function newQueue(name: string): Queue {
-  return { name, bindings: new Set(), waiting: [], wake: new Set() }
+function newQueue(name: string, exclusive: boolean): Queue {
+  return { name, exclusive, bindings: new Set(), waiting: [], wake: new Set() }
 }
 
 function publish(events: readonly OutgoingEvent[], queues: readonly Queue[]): Promise<void> {
-  const full = queues.find((queue) => queue.waiting.length + events.length > WAITING_MAX)
+  const full = queues.find(
+    ({ exclusive, waiting }) => !exclusive && waiting.length + events.length > WAITING_MAX,
+  )
   if (full) return Promise.reject(new TransientError(`queue ${full.name} is full`))
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const unroutable: OutgoingEvent[] = []
@@ -122,20 +136,28 @@ function publish(events: readonly OutgoingEvent[], queues: readonly Queue[]): Pr
     const bound = queues.filter(({ bindings }) =>
       [...bindings].some((key) => matchesTopic(key, event.type)),
     )
-    if (bound.length === 0) unroutable.push(event)
-    left += bound.length
-    for (const queue of bound) queue.waiting.push({ event: { ...event, redelivered: false }, done })
+    const durableCount = bound.filter(({ exclusive }) => !exclusive).length
+    if (durableCount === 0) unroutable.push(event)
+    left += durableCount
+    for (const { exclusive, waiting } of bound) {
+      const settle = exclusive ? ignore : done
+      waiting.push({ event: { ...event, redelivered: false }, done: settle })
+      if (exclusive && waiting.length > WAITING_MAX) waiting.shift()
+    }
   }
   for (const queue of queues) for (const wake of queue.wake) wake()
   done()
   return promise
 }
 
+/** Nobody waits for what becomes of an event in an exclusive queue. */
+function ignore(): void {}
+
 function startConsumer(
   queue: Queue,
   prefetch: number,
   handle: BatchHandler,
-  bury: (letter: DeadLetter, error: unknown) => void,
+  giveUp: (queue: Queue, event: IncomingEvent, error: unknown) => void,
   log: BrokerLog,
 ): { stop: () => Promise<void> } {
   const stopping = new AbortController()
@@ -151,10 +173,7 @@ function startConsumer(
       await deliverBatch(batch, {
         signal: stopping.signal,
         handle: (items) => handle(items.map(({ event }) => event)),
-        deadLetter: async ({ event }, error) => {
-          bury({ queue: queue.name, event, error: messageOf(error) }, error)
-          countDeadLetter(queue.name, event.type)
-        },
+        deadLetter: async ({ event }, error) => giveUp(queue, event, error),
         settled: (items) => {
           failing = false
           settledCount += items.length

@@ -1,11 +1,10 @@
 /** What only RabbitMQ has: messages as others see them, and the network between. */
 import { randomUUID } from 'node:crypto'
-import { afterEach, expect, inject, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { connectBroker } from './connect-broker.ts'
 import type { BrokerLog, IncomingEvent, OutgoingEvent } from './broker.ts'
 import { TransientError } from './errors.ts'
-import { startTcpProxy } from './testing/tcp-proxy.ts'
-import type { TcpProxy } from './testing/tcp-proxy.ts'
+import { startAmqpProxy } from './testing/test-brokers.ts'
 import { silentLog, startTestRabbit } from './testing/test-rabbit.ts'
 import type { TestRabbit } from './testing/test-rabbit.ts'
 
@@ -20,13 +19,10 @@ async function start(over: Parameters<typeof startTestRabbit>[0] = {}): Promise<
   return rabbit
 }
 
-async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
-  const url = new URL(inject('amqpUrl'))
-  const proxy = await startTcpProxy(url.hostname, Number(url.port || 5672))
+async function proxied() {
+  const { proxy, url } = await startAmqpProxy()
   cleanups.push(proxy.close)
-  url.hostname = '127.0.0.1'
-  url.port = String(proxy.port)
-  return { proxy, url: url.href }
+  return { proxy, url }
 }
 
 function event(over: Partial<OutgoingEvent> = {}): OutgoingEvent {

@@ -1,91 +1,22 @@
-/** The contract of `broker.ts`, run over both brokers. What only RabbitMQ has is in `broker-rabbitmq.integration.test.ts`. */
-import { randomUUID } from 'node:crypto'
+/**
+ * The contract of `broker.ts`, run over both brokers; that of exclusive queues is in
+ * `broker-exclusive.integration.test.ts`. What only RabbitMQ has is in `broker-rabbitmq.integration.test.ts`.
+ */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createMemoryBroker } from './broker-memory.ts'
 import { UnroutableError } from './broker.ts'
-import type { Broker, IncomingEvent, OutgoingEvent } from './broker.ts'
 import { TransientError } from './errors.ts'
-import { silentLog, startTestRabbit } from './testing/test-rabbit.ts'
+import {
+  idsOf as ids,
+  recorder,
+  testBrokers,
+  testEvent as event,
+  testEvents as events,
+} from './testing/test-brokers.ts'
+import type { TestBroker } from './testing/test-brokers.ts'
 
-type Fixture = {
-  broker: Broker
-  /** Ids and errors of the queue's dead letters so far. */
-  deadLetters: (queue: string) => Promise<{ id: string; error: string }[]>
-  close: () => Promise<void>
-}
-
-async function rabbit(): Promise<Fixture> {
-  const { broker, deadLetters, close } = await startTestRabbit()
-  return {
-    broker,
-    deadLetters: async (queue) =>
-      (await deadLetters(queue)).map(({ properties }) => ({
-        id: String(properties.messageId),
-        error: String(properties.headers?.['x-error']),
-      })),
-    close,
-  }
-}
-
-async function memory(): Promise<Fixture> {
-  const broker = createMemoryBroker({ log: silentLog })
-  return {
-    broker,
-    deadLetters: async (queue) =>
-      broker
-        .deadLetters()
-        .filter((letter) => letter.queue === queue)
-        .map((letter) => ({ id: letter.event.id, error: letter.error })),
-    close: () => broker.close(),
-  }
-}
-
-function event(over: Partial<OutgoingEvent> = {}): OutgoingEvent {
-  return {
-    id: randomUUID(),
-    type: 'bid.placed',
-    key: randomUUID(),
-    payload: Uint8Array.of(1, 2, 3),
-    headers: {},
-    occurredAt: new Date('2026-11-20T12:34:56.789Z'),
-    ...over,
-  }
-}
-
-function events(count: number, over: Partial<OutgoingEvent> = {}): OutgoingEvent[] {
-  return Array.from({ length: count }, () => event(over))
-}
-
-const ids = (list: readonly { id: string }[]) => list.map(({ id }) => id)
-
-/** A handler that keeps what it got, and a promise of a number of events. */
-function recorder(
-  onBatch: (batch: readonly IncomingEvent[]) => Promise<void> | void = () => undefined,
-) {
-  const seen: IncomingEvent[] = []
-  const batches: string[][] = []
-  return {
-    seen,
-    batches,
-    handle: async (batch: readonly IncomingEvent[]) => {
-      batches.push(ids(batch))
-      await onBatch(batch)
-      seen.push(...batch)
-    },
-    until: (count: number) =>
-      vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(count), {
-        timeout: 10_000,
-        interval: 5,
-      }),
-  }
-}
-
-describe.each([
-  { name: 'RabbitMQ', open: rabbit, keepsNothing: false },
-  { name: 'memory', open: memory, keepsNothing: true },
-])('$name', ({ open, keepsNothing }) => {
-  const opened: Fixture[] = []
-  const start = async (): Promise<Fixture> => {
+describe.each(testBrokers)('$name', ({ open, keepsNothing }) => {
+  const opened: TestBroker[] = []
+  const start = async (): Promise<TestBroker> => {
     const fixture = await open()
     opened.push(fixture)
     return fixture

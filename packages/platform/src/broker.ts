@@ -1,8 +1,9 @@
 /**
  * What Bidmesh needs of a message broker, and nothing more: publish that resolves when every event is
- * safe, and batches delivered at least once. Two implementations keep this contract, and one test
- * runs over both (`broker.integration.test.ts`): RabbitMQ (`broker-rabbitmq.ts`) for the local stack
- * and Kubernetes, memory (`broker-memory.ts`) for standalone.
+ * safe, and batches delivered: at least once from durable queues, while they last from exclusive ones. Two
+ * implementations keep this contract, and the same tests run over both (`broker.integration.test.ts`,
+ * `broker-exclusive.integration.test.ts`): RabbitMQ (`broker-rabbitmq.ts`) for the local stack and
+ * Kubernetes, memory (`broker-memory.ts`) for standalone.
  */
 
 /** Routing keys of the topic exchange; a consumer binds to these or to patterns such as `item.*`. */
@@ -42,8 +43,9 @@ export type IncomingEvent = OutgoingEvent & {
 }
 
 /**
- * No queue is bound for these events: they are nowhere but with the caller. Permanent until somebody binds
- * a queue, so it is not transient in the sense of `errors.ts`; the outbox keeps the events and tries again.
+ * No queue is bound for these events that keeps them: they are nowhere but with the caller. Permanent until
+ * somebody binds one, so it is not transient in the sense of `errors.ts`; the outbox keeps the events and
+ * tries again.
  */
 export class UnroutableError extends Error {
   override name = 'UnroutableError'
@@ -62,17 +64,45 @@ export type BrokerLog = {
   error: (fields: object, message: string) => void
 }
 
-export type QueueSpec = {
-  /** Durable queue, shared by all replicas of a consumer. */
+/** A queue that outlives every process, shared by all replicas of a consumer. */
+export type DurableQueue = {
   name: string
   /** Binding keys, e.g. `['bid.placed', 'item.ended']` or `['#']`. */
   bindings: readonly string[]
+  exclusive?: never
+}
+
+/**
+ * A queue that belongs to one subscription and vanishes with it: each gets every event published while it is
+ * there. Nothing is promised beyond that. What is published while the connection is away is lost for it, a
+ * consumer that does not keep up loses the oldest events, and an event may come again: the consumer must see
+ * the gap (by version) and read the state anew. In return it can hold up nobody, and no event counts as safe
+ * because this queue has it.
+ */
+export type ExclusiveQueue = {
+  /** A label for logs and metrics; any number of queues may have it. */
+  name: string
+  bindings: readonly string[]
+  exclusive: true
+}
+
+export type QueueSpec = (DurableQueue | ExclusiveQueue) & {
   /** Most messages unacknowledged at once, which is also the largest batch (1–10,000). */
   prefetch: number
 }
 
+/** The stats service's queue. Bound to everything, so that no type of event is without a queue that keeps it. */
+export const statsQueue: DurableQueue = { name: 'stats', bindings: ['#'] }
+
+/**
+ * The queues every event must reach that they are bound for, whether or not their consumer has ever run.
+ * RabbitMQ counts an event as routed when any queue takes it, an exclusive one as well, so whoever publishes
+ * declares these first.
+ */
+export const durableQueues: readonly DurableQueue[] = [statsQueue]
+
 export type Subscription = {
-  /** Takes no further batch, waits for the one in hand, and returns the rest to the queue. */
+  /** Takes no further batch, waits for the one in hand, and returns the rest to the queue (if it stays). */
   stop(): Promise<void>
 }
 
@@ -80,23 +110,36 @@ export type Subscription = {
  * Resolves: the whole batch is acknowledged. Rejects with a transient reason (see
  * `isTransient` in `errors.ts`): the same batch is tried again after a back-off with jitter. Rejects with
  * anything else: the batch is halved until the poison message is alone, which is dead-lettered with its
- * error in the header `x-error`, while the rest goes on.
+ * error in the header `x-error`, while the rest goes on. An exclusive queue has no dead queue: there the
+ * poison message is logged, counted and dropped.
  */
 export type BatchHandler = (batch: readonly IncomingEvent[]) => Promise<void>
 
 export type Broker = {
   /**
    * Publishes in the order given and resolves when every event is safe: RabbitMQ has it persistent and
-   * confirmed in at least one queue; memory has seen every bound handler finish it (there is no other
-   * safety in a process that may be killed). Rejects when any is not:
-   * - `UnroutableError` names the events no queue is bound for; every *other* event of the call is safe;
+   * confirmed in every queue bound for it; memory has seen every handler of such a durable queue finish it
+   * (there is no other safety in a process that may be killed). Exclusive queues make no event safe: memory
+   * leaves them out of account, RabbitMQ cannot, so `declare` the durable queues before you publish.
+   * Rejects when any event is not safe:
+   * - `UnroutableError` names the events no queue is bound for; every *other* event of the call is safe. In
+   *   memory they have gone to exclusive queues all the same, and go there again with the next try: what is
+   *   shown live does not wait for a consumer that is away;
    * - anything else is transient (connection lost, no confirm in time), and some or all of the events may
    *   have been published: the caller publishes them again.
    */
   publish(events: readonly OutgoingEvent[]): Promise<void>
   /**
+   * Declares the queue and its bindings and consumes nothing: from now on it keeps what is published. Done
+   * again on every new connection, before anything can be published there. Rejects when the broker refuses
+   * the queue (declared before with other arguments). No effect in memory, where a queue lives by its
+   * subscriptions and an event without one is unroutable.
+   */
+  declare(queue: DurableQueue): Promise<void>
+  /**
    * Declares the queue and its bindings and starts to hand out batches, one at a time, in queue order.
-   * Survives reconnects. Rejects when the broker refuses the queue (declared before with other arguments).
+   * Survives reconnects; an exclusive queue is then a new one, without what the old one still had. Rejects
+   * when the broker refuses the queue (declared before with other arguments).
    */
   subscribe(queue: QueueSpec, handle: BatchHandler): Promise<Subscription>
   /** Resolves when the broker answers now, rejects with the reason otherwise. For `/readyz`. */

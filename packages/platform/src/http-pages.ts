@@ -2,7 +2,6 @@
  * What the port answers beside procedures, for operators and for people with a browser: `/healthz`,
  * `/readyz`, `/metrics`, an index, and typed JSON for everything that does not exist.
  */
-import type { DescService } from '@bufbuild/protobuf'
 import type { HttpHandler, HttpRequest, HttpResponse } from './http-dual-server.ts'
 import { messageOf } from './errors.ts'
 import type { Part } from './part.ts'
@@ -21,7 +20,7 @@ const procedurePath = /^\/[\w.]+\/\w+$/
 
 /** The handler for requests that are no known procedure. */
 export function createHttpPages(options: HttpPagesOptions): HttpHandler {
-  const index = indexText(options.parts.flatMap((part) => part.services))
+  const index = indexText(options.parts)
   const pages = new Map<string, () => Promise<Page>>([
     ['/', async () => ({ status: 200, type: 'text/plain; charset=utf-8', body: index })],
     ['/healthz', async () => json(200, { status: 'ok' })],
@@ -81,7 +80,8 @@ function send(request: HttpRequest, response: HttpResponse, page: Page): void {
   response.end(request.method === 'HEAD' ? '' : page.body)
 }
 
-function indexText(services: readonly DescService[]): string {
+function indexText(parts: readonly Part[]): string {
+  const services = parts.flatMap((part) => part.services)
   const procedures = services.flatMap((service) =>
     service.methods.map((method) => `  POST /${service.typeName}/${method.name}`),
   )
@@ -92,6 +92,7 @@ function indexText(services: readonly DescService[]): string {
     ...procedures,
     '',
     'Pages:',
+    ...parts.flatMap((part) => part.pages ?? []).map((page) => `  ${page}`),
     '  GET /healthz  the process is alive',
     '  GET /readyz   what it depends on answers',
     '  GET /metrics  Prometheus',

@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
+import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
@@ -16,6 +17,16 @@ export type Part = {
    * the service of a request before touching it. For what only this part can say about an error.
    */
   interceptors?: readonly Interceptor[]
+  /**
+   * Sees each request before the procedures do, and answers those that are its own: true when it has taken
+   * the request, false when it has not touched it. For what the procedures are no good for, such as pages
+   * and streams with very many readers.
+   */
+  handle?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */
+  pages?: readonly string[]
+  /** Called when the process begins to stop: ends answers that would never end by themselves. */
+  drain?: () => void
   /** Resolves when what the part depends on answers; rejects with a reason fit for `/readyz`. */
   check: () => Promise<void>
   /** Called after the server has finished its last request. Finishes work in hand and closes connections. */

@@ -132,6 +132,18 @@ async function hangUp(model: ChannelModel): Promise<void> {
   }
 }
 
+/**
+ * Resolves when the channel is closed, by this call or in any other way. amqplib's own `close()` stays pending
+ * for ever when the connection is lost before RabbitMQ has answered it.
+ */
+export function closeChannel(channel: Channel): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  channel.once('close', () => resolve())
+  // It rejects on a channel that is closed already.
+  channel.close().catch(() => resolve())
+  return promise
+}
+
 function guardChannel(
   link: RabbitConnection,
   log: BrokerLog,

@@ -2,13 +2,15 @@
  * One subscription on RabbitMQ: takes what has arrived while the handler was busy as the next batch (the
  * prefetch bounds it, no timer forms it) and hands out one batch at a time, across reconnects too, so that
  * order within a key is kept. A message is acknowledged only after its handler succeeded or its dead letter
- * was confirmed. When the channel is lost, what it had delivered is forgotten: RabbitMQ delivers it again.
+ * was confirmed. When the channel is lost, what it had delivered is forgotten: RabbitMQ delivers it again, or,
+ * from an exclusive queue, never.
  */
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { BatchHandler, BrokerLog, IncomingEvent, QueueSpec, Subscription } from './broker.ts'
 import { countDeadLetter } from './count-dead-letter.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import { messageOf } from './errors.ts'
+import { closeChannel } from './rabbitmq-connection.ts'
 import type { RabbitConnection } from './rabbitmq-connection.ts'
 import { toDeadLetter, toEvent } from './rabbitmq-message.ts'
 import type { Letter } from './rabbitmq-message.ts'
@@ -27,6 +29,8 @@ export type ConsumerOptions = {
   handle: BatchHandler
   publishDeadLetter: (letter: Letter) => Promise<void>
   log: BrokerLog
+  /** Most messages in an exclusive queue; for tests. */
+  exclusiveMaxLength?: number | undefined
 }
 
 /** One channel's life: deliveries and acknowledgements belong to the channel they came by. */
@@ -62,7 +66,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const channel = await model.createChannel()
     // Refusals are told to the RPC that met them; unheard, the event would end the process.
     channel.on('error', () => undefined)
-    await declareQueue(channel, topology, queue)
+    const name = await declareQueue(channel, topology, queue, options.exclusiveMaxLength)
     await channel.prefetch(queue.prefetch)
     const opened: Session = {
       channel,
@@ -85,9 +89,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       session = opened
       running ??= run()
     }
-    const { consumerTag } = await channel.consume(topology.name(queue.name), onMessage)
+    const { consumerTag } = await channel.consume(name, onMessage)
     // Stopped while a new connection was being set up: these deliveries go back.
-    if (stopping.signal.aborted) return await channel.close()
+    if (stopping.signal.aborted) return await closeChannel(channel)
     opened.consumerTag = consumerTag
     opened.release = link.guard(model, channel).release
     session = opened
@@ -101,7 +105,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     // Cancelled first: what is returned by closing must not come back to this very consumer.
     await last.channel.cancel(last.consumerTag).catch(ignoreLostChannel)
     await running
-    if (!last.lost.signal.aborted) await last.channel.close().catch(ignoreLostChannel)
+    await closeChannel(last.channel)
   }
 
   return { open, stop }
@@ -118,9 +122,13 @@ async function deliver(
     signal: AbortSignal.any([stopping, session.lost.signal]),
     handle: (items) => handle(items.map(({ event }) => event)),
     deadLetter: async ({ message, event }, error) => {
-      await publishDeadLetter(toDeadLetter(message, topology.name(queue.name), error))
       const fields = { queue: queue.name, eventId: event.id, type: event.type, err: error }
-      log.error(fields, 'event put into the dead queue')
+      if (queue.exclusive) {
+        log.error(fields, 'event given up and dropped')
+      } else {
+        await publishDeadLetter(toDeadLetter(message, topology.name(queue.name), error))
+        log.error(fields, 'event put into the dead queue')
+      }
       countDeadLetter(queue.name, event.type)
     },
     settled: (items) => {

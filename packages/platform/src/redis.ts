@@ -22,6 +22,10 @@ const CONNECT_LIMIT_MS = 1_000
 /** Back-off between attempts: soon enough to use a Redis that is back, rare enough to cost nothing. */
 const RECONNECT_FIRST_MS = 50
 const RECONNECT_MOST_MS = 2_000
+/** How often a listener asks whether its connection still carries anything: silence looks like no news. */
+const LISTENER_PING_MS = 5_000
+/** One unanswered ping may be this process's own pause; two in a row are a dead connection. */
+const LISTENER_PINGS_MISSED_MAX = 2
 
 /**
  * Connects in the background and does not wait for it. While Redis is away commands reject immediately
@@ -41,6 +45,9 @@ export async function connectRedis(
     // A command that was in flight when the connection broke fails; it is not sent again later.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    // ioredis forgets the channels, and rejects where nobody can catch it, when the connection breaks again
+    // while it resubscribes. `listenRedis` does it itself.
+    autoResubscribe: false,
     retryStrategy: (attempt) => Math.min(RECONNECT_FIRST_MS * 2 ** attempt, RECONNECT_MOST_MS),
   })
   let saidDown = false
@@ -63,4 +70,76 @@ export async function connectRedis(
 /** Whether a command sent now has a chance. */
 export function redisUp(redis: Redis): boolean {
   return redis.status === 'ready'
+}
+
+export type RedisListenerOptions = {
+  log: Log
+  /** In full: no prefix is put before it. */
+  channel: string
+  onMessage: (message: string) => void
+  /**
+   * True: subscribed, for the first time or again; what was published before may have been missed, and a
+   * few messages may have come already. False: the connection is lost, and so is what is published now.
+   */
+  onListening: (listening: boolean) => void
+  /** {@link LISTENER_PING_MS} when left out. */
+  pingMs?: number
+}
+
+export type RedisListener = {
+  /** Resolves when all that was published before the call has come; rejects when the connection is away. */
+  settled: () => Promise<void>
+  close: () => void
+}
+
+/**
+ * Listens to one channel on a connection of its own, which comes back by itself, also from a peer that has
+ * fallen silent. Connects in the background and does not wait for it.
+ */
+export async function listenRedis(
+  url: string,
+  { log, channel, onMessage, onListening, pingMs = LISTENER_PING_MS }: RedisListenerOptions,
+): Promise<RedisListener> {
+  const redis = await connectRedis(url, { log })
+  let listening = false
+  let closed = false
+  let missed = 0
+  const say = (now: boolean): void => {
+    if (now === listening || closed) return
+    listening = now
+    onListening(now)
+  }
+  redis.on('message', (_, message: string) => {
+    if (!closed) onMessage(message)
+  })
+  redis.on('ready', () => {
+    missed = 0
+    redis.subscribe(channel).then(
+      () => say(redisUp(redis)),
+      // Not subscribed is as good as away: the next connection tries again.
+      () => redisUp(redis) && redis.disconnect(true),
+    )
+  })
+  redis.on('close', () => say(false))
+  const ping = setInterval(() => {
+    if (!listening) return
+    redis.ping().then(
+      () => (missed = 0),
+      () => {
+        missed += 1
+        if (missed < LISTENER_PINGS_MISSED_MAX || !listening) return
+        say(false)
+        redis.disconnect(true)
+      },
+    )
+  }, pingMs).unref()
+  return {
+    // Answers and messages come in the order in which Redis wrote them.
+    settled: async () => void (await redis.ping()),
+    close: () => {
+      closed = true
+      clearInterval(ping)
+      redis.disconnect()
+    },
+  }
 }

@@ -87,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
     fallback: createHttpPages({ ...options, readiness }),
   })
-  const dual = createDualServer(refuseUnroutable(procedures))
+  const dual = createDualServer(refuseUnroutable(partsFirst(options.parts, procedures)))
   const port = await listen(dual.net, options)
   return {
     url: `http://${clientHost(options.host)}:${port}`,
@@ -95,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     stop: async () => {
       readiness.shutDown()
       stopping.abort()
+      for (const part of options.parts) part.drain?.()
       const closed = dual.close()
       if (await endsWithin(closed, options.finishLimitMs ?? FINISH_LIMIT_MS)) return
       options.log.warn('requests are still in hand: aborting them')
@@ -102,6 +103,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if (!(await endsWithin(closed, ABORT_LIMIT_MS))) dual.destroy()
       await closed
     },
+  }
+}
+
+/** What parts answer by themselves; everything else is for the procedures. */
+function partsFirst(parts: readonly Part[], procedures: HttpHandler): HttpHandler {
+  const handlers = parts.flatMap((part) => (part.handle ? [part.handle] : []))
+  if (handlers.length === 0) return procedures
+  return (request, response) => {
+    if (!handlers.some((handle) => handle(request, response))) procedures(request, response)
   }
 }
 

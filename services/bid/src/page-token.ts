@@ -42,6 +42,25 @@ export function decodePageToken(
   )
 }
 
+export type Page<Row> = { rows: Row[]; nextPageToken: string }
+
+/** Cuts the extra row that tells whether there is a next page. */
+export function pageOf<Row, Shown>(
+  rows: readonly Row[],
+  size: number,
+  list: readonly unknown[],
+  position: (row: Row) => Position,
+  show: (row: Row) => Shown,
+): Page<Shown> {
+  const shown = rows.slice(0, size)
+  const last = shown.at(-1)
+  const more = rows.length > size && last !== undefined
+  return {
+    rows: shown.map(show),
+    nextPageToken: more ? encodePageToken(list, position(last)) : '',
+  }
+}
+
 function parse(token: string): string[] {
   try {
     const parts: unknown = JSON.parse(Buffer.from(token, 'base64url').toString())

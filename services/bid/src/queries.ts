@@ -14,14 +14,19 @@ import {
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { itemNotFound } from './errors.ts'
 import { itemFromRow, type ItemRow } from './item-row.ts'
-import { decodePageToken, DEFAULT_PAGE_SIZE, encodePageToken, type Position } from './page-token.ts'
+import {
+  decodePageToken,
+  DEFAULT_PAGE_SIZE,
+  type Page,
+  pageOf,
+  type Position,
+} from './page-token.ts'
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const integerPattern = /^\d{1,19}$/
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 export type PageRequest = { pageSize: number; pageToken: string }
-export type Page<Row> = { rows: Row[]; nextPageToken: string }
 
 export type ItemFilter = {
   category: string
@@ -61,7 +66,7 @@ export async function listItems(
       ${after ? order.after(sql, after) : sql``}
     ORDER BY ${order.by(sql)}
     LIMIT ${size + 1}`
-  return page(rows, size, list, order.position, itemFromRow)
+  return pageOf(rows, size, list, order.position, itemFromRow)
 }
 
 function matchesWords(sql: Sql, words: readonly string[]) {
@@ -111,7 +116,7 @@ const itemOrders = {
   },
 } satisfies Record<number, ItemOrder>
 
-type BidRow = {
+export type BidRow = {
   id: string
   item_id: string
   user_id: string
@@ -138,7 +143,7 @@ export async function getItemBids(
     sql`SELECT 1 FROM items WHERE id = ${itemId}`,
   ])
   if (!item) throw itemNotFound()
-  return page(rows, size, list, (row) => [String(row.sequence)], bidFromRow)
+  return pageOf(rows, size, list, (row) => [String(row.sequence)], bidFromRow)
 }
 
 /** Newest first; empty for a user who never bid. */
@@ -155,10 +160,10 @@ export async function listUserBids(
     WHERE user_id = ${userId} ${after ? sql`AND id < ${after[0] ?? ''}` : sql``}
     ORDER BY id DESC
     LIMIT ${size + 1}`
-  return page(rows, size, list, (row) => [row.id], bidFromRow)
+  return pageOf(rows, size, list, (row) => [row.id], bidFromRow)
 }
 
-function bidFromRow(row: BidRow): Bid {
+export function bidFromRow(row: BidRow): Bid {
   return create(BidSchema, {
     id: row.id,
     itemId: row.item_id,
@@ -167,21 +172,4 @@ function bidFromRow(row: BidRow): Bid {
     createdAt: timestampFromDate(row.created_at),
     sequence: row.sequence,
   })
-}
-
-/** Cuts the extra row that tells whether there is a next page. */
-function page<Row, Shown>(
-  rows: readonly Row[],
-  size: number,
-  list: readonly unknown[],
-  position: (row: Row) => Position,
-  show: (row: Row) => Shown,
-): Page<Shown> {
-  const shown = rows.slice(0, size)
-  const last = shown.at(-1)
-  const more = rows.length > size && last !== undefined
-  return {
-    rows: shown.map(show),
-    nextPageToken: more ? encodePageToken(list, position(last)) : '',
-  }
 }

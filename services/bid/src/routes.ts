@@ -12,6 +12,7 @@ import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { context, isSpanContextValid, propagation, trace, TraceFlags } from '@opentelemetry/api'
 import { defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
 import { cancelItem } from './cancel-item.ts'
+import { canonicalId } from './canonical-id.ts'
 import { createItem, type NewItem } from './create-item.ts'
 import { bidRefused, refusalOfFailure } from './errors.ts'
 import { callerId } from './identity.ts'
@@ -165,11 +166,6 @@ function softCloseOf(message: SoftCloseMessage | undefined): SoftClose {
     extensionMs: message?.extension ? durationMs(message.extension) : defaultSoftClose.extensionMs,
     maxExtensions: message?.maxExtensions ?? defaultSoftClose.maxExtensions,
   }
-}
-
-/** UUIDs are read in either case and kept in lower case. */
-function canonicalId(id: string): string {
-  return id.toLowerCase()
 }
 
 /** The trace context to store with an event; empty unless somebody records this trace. */

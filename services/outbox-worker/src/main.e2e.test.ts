@@ -2,8 +2,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { statsQueue } from '@bidmesh/platform/broker.ts'
 import { freePort } from '@bidmesh/platform/free-port.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { borrowQueue } from '@bidmesh/platform/testing/test-brokers.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterEach, expect, inject, test } from 'vitest'
 
@@ -25,8 +27,12 @@ function startProcess(env: Record<string, string>): { child: ChildProcess; outpu
   return { child, output: () => output }
 }
 
-test('it is ready, shows its metrics, and ends with 0 on SIGTERM', async () => {
+test('it is ready, with its queues declared and its metrics shown, and ends with 0 on SIGTERM', async () => {
+  await using cleanup = new AsyncDisposableStack()
   const database = await createTestDatabase('services/bid/migrations')
+  cleanup.defer(database.drop)
+  const queue = await borrowQueue(statsQueue.name)
+  cleanup.defer(queue.giveBack)
   const port = await freePort()
   const { child } = startProcess({
     DATABASE_URL: database.url,
@@ -35,12 +41,12 @@ test('it is ready, shows its metrics, and ends with 0 on SIGTERM', async () => {
   })
   const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
   await eventually(async () => expect((await get('/readyz')).status).toBe(200))
+  expect(await queue.exists()).toBe(true)
   expect((await get('/healthz')).status).toBe(200)
   expect(await (await get('/metrics')).text()).toContain('bidmesh_outbox_backlog')
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   expect(await exited).toEqual([0, null])
-  await database.drop()
 })
 
 test('a configuration that cannot be used is told in full, with exit code 1', async () => {

@@ -1,4 +1,9 @@
-/** The relay as a part: a service without procedures. */
+/**
+ * The relay as a part: a service without procedures. What must stay true: before the first event is published,
+ * every durable queue that must get it is there. Otherwise an event that only a queue of some passing process
+ * takes would count as published, leave the outbox and be lost for the rest.
+ */
+import { durableQueues } from '@bidmesh/platform/broker.ts'
 import type { Broker } from '@bidmesh/platform/broker.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
@@ -14,8 +19,12 @@ export type RelayPartOptions = {
   signal: AbortSignal
 }
 
-/** Waits for the database and returns the running relay. */
+/**
+ * Declares the durable queues, waits for the database and returns the running relay. Rejects when the broker
+ * refuses a queue (declared before with other arguments).
+ */
 export async function startRelayPart(options: RelayPartOptions): Promise<Part> {
+  for (const queue of durableQueues) await options.broker.declare(queue)
   const relay = await startRelay(options)
   return {
     name: 'relay',

@@ -3,6 +3,7 @@
  * It is acknowledged when this returns; whatever dies before leaves the batch to be delivered again, and
  * the inbox to recognise it.
  */
+import { statsQueue } from '@bidmesh/platform/broker.ts'
 import type { Broker, Subscription } from '@bidmesh/platform/broker.ts'
 import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
@@ -10,12 +11,6 @@ import { SpanKind, trace } from '@opentelemetry/api'
 import type { Leaderboards } from './leaderboards.ts'
 import type { StatsMetrics } from './metrics.ts'
 import { projectEvents } from './project-events.ts'
-
-/** The durable queue all replicas share. */
-const QUEUE = 'stats'
-
-/** Everything: an event without any queue would wait in the outbox for one. */
-const BINDINGS = ['#']
 
 /** Largest batch. At 1,000 a transaction takes about 40 ms; larger ones only make the lag coarser. */
 const PREFETCH = 1_000
@@ -30,7 +25,7 @@ export type ConsumerOptions = {
 export async function startConsumer(options: ConsumerOptions): Promise<Subscription> {
   const { session, broker, leaderboards, metrics } = options
   const tracer = trace.getTracer('bidmesh')
-  const queue = { name: QUEUE, bindings: BINDINGS, prefetch: PREFETCH }
+  const queue = { ...statsQueue, prefetch: PREFETCH }
   return await broker.subscribe(queue, async (events) => {
     // Under the relay's span, for events of sampled traces.
     const endSpans = startSampledSpans(

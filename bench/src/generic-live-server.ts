@@ -1,0 +1,27 @@
+/**
+ * What the streams of the live service are held against: the same process with the same hub, without its own
+ * answering of streams, so that connect-node's generic server streaming writes each message for each viewer.
+ */
+import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
+import type { Part } from '@bidmesh/platform/part.ts'
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { readLiveConfig } from '@bidmesh/live/config.ts'
+import { startLive } from '@bidmesh/live/live-part.ts'
+
+await runProcess({
+  name: 'live-generic',
+  config: readLiveConfig,
+  start: async (config, { log, signal, onStop }) => {
+    const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
+    onStop(() => broker.close())
+    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
+    const live = await startLive({ databaseUrl, redisUrl, viewersMax, broker, log, signal })
+    return [withoutHandle(live)]
+  },
+})
+
+function withoutHandle(part: Part): Part {
+  const rest = { ...part }
+  delete rest.handle
+  return rest
+}

@@ -1,0 +1,30 @@
+/** The environment of the live service; the only file here that reads it. */
+import {
+  amqpUrl,
+  authMode,
+  postgresUrl,
+  processShape,
+  readConfig,
+  redisUrl,
+  wholeNumber,
+} from '@bidmesh/platform/config.ts'
+
+/** At about 20 kB each, what a gigabyte holds with room to spare. */
+export const VIEWERS_MAX_DEFAULT = 25_000
+
+export function readLiveConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(
+    {
+      ...processShape,
+      AUTH_MODE: authMode(),
+      /** The write side's: read, never written. */
+      DATABASE_URL: postgresUrl(),
+      AMQP_URL: amqpUrl(),
+      /** Without Redis chat and viewer counts are those of this process alone. */
+      REDIS_URL: redisUrl().optional(),
+      /** Most viewers of this process at once. */
+      VIEWERS_MAX: wholeNumber(1, 1_000_000).default(VIEWERS_MAX_DEFAULT),
+    },
+    env,
+  )
+}

@@ -1,0 +1,149 @@
+/**
+ * Messages as bytes, encoded once for all who read the same wire format. Only the two fields about the caller
+ * differ between viewers, and only for the leader and for whoever has just lost the lead: those few get an
+ * encoding of their own.
+ */
+import { type DescMessage, type MessageShape, toBinary, toJson } from '@bufbuild/protobuf'
+import {
+  type WatchItemResponse,
+  WatchItemResponseSchema,
+  type WatchItemsResponse,
+  WatchItemsResponseSchema,
+} from '@bidmesh/gen/live/v1/live_service_pb.ts'
+
+/**
+ * `proto` and `json`: enveloped messages, the same for Connect and gRPC-Web. `sse`: server-sent events.
+ * All of them as chunks of an HTTP/1.1 body, so that writing them to a socket is all that is left to do;
+ * `plain-sse` for bodies without chunks (HTTP/1.0, HTTP/2).
+ */
+export type WireFormat = 'proto' | 'json' | 'sse' | 'plain-sse'
+
+export type StreamMessage = WatchItemResponse | WatchItemsResponse
+
+/** Zeros are written out, as in all other answers. */
+const jsonOptions = { alwaysEmitImplicit: true } as const
+
+export type Frame<Message extends StreamMessage = StreamMessage> = {
+  /** The message as `userId` is to read it; '' for nobody in particular. */
+  messageFor: (userId: string) => Message
+  bytesFor: (format: WireFormat, userId: string) => Buffer
+  /** Users for whom it differs. */
+  concerns: readonly string[]
+}
+
+/** @param outbidId whom this message took the lead from; '' for nobody */
+export function itemFrame(
+  message: WatchItemResponse,
+  leaderId: string,
+  outbidId = '',
+): Frame<WatchItemResponse> {
+  const schema = WatchItemResponseSchema
+  const plain = lazyBytes(schema, message)
+  const winning = variant(() => ({ ...message, youAreWinning: true }))
+  const outbid = variant(() => ({ ...message, youWereOutbid: true }))
+  const encoded = new Map<unknown, ReturnType<typeof lazyBytes>>()
+  const messageFor = (userId: string) => {
+    if (userId === '') return message
+    if (userId === leaderId) return winning()
+    return userId === outbidId ? outbid() : message
+  }
+  return {
+    messageFor,
+    bytesFor: (format, userId) => {
+      const mine = messageFor(userId)
+      if (mine === message) return plain(format)
+      const bytes = encoded.get(mine) ?? lazyBytes(schema, mine)
+      encoded.set(mine, bytes)
+      return bytes(format)
+    },
+    concerns: [leaderId, outbidId].filter((userId) => userId !== ''),
+  }
+}
+
+/** A list looks the same to everybody. */
+export function itemsFrame(message: WatchItemsResponse): Frame<WatchItemsResponse> {
+  const bytes = lazyBytes(WatchItemsResponseSchema, message)
+  return { messageFor: () => message, bytesFor: (format) => bytes(format), concerns: [] }
+}
+
+function variant<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
+
+function lazyBytes<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>) {
+  const done: Partial<Record<WireFormat, Buffer>> = {}
+  return (format: WireFormat): Buffer => (done[format] ??= encode(schema, message, format))
+}
+
+function encode<Desc extends DescMessage>(
+  schema: Desc,
+  message: MessageShape<Desc>,
+  format: WireFormat,
+): Buffer {
+  if (format === 'proto') return chunk(envelope(0, toBinary(schema, message)))
+  const json = JSON.stringify(toJson(schema, message, jsonOptions))
+  if (format === 'json') return chunk(envelope(0, Buffer.from(json)))
+  const id = 'sequence' in message ? `id: ${String(message.sequence)}\n` : ''
+  const text = Buffer.from(`${id}data: ${json}\n\n`)
+  return format === 'sse' ? chunk(text) : text
+}
+
+/** Five bytes before each message of a Connect, gRPC or gRPC-Web stream: flags and length. */
+export function envelope(flags: number, data: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(5 + data.length)
+  framed.writeUInt8(flags, 0)
+  framed.writeUInt32BE(data.length, 1)
+  framed.set(data, 5)
+  return framed
+}
+
+/** One chunk of a body with `transfer-encoding: chunked` (RFC 9112, 7.1). */
+export function chunk(data: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')])
+}
+
+/**
+ * Frames that are sent together, in order: one write per viewer. The frames of one change, of one batch of
+ * the broker, or of what a newcomer gets.
+ */
+export type Burst = {
+  frames: readonly Frame[]
+  bytesFor: (format: WireFormat, userId: string) => Buffer
+}
+
+export function burstOf(frames: readonly Frame[]): Burst {
+  const [only] = frames
+  if (only && frames.length === 1) return { frames, bytesFor: only.bytesFor }
+  const concerned = new Set(frames.flatMap((frame) => frame.concerns))
+  const done = new Map<string, Buffer>()
+  return {
+    frames,
+    bytesFor: (format, userId) => {
+      const reader = concerned.has(userId) ? userId : ''
+      const key = `${format} ${reader}`
+      const bytes =
+        done.get(key) ?? Buffer.concat(frames.map((frame) => frame.bytesFor(format, reader)))
+      done.set(key, bytes)
+      return bytes
+    },
+  }
+}
+
+/** Snapshots and clocks are made anew after this: newcomers in a crowd share one, and it tells the time. */
+const SHARED_FOR_MS = 20
+
+/** The same burst for all who ask within a moment, as long as `state` is the same. */
+export function sharedBurst(
+  make: () => Burst,
+  state: () => readonly unknown[],
+  now: () => number,
+): () => Burst {
+  let made: { burst: Burst; of: readonly unknown[]; atMs: number } | undefined
+  return () => {
+    const [of, atMs] = [state(), now()]
+    const same = made?.of.every((value, index) => value === of[index])
+    if (!made || !same || atMs - made.atMs > SHARED_FOR_MS) made = { burst: make(), of, atMs }
+    return made.burst
+  }
+}

@@ -1,0 +1,172 @@
+/** The live service put together: events in, viewers out, and the chores that keep both right. */
+import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import type { Part } from '@bidmesh/platform/part.ts'
+import {
+  checkPostgres,
+  connectPostgres,
+  type Sql,
+  waitForPostgres,
+} from '@bidmesh/platform/postgres.ts'
+import { connectRedis } from '@bidmesh/platform/redis.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { createMemoryChat } from './chat-memory.ts'
+import { createRedisChat } from './chat-redis.ts'
+import type { Chat } from './chat.ts'
+import { SLOT_INTERVAL_MS } from './clock-wheel.ts'
+import { Hub } from './hub.ts'
+import { decodeItemEvent, type ItemEvent } from './item-event.ts'
+import { createLiveMetrics } from './metrics.ts'
+import { createRedisPresence } from './presence-redis.ts'
+import { createLocalPresence, type Presence } from './presence.ts'
+import { findItems, readItems, readVersions } from './queries.ts'
+import { liveRoutes, watchesOf } from './routes.ts'
+import { createServerClock } from './server-clock.ts'
+import { createWatchStreams } from './watch-streams.ts'
+
+/** One for rooms, one for the look at versions, the rest for chat, top bids and charts. */
+const POOL_SIZE = 6
+/** A query that takes longer helps no viewer. */
+const STATEMENT_TIMEOUT_MS = 5_000
+/** Largest batch of events; what is sent for one item of it is one write per viewer. */
+const PREFETCH = 1_000
+/** A lost event with nothing behind it is noticed at the second look. */
+const LOOK_INTERVAL_MS = 1_000
+const SWEEP_INTERVAL_MS = 5_000
+
+export type LivePartOptions = {
+  /** The write side's. */
+  databaseUrl: string
+  /** Undefined: chat and viewer counts of this process alone. */
+  redisUrl: string | undefined
+  /** Most viewers at once. */
+  viewersMax: number
+  /** The part does not close it. */
+  broker: Broker
+  log: Log
+  /** Gives up waiting for the database. */
+  signal: AbortSignal
+}
+
+/** Waits for the database, subscribes, and returns the running service. */
+export async function startLive(options: LivePartOptions): Promise<Part> {
+  const { databaseUrl, broker, log, signal } = options
+  const sql = connectPostgres(databaseUrl, {
+    max: POOL_SIZE,
+    applicationName: 'bidmesh live',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    settings: { default_transaction_read_only: 'on' },
+  })
+  await waitForPostgres(sql, log, signal)
+  const clock = createServerClock()
+  const metrics = createLiveMetrics()
+  const hub = new Hub({
+    readItems: (ids) => readItems(sql, ids),
+    findItems: (filter, limit) => findItems(sql, filter, limit),
+    readVersions: async (ids) => {
+      const sentMs = Date.now()
+      const { now, versions } = await readVersions(sql, ids)
+      clock.observe(now.getTime(), sentMs, Date.now())
+      return versions
+    },
+    now: clock.now,
+    viewersMax: options.viewersMax,
+    onOpened: (itemId) => chat.follow(itemId),
+    onClosed: (itemId) => chat.unfollow(itemId),
+    onJoined: (itemId, userId) => presence.join(itemId, userId),
+    onLeft: (itemId, userId) => presence.leave(itemId, userId),
+    onSent: (viewers, messages, occurredAtMs) =>
+      metrics.sent(viewers, messages, occurredAtMs && clock.now() - occurredAtMs),
+  })
+  const { chat, presence, disconnect } = await startCompany(options, hub)
+  metrics.observe(hub)
+  const queue = { name: 'live', bindings: ['#'], prefetch: PREFETCH, exclusive: true as const }
+  const subscription = await broker.subscribe(queue, async (batch) =>
+    hub.receive(decodeAll(batch, log)),
+  )
+  const stopChores = startChores(hub, log)
+  return {
+    name: 'live',
+    services: [LiveService],
+    routes: liveRoutes({ sql, hub, chat, events: metrics }),
+    handle: createWatchStreams({ ...watchesOf(hub), events: metrics, log }),
+    pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
+    drain: () => {
+      const reason = new ConnectError('the server stops: connect again', Code.Unavailable)
+      for (const viewer of hub.viewers.viewers()) viewer.end(reason)
+    },
+    check: async () => {
+      await checkItems(sql)
+      await broker.check()
+    },
+    async stop() {
+      stopChores()
+      await subscription.stop()
+      await Promise.all([chat.close(), presence.close()])
+      disconnect()
+      await sql.end({ timeout: 1 })
+    },
+  }
+}
+
+/** Chat and viewer counts, over all replicas with Redis, of this process without. */
+async function startCompany(
+  { redisUrl, log }: LivePartOptions,
+  hub: Hub,
+): Promise<{ chat: Chat; presence: Presence; disconnect: () => void }> {
+  const onLine: Hub['say'] = (line) => hub.say(line)
+  const onCount: Hub['setViewerCount'] = (itemId, count) => hub.setViewerCount(itemId, count)
+  if (redisUrl === undefined) {
+    const [chat, presence] = [createMemoryChat({ onLine }), createLocalPresence({ onCount })]
+    return { chat, presence, disconnect: () => undefined }
+  }
+  const chat = await createRedisChat({ redisUrl, log, onLine })
+  const redis = await connectRedis(redisUrl, { log })
+  const presence = createRedisPresence({ redis, log, onCount })
+  return { chat, presence, disconnect: () => redis.disconnect() }
+}
+
+/** What cannot be read is logged and left out: its item is found to be behind, and read. */
+function decodeAll(batch: readonly IncomingEvent[], log: Log): ItemEvent[] {
+  return batch.flatMap(({ id, type, payload }) => {
+    try {
+      const event = decodeItemEvent(type, payload)
+      return event ? [event] : []
+    } catch (error) {
+      log.error({ eventId: id, type, reason: messageOf(error) }, 'event cannot be read')
+      return []
+    }
+  })
+}
+
+function startChores(hub: Hub, log: Log): () => void {
+  let looking = false
+  let failing = false
+  const look = async (): Promise<void> => {
+    if (looking) return
+    looking = true
+    try {
+      await hub.look()
+      failing = false
+    } catch (error) {
+      if (!failing) log.warn({ reason: messageOf(error) }, 'cannot compare with Postgres')
+      failing = true
+    }
+    looking = false
+  }
+  const timers = [
+    setInterval(() => hub.turn(Date.now()), SLOT_INTERVAL_MS),
+    setInterval(() => void look(), LOOK_INTERVAL_MS),
+    setInterval(() => hub.sweep(Date.now()), SWEEP_INTERVAL_MS),
+  ]
+  void look()
+  return () => timers.forEach((timer) => clearInterval(timer))
+}
+
+/** Ready once the service that owns the tables has made them. */
+async function checkItems(sql: Sql): Promise<void> {
+  await checkPostgres(sql)
+  await sql`SELECT FROM items LIMIT 0`
+}

@@ -1,0 +1,81 @@
+/**
+ * A viewer whose stream is written by the library (gRPC and everything else over HTTP/2, compressed requests,
+ * calls with a deadline): messages wait in a mailbox until the library asks for the next one. A full mailbox
+ * is emptied, and its reader gets the latest state.
+ */
+import { Code, ConnectError } from '@connectrpc/connect'
+import type { Burst, StreamMessage } from './frame.ts'
+import { BEHIND_LIMIT_MS, type Source, type Viewer, type ViewerEvents } from './viewer.ts'
+
+/** Messages; a few hundred bytes each, so the same bound as for a socket. */
+const MAILBOX_MAX = 256
+
+export type MailboxViewer<Message extends StreamMessage> = Viewer & {
+  /** Ends when `signal` aborts; throws the reason of `end`. */
+  messages: (signal: AbortSignal) => AsyncGenerator<Message>
+}
+
+export function createMailboxViewer<Message extends StreamMessage>(options: {
+  userId: string
+  source: Source
+  events: ViewerEvents
+  /** Tells the messages of this stream from others. */
+  is: (message: StreamMessage) => message is Message
+}): MailboxViewer<Message> {
+  const { userId, source, events, is } = options
+  let waiting: Message[] = []
+  let behindSinceMs: number | undefined
+  let ended: ConnectError | undefined
+  let wake: (() => void) | undefined
+
+  function put(burst: Burst): void {
+    waiting.push(...burst.frames.map((frame) => frame.messageFor(userId)).filter(is))
+    wake?.()
+  }
+
+  function end(reason: ConnectError): void {
+    ended ??= reason
+    wake?.()
+  }
+
+  return {
+    userId,
+    end,
+    send(burst) {
+      if (behindSinceMs !== undefined) return
+      if (waiting.length + burst.frames.length <= MAILBOX_MAX) return put(burst)
+      waiting = []
+      behindSinceMs = Date.now()
+      events.fellBehind()
+    },
+    tick(nowMs) {
+      if (behindSinceMs === undefined) put(source.clock())
+      else if (nowMs - behindSinceMs > BEHIND_LIMIT_MS) {
+        events.dropped()
+        end(
+          new ConnectError('nothing was read for too long: connect again', Code.ResourceExhausted),
+        )
+      }
+    },
+    async *messages(signal) {
+      while (!signal.aborted) {
+        if (ended) throw ended
+        if (behindSinceMs !== undefined) {
+          behindSinceMs = undefined
+          put(source.latest())
+        }
+        const batch = waiting
+        waiting = []
+        yield* batch
+        if (waiting.length > 0 || behindSinceMs !== undefined) continue
+        const { promise, resolve } = Promise.withResolvers<void>()
+        const stir = () => resolve()
+        wake = stir
+        signal.addEventListener('abort', stir, { once: true })
+        if (!ended && !signal.aborted) await promise
+        signal.removeEventListener('abort', stir)
+        wake = undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,127 @@
+/** Between proto and plain values; the streams here are those that the library writes. */
+import { canonicalId } from '@bidmesh/bid/canonical-id.ts'
+import { callerId } from '@bidmesh/bid/identity.ts'
+import { itemNotFound } from '@bidmesh/bid/errors.ts'
+import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/bid/page-token.ts'
+import {
+  LiveService,
+  type WatchItemRequest,
+  type WatchItemResponse,
+  type WatchItemsRequest,
+  type WatchItemsResponse,
+} from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
+import { type Chat, chatMessage } from './chat.ts'
+import type { StreamMessage } from './frame.ts'
+import type { Hub } from './hub.ts'
+import type { ListFilter } from './lists.ts'
+import { createMailboxViewer, type MailboxViewer } from './mailbox-viewer.ts'
+import { getPriceHistory, itemExists, listTopBids } from './queries.ts'
+import type { OpenViewer, ViewerEvents } from './viewer.ts'
+import type { Watch } from './watch-streams.ts'
+
+const DEFAULT_POINTS = 200
+const chatIdPattern = /^\d{1,15}-\d{1,15}$/
+
+/** The two streams as asked for, whoever writes them. */
+export function watchesOf(hub: Hub) {
+  const watchItem: Watch<WatchItemRequest> = (request, open) =>
+    hub.watchItem(open, canonicalId(request.itemId), request.afterSequence)
+  const watchItems: Watch<WatchItemsRequest> = (request, open) =>
+    hub.watchItems(open, filterOf(request))
+  return { watchItem, watchItems }
+}
+
+function filterOf({ filter }: WatchItemsRequest): ListFilter {
+  return {
+    itemIds: (filter?.itemIds ?? []).map(canonicalId),
+    category: filter?.category ?? '',
+    sellerId: filter?.sellerId ?? '',
+  }
+}
+
+export type RoutesOptions = { sql: Sql; hub: Hub; chat: Chat; events: ViewerEvents }
+
+export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
+  const { watchItem, watchItems } = watchesOf(hub)
+  return (router: ConnectRouter): ConnectRouter =>
+    router.service(LiveService, {
+      async *watchItem(request, { signal }: HandlerContext) {
+        const open = openMailbox(request.userId, isItemMessage, events)
+        yield* stream((viewer) => watchItem(request, viewer), open, signal)
+      },
+
+      async *watchItems(request, { signal }: HandlerContext) {
+        const open = openMailbox('', isItemsMessage, events)
+        yield* stream((viewer) => watchItems(request, viewer), open, signal)
+      },
+
+      async sendChatMessage(request) {
+        const itemId = canonicalId(request.itemId)
+        const userId = callerId(request.userId, 'user_id')
+        if (!(await itemExists(sql, itemId))) throw itemNotFound()
+        return { message: chatMessage(await chat.send({ itemId, userId, text: request.text })) }
+      },
+
+      async listChatMessages(request) {
+        const itemId = canonicalId(request.itemId)
+        const list = ['chat', itemId]
+        const size = request.pageSize || DEFAULT_PAGE_SIZE
+        const [before] = decodePageToken(request.pageToken, list, [chatIdPattern]) ?? []
+        const [lines, exists] = await Promise.all([
+          chat.list(itemId, size + 1, before),
+          itemExists(sql, itemId),
+        ])
+        if (!exists) throw itemNotFound()
+        const { rows, nextPageToken } = pageOf(lines, size, list, ({ id }) => [id], chatMessage)
+        return { messages: rows, nextPageToken }
+      },
+
+      async listTopBids(request) {
+        return { bids: await listTopBids(sql, canonicalId(request.itemId)) }
+      },
+
+      getPriceHistory: (request) =>
+        getPriceHistory(sql, canonicalId(request.itemId), request.maxPoints || DEFAULT_POINTS),
+    })
+}
+
+type Mailbox<Message extends StreamMessage> = {
+  open: OpenViewer
+  viewer: () => MailboxViewer<Message> | undefined
+}
+
+function openMailbox<Message extends StreamMessage>(
+  userId: string,
+  is: (message: StreamMessage) => message is Message,
+  events: ViewerEvents,
+): Mailbox<Message> {
+  let viewer: MailboxViewer<Message> | undefined
+  return {
+    open: (source) => (viewer = createMailboxViewer({ userId, source, events, is })),
+    viewer: () => viewer,
+  }
+}
+
+async function* stream<Message extends StreamMessage>(
+  watch: (open: OpenViewer) => Promise<() => void>,
+  { open, viewer }: Mailbox<Message>,
+  signal: AbortSignal,
+): AsyncGenerator<Message> {
+  const leave = await watch(open)
+  try {
+    const mailbox = viewer()
+    if (mailbox) yield* mailbox.messages(signal)
+  } finally {
+    leave()
+  }
+}
+
+function isItemMessage(message: StreamMessage): message is WatchItemResponse {
+  return message.$typeName === 'live.v1.WatchItemResponse'
+}
+
+function isItemsMessage(message: StreamMessage): message is WatchItemsResponse {
+  return message.$typeName === 'live.v1.WatchItemsResponse'
+}

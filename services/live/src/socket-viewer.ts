@@ -1,0 +1,73 @@
+/**
+ * A viewer on a connection of its own: bytes that others get as well are written to the socket, past Node's
+ * response, which would frame them again for each reader. (On HTTP/2 the stream takes the socket's place.)
+ *
+ * What a slow reader has not taken is at most what the socket holds (64 KiB, plus one burst) and the
+ * system's send buffer.
+ */
+import type { Writable } from 'node:stream'
+import type { ConnectError } from '@connectrpc/connect'
+import { type Burst, chunk } from './frame.ts'
+import type { StreamProtocol } from './stream-protocol.ts'
+import { BEHIND_LIMIT_MS, type Source, type Viewer, type ViewerEvents } from './viewer.ts'
+
+export type SocketViewerOptions = {
+  /** Its head has been written, and says chunked where the protocol's format is. */
+  response: { end: () => unknown }
+  socket: Writable
+  protocol: StreamProtocol
+  userId: string
+  source: Source
+  events: ViewerEvents
+}
+
+export class SocketViewer implements Viewer {
+  readonly userId: string
+  readonly #response: { end: () => unknown }
+  readonly #socket: Writable
+  readonly #protocol: StreamProtocol
+  readonly #source: Source
+  readonly #events: ViewerEvents
+  /** Since when the reader has not caught up, by the process clock; undefined while it keeps up. */
+  #behindSinceMs: number | undefined
+  #ended = false
+
+  constructor(options: SocketViewerOptions) {
+    this.userId = options.userId
+    this.#response = options.response
+    this.#socket = options.socket
+    this.#protocol = options.protocol
+    this.#source = options.source
+    this.#events = options.events
+  }
+
+  send(burst: Burst): void {
+    if (this.#behindSinceMs !== undefined || this.#ended) return
+    if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
+    this.#behindSinceMs = Date.now()
+    this.#events.fellBehind()
+    this.#socket.once('drain', () => {
+      this.#behindSinceMs = undefined
+      this.send(this.#source.latest())
+    })
+  }
+
+  tick(nowMs: number): void {
+    if (this.#behindSinceMs === undefined) this.send(this.#source.clock())
+    else if (nowMs - this.#behindSinceMs > BEHIND_LIMIT_MS) {
+      this.#events.dropped()
+      // It would not read a farewell either.
+      this.#socket.destroy()
+    }
+  }
+
+  end(reason: ConnectError): void {
+    if (this.#ended) return
+    this.#ended = true
+    const last = this.#protocol.ending(reason)
+    const framed = this.#protocol.format === 'plain-sse' ? last : chunk(last)
+    if (last.length > 0) this.#socket.write(framed)
+    // With the chunk of length zero, where there are chunks.
+    this.#response.end()
+  }
+}

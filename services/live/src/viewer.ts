@@ -1,0 +1,37 @@
+/**
+ * What a room knows of those who watch it. A viewer takes what it can and never makes the sender wait: one
+ * that reads too slowly is behind until it has read what it was sent, then gets the latest state in place of
+ * what it missed; one that stays behind for too long is dropped.
+ */
+import type { ConnectError } from '@connectrpc/connect'
+import type { Burst } from './frame.ts'
+
+/** A reader that has taken nothing for so long is frozen or gone. */
+export const BEHIND_LIMIT_MS = 30_000
+
+/** Where a viewer's stream comes from. */
+export type Source = {
+  /** The state now, in place of whatever was missed. */
+  latest: () => Burst
+  /** The time now. */
+  clock: () => Burst
+}
+
+export type Viewer = {
+  /** '' for nobody in particular. */
+  readonly userId: string
+  send: (burst: Burst) => void
+  /** Called every few seconds: sends the time, or drops a viewer that is behind for too long. */
+  tick: (nowMs: number) => void
+  /** Ends the stream with a reason fit for its reader. */
+  end: (reason: ConnectError) => void
+}
+
+/** Called once the viewer may come in; what it is sent first follows at once. */
+export type OpenViewer = (source: Source) => Viewer
+
+/** Counted by whoever wires it to metrics. */
+export type ViewerEvents = {
+  fellBehind: () => void
+  dropped: () => void
+}

@@ -1,0 +1,187 @@
+/**
+ * The streams of HTTP/1.1, answered here and not by the library: see `frame.ts` for what that saves. Takes
+ * only plain requests (no compression, no deadline); all others are the library's, with the same messages.
+ */
+import type { Writable } from 'node:stream'
+import { type DescMessage, fromBinary, fromJsonString, type MessageShape } from '@bufbuild/protobuf'
+import { createValidator, violationsToProto } from '@bufbuild/protovalidate'
+import {
+  type WatchItemRequest,
+  WatchItemRequestSchema,
+  type WatchItemsRequest,
+  WatchItemsRequestSchema,
+} from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-dual-server.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import { toConnectError } from '@bidmesh/platform/rpc-errors.ts'
+import { READ_MAX_BYTES } from '@bidmesh/platform/server.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
+import type { WireFormat } from './frame.ts'
+import type { Leave } from './hub.ts'
+import { SocketViewer } from './socket-viewer.ts'
+import { serverSentEvents, type StreamProtocol, streamProtocolOf } from './stream-protocol.ts'
+import type { OpenViewer, ViewerEvents } from './viewer.ts'
+
+/** How a stream is asked for: once its request is known, by whoever can open a viewer for it. */
+export type Watch<Request> = (request: Request, open: OpenViewer) => Promise<Leave>
+
+export type WatchStreamsOptions = {
+  watchItem: Watch<WatchItemRequest>
+  watchItems: Watch<WatchItemsRequest>
+  events: ViewerEvents
+  log: Log
+}
+
+/** A request that was read and checked, waiting for its viewer. */
+type Asked = { userId: string; watch: (open: OpenViewer) => Promise<Leave> }
+
+const pagePath = /^\/live\/items\/([^/?]+)$/
+
+/** A handler that returns false for requests that are not for it, without having touched them. */
+export function createWatchStreams(options: WatchStreamsOptions) {
+  const item = asker(WatchItemRequestSchema, options.watchItem)
+  const items = asker(WatchItemsRequestSchema, options.watchItems)
+  const procedures = new Map<string | undefined, (body: Body) => Asked>([
+    ['/live.v1.LiveService/WatchItem', item],
+    ['/live.v1.LiveService/WatchItems', items],
+  ])
+
+  async function answer(
+    response: HttpResponse,
+    protocol: StreamProtocol,
+    ask: () => Promise<Asked>,
+    refuse: (error: ConnectError) => void,
+  ): Promise<void> {
+    let leave: Leave | undefined
+    const left = new AbortController()
+    response.once('close', () => {
+      left.abort()
+      leave?.()
+    })
+    try {
+      const { userId, watch } = await ask()
+      leave = await watch((source) => {
+        const socket = begin(response, protocol)
+        const { events } = options
+        return new SocketViewer({ response, socket, protocol, userId, source, events })
+      })
+      if (left.signal.aborted) leave()
+    } catch (error) {
+      if (left.signal.aborted) return
+      const call = { procedure: 'live.v1.LiveService', signal: left.signal, log: options.log }
+      refuse(toConnectError(error, call))
+    }
+  }
+
+  return (request: HttpRequest, response: HttpResponse): boolean => {
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const itemId = pagePath.exec(path)?.[1]
+    if (itemId !== undefined && request.method === 'GET') {
+      const lastEventId = request.headers['last-event-id']
+      const ask = async () => item(pageBody(itemId, query, lastEventId))
+      const protocol = serverSentEvents(request.httpVersion === '1.1')
+      void answer(response, protocol, ask, (error) => refusePage(response, error))
+      return true
+    }
+    const procedure = procedures.get(path)
+    const protocol = procedure && streamProtocolOf(request.headers['content-type'])
+    if (!protocol || request.method !== 'POST' || request.httpVersion !== '1.1') return false
+    // A pipelined request has no socket until the answer before it is out.
+    if (!isPlain(request.headers) || response.socket === null) return false
+    const ask = async () =>
+      procedure({ format: protocol.format, bytes: await readMessage(request) })
+    void answer(response, protocol, ask, (error) => {
+      begin(response, protocol)
+      response.end(protocol.ending(error))
+    })
+    return true
+  }
+}
+
+/** A request message as it came. */
+type Body = { format: WireFormat; bytes: Uint8Array }
+
+const validator = createValidator()
+
+function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape<Desc>>) {
+  return (body: Body): Asked => {
+    const request = parse(schema, body)
+    const result = validator.validate(schema, request)
+    if (result.kind !== 'valid') {
+      const [value, desc] = violationsToProto(result.violations ?? [])
+      const details = [{ desc, value }]
+      throw new ConnectError(result.error.message, Code.InvalidArgument, undefined, details)
+    }
+    const userId = 'userId' in request ? String(request.userId) : ''
+    return { userId, watch: (open) => watch(request, open) }
+  }
+}
+
+function parse<Desc extends DescMessage>(schema: Desc, { format, bytes }: Body) {
+  try {
+    if (format === 'proto') return fromBinary(schema, bytes)
+    return fromJsonString(schema, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new ConnectError(`the message cannot be read: ${messageOf(error)}`, Code.InvalidArgument)
+  }
+}
+
+/** Compression and deadlines are the library's. */
+function isPlain(headers: HttpRequest['headers']): boolean {
+  const encodings = ['content-encoding', 'connect-content-encoding', 'grpc-encoding']
+  if (headers['connect-timeout-ms'] ?? headers['grpc-timeout']) return false
+  return encodings.every((name) => (headers[name] ?? 'identity') === 'identity')
+}
+
+const ENVELOPE_BYTES = 5
+
+/** The one enveloped message of a request. */
+async function readMessage(request: HttpRequest): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > READ_MAX_BYTES + ENVELOPE_BYTES) {
+      throw new ConnectError(
+        `message is larger than ${READ_MAX_BYTES} bytes`,
+        Code.ResourceExhausted,
+      )
+    }
+    chunks.push(part)
+  }
+  const body = Buffer.concat(chunks)
+  const fits = length >= ENVELOPE_BYTES && body.readUInt32BE(1) === length - ENVELOPE_BYTES
+  if (fits && body[0] === 0) return body.subarray(ENVELOPE_BYTES)
+  throw new ConnectError('expected one uncompressed message in an envelope', Code.InvalidArgument)
+}
+
+/** What the address of the page says, as the JSON of a `WatchItemRequest`. */
+function pageBody(itemId: string, query: string, lastEventId: string | string[] | undefined): Body {
+  const parameters = new URLSearchParams(query)
+  const after = String(lastEventId ?? parameters.get('after_sequence') ?? '')
+  const user = parameters.get('user_id') ?? ''
+  const request = { item_id: itemId, user_id: user, ...(after !== '' && { after_sequence: after }) }
+  return { format: 'json', bytes: Buffer.from(JSON.stringify(request)) }
+}
+
+function refusePage(response: HttpResponse, error: ConnectError): void {
+  response.writeHead(codeToHttpStatus(error.code), { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(errorToJson(error, undefined))}\n`)
+}
+
+/** Writes the head; from here on bytes go to what it returns. */
+function begin(response: HttpResponse, { contentType }: StreamProtocol): Writable {
+  const socket = 'stream' in response ? response.stream : response.socket
+  if (socket === null) throw new ConnectError('the caller has left', Code.Canceled)
+  response.writeHead(200, {
+    'content-type': contentType,
+    'cache-control': 'no-store',
+    // nginx would keep a stream until its buffer is full.
+    'x-accel-buffering': 'no',
+  })
+  // HTTP/2 has sent it by now.
+  if (!('stream' in response)) response.flushHeaders()
+  return socket
+}

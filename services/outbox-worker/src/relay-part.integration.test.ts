@@ -1,0 +1,36 @@
+/** The relay beside a process that only watches: what the watcher gets must still reach the statistics. */
+import { randomUUID } from 'node:crypto'
+import { statsQueue } from '@bidmesh/platform/broker.ts'
+import { createLog } from '@bidmesh/platform/log.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { recorder } from '@bidmesh/platform/testing/test-brokers.ts'
+import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { startTestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
+import { expect, test } from 'vitest'
+import { startRelayPart } from './relay-part.ts'
+
+test('an event that was published before the stats service ever ran waits in its queue', async () => {
+  await using cleanup = new AsyncDisposableStack()
+  const { url: databaseUrl, sql, drop } = await createTestDatabase('services/bid/migrations')
+  cleanup.defer(drop)
+  const { broker, close } = await startTestRabbit()
+  cleanup.defer(close)
+  const [shown, counted] = [recorder(), recorder()]
+  const live = { name: 'live', bindings: ['#'], prefetch: 10, exclusive: true } as const
+  await broker.subscribe(live, shown.handle)
+
+  const log = createLog({ name: 'test', level: 'silent' })
+  const { signal } = new AbortController()
+  const relay = await startRelayPart({ databaseUrl, broker, log, signal })
+  cleanup.defer(relay.stop)
+  const id = randomUUID()
+  await sql`
+    INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
+    VALUES (0, ${id}, ${randomUUID()}, 'item.created', '', '{}', clock_timestamp())`
+  await eventually(async () => expect(await sql`SELECT FROM outbox`).toHaveLength(0))
+  await shown.until(1)
+
+  await broker.subscribe({ ...statsQueue, prefetch: 10 }, counted.handle)
+  await counted.until(1)
+  expect(counted.seen.map((event) => event.id)).toEqual([id])
+})

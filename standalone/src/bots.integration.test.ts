@@ -1,0 +1,90 @@
+/** Bots at many times their pace, on the real services behind a real port. */
+import { startBid } from '@bidmesh/bid/bid-part.ts'
+import { type Bid, BidService, type Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
+import { startLive } from '@bidmesh/live/live-part.ts'
+import { createLog } from '@bidmesh/platform/log.ts'
+import type { Server } from '@bidmesh/platform/server.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
+import { type Client, createClient } from '@connectrpc/connect'
+import { createConnectTransport } from '@connectrpc/connect-node'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type Bots, createBots } from './bots.ts'
+
+let database: TestDatabase
+let server: Server
+let bots: Bots
+let bids: Client<typeof BidService>
+
+beforeEach(async () => {
+  database = await createTestDatabase()
+  const log = quietLog
+  const { signal } = new AbortController()
+  const services = { databaseUrl: database.url, redisUrl: undefined, log, signal }
+  const bid = await startBid({ ...services, lanes: 2 })
+  const live = await startLive({ ...services, broker: createMemoryBroker({ log }), viewersMax: 1 })
+  bots = createBots({ count: 5, log, pace: { leastMs: 5, mostMs: 30 } })
+  server = await startTestServer([bid, live, bots.part])
+  bids = createClient(
+    BidService,
+    createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' }),
+  )
+})
+
+afterEach(async () => {
+  await bots.part.stop()
+  await server.stop()
+  await database.drop()
+})
+
+async function look(): Promise<{ items: Item[]; bidders: Set<string>; placed: Bid[] }> {
+  const { items } = await bids.listItems({ pageSize: 100 })
+  const answers = await Promise.all(items.map(({ id }) => bids.getItemBids({ itemId: id })))
+  const placed = answers.flatMap((answer) => answer.bids)
+  return { items, placed, bidders: new Set(placed.map(({ userId }) => userId)) }
+}
+
+it('fill an empty market and bid against each other, until told to stop', async () => {
+  bots.begin(server.url)
+  await eventually(async () => {
+    const { items, bidders, placed } = await look()
+    expect(items.length).toBe(5)
+    expect(bidders.size).toBeGreaterThanOrEqual(3)
+    expect(placed.length).toBeGreaterThan(20)
+  })
+  const { items } = await look()
+  for (const item of items) {
+    expect(item.highestBidderId).not.toBe(item.sellerId)
+    expect(item.currentHighestBid).toBeLessThanOrEqual(item.startPrice * 4n)
+  }
+  // All of them end soon, so there is no reason for more.
+  expect(items).toHaveLength(5)
+
+  bots.part.drain?.()
+  await bots.part.stop()
+  const after = (await look()).items.map(({ version }) => version)
+  expect((await look()).items.map(({ version }) => version)).toEqual(after)
+})
+
+it('outlive services that cannot be reached, and try again', async () => {
+  await server.stop()
+  const lines: string[] = []
+  const destination = { write: (line: string) => lines.push(line) }
+  const log = createLog({ name: 'test', level: 'debug', destination })
+  const lonely = createBots({ count: 2, log, pace: { leastMs: 1, mostMs: 20 } })
+  lonely.begin(server.url)
+  await eventually(() => lines.filter((line) => line.includes('lost its turn')).length > 10)
+  await lonely.part.stop()
+  const linesAtStop = lines.length
+  await bids.listItems({}).catch(() => undefined)
+  expect(lines).toHaveLength(linesAtStop)
+})
+
+it('are nobody when none are wanted', async () => {
+  const nobody = createBots({ count: 0, log: quietLog, pace: { leastMs: 1, mostMs: 2 } })
+  nobody.begin(server.url)
+  await nobody.part.stop()
+  expect((await look()).items).toEqual([])
+})

@@ -1,0 +1,180 @@
+/** The app's files beside real procedures on a real port. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect as connectHttp2 } from 'node:http2'
+import { request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { createLog } from '@bidmesh/platform/log.ts'
+import type { Part } from '@bidmesh/platform/part.ts'
+import type { Server } from '@bidmesh/platform/server.ts'
+import { startTestServer } from '@bidmesh/platform/testing/test-server.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createWebPart } from './web-part.ts'
+
+const page = '<!doctype html><div id="root"></div>'
+const script = 'export const answer = 42\n'
+const html = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+const itemId = '0193a1b2-0000-7000-8000-000000000001'
+
+const bids: Part = {
+  name: 'bid',
+  services: [BidService],
+  routes: (router) => {
+    router.service(BidService, { getItem: ({ id }) => ({ item: { id, title: 'Lamp' } }) })
+  },
+  check: async () => undefined,
+  stop: async () => undefined,
+}
+
+let dir: string
+let server: Server
+let lines: string[]
+
+async function build(): Promise<void> {
+  await mkdir(join(dir, 'assets'), { recursive: true })
+  await writeFile(join(dir, 'index.html'), page)
+  await writeFile(join(dir, 'favicon.svg'), '<svg/>')
+  const asset = join(dir, 'assets/index-Dx1_k2.js')
+  await writeFile(asset, script)
+  await writeFile(`${asset}.br`, brotliCompressSync(script))
+  await writeFile(`${asset}.gz`, gzipSync(script))
+}
+
+async function start(): Promise<void> {
+  const destination = { write: (line: string) => lines.push(line) }
+  const log = createLog({ name: 'test', level: 'info', destination })
+  server = await startTestServer([bids, createWebPart({ dir, log })])
+}
+
+beforeEach(async () => {
+  lines = []
+  dir = await mkdtemp(join(tmpdir(), 'bidmesh-web-'))
+})
+
+afterEach(async () => {
+  await server.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const get = (path: string, headers = {}) => fetch(`${server.url}${path}`, { headers })
+
+/** As fetch, but without decoding and with any header. */
+async function getRaw(path: string, headers = {}) {
+  const request = httpRequest(`${server.url}${path}`, { headers }).end()
+  const [response] = await new Promise<[import('node:http').IncomingMessage]>((resolve, reject) => {
+    request.once('response', (answer) => resolve([answer])).once('error', reject)
+  })
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
+}
+
+describe('a built app', () => {
+  beforeEach(async () => {
+    await build()
+    await start()
+  })
+
+  it.each(['/', '/sell', '/my', '/market?range=7d', `/items/${itemId}`, `/items/${itemId}/edit`])(
+    'answers a browser at %s with the page, never from a cache unasked',
+    async (path) => {
+      const response = await get(path, html)
+      expect(await response.text()).toBe(page)
+      expect(response.headers.get('content-type')).toBe('text/html;charset=utf-8')
+      expect(response.headers.get('cache-control')).toBe('no-cache')
+      expect(response.headers.get('vary')).toBe('accept, accept-encoding')
+      const policy = response.headers.get('content-security-policy')
+      expect(policy).toContain("default-src 'self'")
+      expect(policy).not.toContain('unsafe-eval')
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+      expect(response.headers.get('referrer-policy')).toBe('strict-origin-when-cross-origin')
+    },
+  )
+
+  it('says so when nothing has changed', async () => {
+    const etag = (await get('/', html)).headers.get('etag') ?? ''
+    expect((await getRaw('/', { ...html, 'if-none-match': etag })).status).toBe(304)
+  })
+
+  it.each([
+    ['br', 'gzip, deflate, br'],
+    ['gzip', 'gzip'],
+    [undefined, 'identity'],
+  ])('sends an asset as %s to who takes %s, to keep for a year', async (encoding, accepted) => {
+    const asset = '/assets/index-Dx1_k2.js'
+    const { headers } = await getRaw(asset, { 'accept-encoding': accepted })
+    expect(headers['content-encoding']).toBe(encoding)
+    expect(headers['content-type']).toBe('text/javascript')
+    expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    expect(await (await get(asset, { 'accept-encoding': accepted })).text()).toBe(script)
+  })
+
+  it('keeps files with a lasting name for an hour', async () => {
+    const response = await get('/favicon.svg')
+    expect(response.headers.get('cache-control')).toBe('public, max-age=3600')
+    expect(response.headers.get('content-type')).toBe('image/svg+xml')
+  })
+
+  it('speaks HTTP/2 as well', async () => {
+    const session = connectHttp2(server.url)
+    const body = await text(session.request({ ':path': '/my', ...html }))
+    session.close()
+    expect(body).toBe(page)
+  })
+
+  it.each(['bytes=5-2', 'bytes=x', 'bytes=-3', 'bytes=900-', 'nonsense'])(
+    'sends whole files whatever range is asked for: %s',
+    async (range) => {
+      const { status, body } = await getRaw('/favicon.svg', { range })
+      expect({ status, body }).toEqual({ status: 200, body: '<svg/>' })
+    },
+  )
+
+  it('shows a new build at once, and does not miss the old files', async () => {
+    await rm(dir, { recursive: true })
+    expect((await get('/assets/index-Dx1_k2.js')).status).toBe(404)
+    await build()
+    await writeFile(join(dir, 'index.html'), `${page}<p>longer than before</p>`)
+    expect(await (await get('/', html)).text()).toBe(`${page}<p>longer than before</p>`)
+  })
+})
+
+/** The same with and without a build. */
+async function servicesAnswer(): Promise<void> {
+  const index = await (await get('/')).text()
+  expect(index).toContain('POST /bids.v1.BidService/GetItem')
+  expect((await get('/healthz', html)).headers.get('content-type')).toBe('application/json')
+  expect((await get('/metrics', html)).status).toBe(200)
+  const post = { method: 'POST', headers: { 'content-type': 'application/json', ...html } }
+  const asked = { ...post, body: JSON.stringify({ id: itemId }) }
+  const item = await fetch(`${server.url}/bids.v1.BidService/GetItem`, asked)
+  expect(await item.json()).toMatchObject({ item: { title: 'Lamp' } })
+  const message = encodeURIComponent(JSON.stringify({ id: itemId }))
+  const query = `?connect=v1&encoding=json&message=${message}`
+  const byGet = await get(`/bids.v1.BidService/GetItem${query}`, html)
+  expect(await byGet.json()).toMatchObject({ item: { title: 'Lamp' } })
+  for (const path of ['/nothing', '/assets/old.js', '/../package.json', '/items/a/b/c', '/.env']) {
+    const { status, headers } = await getRaw(path, html)
+    expect({ path, status }).toEqual({ path, status: 404 })
+    expect(headers['content-security-policy']).toBeUndefined()
+  }
+}
+
+describe('what is not the app', () => {
+  it('is the services', async () => {
+    await build()
+    await start()
+    await servicesAnswer()
+    const posted = await fetch(server.url, { method: 'POST', headers: html })
+    expect(posted.status).toBe(405)
+    expect(await (await get('/')).text()).toContain('GET /  the web app')
+  })
+
+  it('is the services without a build too, which is said once', async () => {
+    await start()
+    await servicesAnswer()
+    expect(await (await get('/', html)).text()).toContain('Bidmesh')
+    expect(lines.filter((line) => line.includes('the web app is not built'))).toHaveLength(1)
+  })
+})

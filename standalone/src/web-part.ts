@@ -1,0 +1,120 @@
+/**
+ * The web app as files, beside the services on their port. Takes only what a browser asks for: its files by
+ * name, and the app's own addresses when the answer may be HTML; everything else stays the services'. Files
+ * are looked up at each request, so a new build shows without a new start.
+ */
+import { existsSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-dual-server.ts'
+import type { Log } from '@bidmesh/platform/log.ts'
+import type { Part } from '@bidmesh/platform/part.ts'
+import sirv from 'sirv'
+
+/** What the build makes: `npm run build -w web`. */
+export const builtWebDir = join(import.meta.dirname, '../../web/dist')
+
+/** What `web/src/app.tsx` has a page for. */
+const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?$/
+/** A name with an extension in plain folders; a procedure has its dots before the last slash. */
+const filePath = /^\/(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)+$/
+/** The build puts the hash of a file into its name here, so what it once was it stays. */
+const hashedPath = /^\/assets\//
+
+const YEAR_S = 31_536_000
+/** For files that keep their name: pictures and the icon. */
+const HOUR_S = 3_600
+
+/**
+ * Mantine sets styles inline, and pictures of items come from wherever sellers have them; everything else
+ * is our own. Nobody may frame a page where one tap bids.
+ */
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "img-src 'self' https: http: data:",
+  "style-src 'self' 'unsafe-inline'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const securityHeaders = {
+  'content-security-policy': contentSecurityPolicy,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'strict-origin-when-cross-origin',
+} as const
+
+export type WebPartOptions = {
+  /** Holds index.html and what it names, each with its `.br` and `.gz` where that pays. */
+  dir: string
+  log: Log
+}
+
+/** Without a build it takes no request, says so once, and the services are as they are without it. */
+export function createWebPart({ dir, log }: WebPartOptions): Part {
+  // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
+  const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })
+  const isBuilt = existsSync(join(dir, 'index.html'))
+  if (!isBuilt)
+    log.warn({ dir }, 'the web app is not built: `make start` or `npm run build -w web`')
+  return {
+    name: 'web',
+    services: [],
+    routes: () => undefined,
+    handle: (request, response) => {
+      const path = pathToServe(request)
+      return path !== undefined && serve(files, path, request, response)
+    },
+    pages: isBuilt ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
+    check: async () => undefined,
+    stop: async () => undefined,
+  }
+}
+
+/** The path of the file to answer with, or undefined for what is not the app's. */
+function pathToServe({ method, url = '', headers }: HttpRequest): string | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
+  const path = url.split('?', 1)[0] ?? ''
+  if (appPath.test(path)) return headers.accept?.includes('text/html') ? '/index.html' : undefined
+  return filePath.test(path) ? path : undefined
+}
+
+/** True when there is such a file; otherwise nothing was touched. */
+function serve(
+  files: ReturnType<typeof sirv>,
+  path: string,
+  request: HttpRequest,
+  response: HttpResponse,
+): boolean {
+  // Whole files only: sirv answers a range it cannot parse by throwing after the head is out.
+  const { range: _, ...headers } = request.headers
+  const asked = Object.create(request, { url: { value: path }, headers: { value: headers } })
+  let found = true
+  // A file that goes away while it is read, such as in a new build, costs this answer and not the process.
+  const guard = (source: Readable): void => {
+    source.once('error', () => response.destroy())
+  }
+  response.once('pipe', guard)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Connect patched the type, no more
+  files(asked, response as ServerResponse, () => {
+    found = false
+    response.off('pipe', guard)
+  })
+  return found
+}
+
+function setHeaders(response: ServerResponse, path: string): void {
+  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value)
+  const isPage = path === '/index.html'
+  // The same address says something else to those who do not ask for HTML.
+  response.setHeader('vary', isPage ? 'accept, accept-encoding' : 'accept-encoding')
+  response.setHeader('cache-control', cacheControl(path, isPage))
+}
+
+function cacheControl(path: string, isPage: boolean): string {
+  if (isPage) return 'no-cache'
+  if (hashedPath.test(path)) return `public, max-age=${YEAR_S}, immutable`
+  return `public, max-age=${HOUR_S}`
+}

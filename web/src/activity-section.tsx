@@ -1,0 +1,224 @@
+/** The market over time: its totals, a chart, and the same as a table. */
+import { Box, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core'
+import { IconChartBar, IconTable } from '@tabler/icons-react'
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { useQuery } from '@connectrpc/connect-query'
+import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import {
+  activityFromMs,
+  type ActivityPoint,
+  formatBucket,
+  formatStart,
+  isRange,
+  type Range,
+  rangeNames,
+  ranges,
+  summarise,
+  toPoints,
+} from './activity-range.ts'
+import { CsvButton } from './csv-button.tsx'
+import { type CsvColumn, csvTime } from './csv.ts'
+import { refreshing } from './market-refresh.ts'
+import { Section } from './section.tsx'
+import { serverNow } from './server-time.tsx'
+import { StatTiles } from './stat-tiles.tsx'
+import { EmptyState, ErrorState } from './states.tsx'
+import { formatCount, formatSum } from './sums.ts'
+
+const ActivityChart = lazy(async () => ({
+  default: (await import('./activity-chart.tsx')).ActivityChart,
+}))
+
+const CHART_HEIGHT = 300
+const LOOK_MS = 1_000
+
+const columns: readonly CsvColumn<ActivityPoint>[] = [
+  { name: 'start', value: ({ startMs }) => csvTime(startMs) },
+  { name: 'bids', value: ({ bids }) => bids },
+  { name: 'unique_bidders', value: ({ bidders }) => bidders },
+  { name: 'amount_minor', value: ({ amountMinor }) => amountMinor },
+]
+
+export type ActivitySectionProps = {
+  range: Range
+  onRange: (range: Range) => void
+  isLive: boolean
+}
+
+export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps) {
+  const [asTable, setAsTable] = useState(false)
+  const fromMs = useFromMs(range)
+  const { data, error, refetch, isPending } = useQuery(
+    UserStatsService.method.getMarketActivity,
+    { from: timestampFromMs(fromMs), bucket: durationFromMs(ranges[range].bucketMs) },
+    refreshing(isLive),
+  )
+  const points = data ? toPoints(data.buckets) : undefined
+  const title = `Activity of ${ranges[range].words}`
+  const actions = (
+    <>
+      <SegmentedControl
+        size="xs"
+        aria-label="How far back"
+        value={range}
+        onChange={(value) => isRange(value) && onRange(value)}
+        data={rangeNames.map((value) => ({ value, label: ranges[value].label }))}
+      />
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={
+          asTable ? <IconChartBar size={14} aria-hidden /> : <IconTable size={14} aria-hidden />
+        }
+        onClick={() => setAsTable(!asTable)}
+      >
+        {asTable ? 'Show chart' : 'Show table'}
+      </Button>
+      <CsvButton title={title} columns={columns} rows={points ?? []} />
+    </>
+  )
+  return (
+    <Section title="Activity" isOld={error !== null && data !== undefined} actions={actions}>
+      {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
+      {(isPending || points) && (
+        <Stack gap="md">
+          <Totals points={points} range={range} />
+          <Box h={CHART_HEIGHT}>
+            {points && <Points points={points} range={range} asTable={asTable} />}
+            {!points && <Skeleton h="100%" />}
+          </Box>
+          <Legend isHidden={asTable} />
+        </Stack>
+      )}
+    </Section>
+  )
+}
+
+/** Moves on with the buckets, by the server's clock. */
+function useFromMs(range: Range): number {
+  const [nowMs, setNowMs] = useState(serverNow)
+  useEffect(() => {
+    const timer = setInterval(() => {
+      setNowMs((before) => {
+        const now = serverNow()
+        return activityFromMs(range, now) === activityFromMs(range, before) ? before : now
+      })
+    }, LOOK_MS)
+    return () => clearInterval(timer)
+  }, [range])
+  return activityFromMs(range, nowMs)
+}
+
+function Totals({ points, range }: { points: readonly ActivityPoint[] | undefined; range: Range }) {
+  const summary = points && summarise(points)
+  const busiest = summary?.busiest
+  const tiles = [
+    { label: 'Bids', value: summary && formatCount(summary.bids), hint: ranges[range].words },
+    {
+      label: 'Amount bid',
+      value: summary && formatSum(summary.amountMinor),
+      hint: 'all bids, any currency',
+    },
+    {
+      label: 'Busiest',
+      value: summary && `${formatCount(busiest?.bids ?? 0)} bids`,
+      hint: busiest ? formatBucket(busiest.startMs, range) : '',
+    },
+    {
+      label: 'Most bidders at once',
+      value: summary && formatCount(summary.biddersMost),
+      hint: 'in one bar',
+    },
+  ]
+  return <StatTiles tiles={tiles} label={`Totals of ${ranges[range].words}`} phoneColumns={2} />
+}
+
+type PointsProps = { points: readonly ActivityPoint[]; range: Range; asTable: boolean }
+
+function Points({ points, range, asTable }: PointsProps) {
+  const { bids, biddersMost } = summarise(points)
+  if (asTable) return <PointsTable points={points} />
+  if (bids === 0) return <EmptyState title={`Nobody has bid in ${ranges[range].words}`} />
+  const label =
+    `Chart of ${ranges[range].words}: ${formatCount(bids)} bids, ` +
+    `at most ${formatCount(biddersMost)} bidders at once. The button “Show table” has the figures.`
+  return (
+    <Box role="img" aria-label={label} h="100%">
+      <Suspense fallback={<Skeleton h="100%" />}>
+        <ActivityChart points={points} range={range} />
+      </Suspense>
+    </Box>
+  )
+}
+
+function PointsTable({ points }: Pick<PointsProps, 'points'>) {
+  return (
+    <Table.ScrollContainer
+      minWidth={320}
+      maxHeight={CHART_HEIGHT}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Activity, as a table' } }}
+    >
+      <Table
+        stickyHeader
+        verticalSpacing={6}
+        horizontalSpacing={8}
+        style={{ fontVariantNumeric: 'tabular-nums' }}
+      >
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th scope="col">From</Table.Th>
+            <Table.Th scope="col" ta="right">
+              Bids
+            </Table.Th>
+            <Table.Th scope="col" ta="right">
+              Bidders
+            </Table.Th>
+            <Table.Th scope="col" ta="right">
+              Amount
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {points.toReversed().map(({ startMs, bids, bidders, amountMinor }) => (
+            <Table.Tr key={startMs} {...(bids === 0 && { c: 'dimmed' })}>
+              <Table.Th scope="row" fw={400}>
+                {formatStart(startMs)}
+              </Table.Th>
+              <Table.Td ta="right">{formatCount(bids)}</Table.Td>
+              <Table.Td ta="right">{formatCount(bidders)}</Table.Td>
+              <Table.Td ta="right">{formatSum(amountMinor)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  )
+}
+
+const legend = [
+  { label: 'Bids', color: 'var(--mantine-primary-color-filled)', h: 10, dashed: false },
+  { label: 'Bidders', color: 'var(--mantine-color-blue-5)', h: 2, dashed: false },
+  { label: 'Amount (right)', color: 'var(--mantine-color-orange-5)', h: 2, dashed: true },
+] as const
+
+/** Keeps its room beside a table, so that nothing moves. */
+function Legend({ isHidden }: { isHidden: boolean }) {
+  return (
+    <Group
+      gap="md"
+      justify="center"
+      aria-hidden
+      {...(isHidden && { style: { visibility: 'hidden' } })}
+    >
+      {legend.map(({ label, color, h, dashed }) => (
+        <Group key={label} gap={6}>
+          <Box w={14} style={{ borderTop: `${h}px ${dashed ? 'dashed' : 'solid'} ${color}` }} />
+          <Text size="xs" c="dimmed">
+            {label}
+          </Text>
+        </Group>
+      ))}
+    </Group>
+  )
+}

@@ -1,0 +1,149 @@
+/** The frame of every page: navigation, who you are, light or dark. Pages are loaded when they are opened. */
+import {
+  ActionIcon,
+  Anchor,
+  AppShell,
+  Burger,
+  Container,
+  Group,
+  Loader,
+  NavLink,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { IconMoon, IconSun } from '@tabler/icons-react'
+import { lazy, Suspense } from 'react'
+import { Link, Route, Switch, useLocation } from 'wouter'
+import { BrowsePage } from './browse-page.tsx'
+import { EmptyState } from './states.tsx'
+import { UserSwitcher } from './user-switcher.tsx'
+
+const ItemPage = lazy(async () => ({ default: (await import('./item-page.tsx')).ItemPage }))
+const SellPage = lazy(async () => ({ default: (await import('./sell-page.tsx')).SellPage }))
+const MyPage = lazy(async () => ({ default: (await import('./my-page.tsx')).MyPage }))
+const MarketPage = lazy(async () => ({ default: (await import('./market-page.tsx')).MarketPage }))
+
+const places = [
+  { href: '/', label: 'Browse' },
+  { href: '/sell', label: 'Sell' },
+  { href: '/my', label: 'My bids' },
+  { href: '/market', label: 'Market' },
+] as const
+
+export function App() {
+  const [opened, menu] = useDisclosure(false)
+  return (
+    <AppShell
+      header={{ height: 60 }}
+      navbar={{ width: 220, breakpoint: 'sm', collapsed: { desktop: true, mobile: !opened } }}
+      padding="md"
+    >
+      <Anchor href="#main" className="skip-link">
+        Skip to content
+      </Anchor>
+      <AppShell.Header>
+        <Header menuOpened={opened} toggleMenu={menu.toggle} />
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label="Menu">
+        {/* Closed, it is out of sight, and must be out of the keyboard's way as well. */}
+        {opened && <Places onGo={menu.close} />}
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1}>
+        <Container size="lg" px={0}>
+          <Suspense fallback={<Loader role="status" aria-label="Loading the page" />}>
+            <Pages />
+          </Suspense>
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  )
+}
+
+function Header({ menuOpened, toggleMenu }: { menuOpened: boolean; toggleMenu: () => void }) {
+  return (
+    <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+      <Group gap="xs" wrap="nowrap">
+        <Burger
+          opened={menuOpened}
+          onClick={toggleMenu}
+          hiddenFrom="sm"
+          size="sm"
+          aria-label="Menu"
+          aria-expanded={menuOpened}
+        />
+        <Anchor component={Link} href="/" underline="never" c="inherit">
+          <Text fw={750} size="xl" lts={-0.5}>
+            Bidmesh
+          </Text>
+        </Anchor>
+      </Group>
+      <Group component="nav" aria-label="Main" visibleFrom="sm" gap={4} wrap="nowrap">
+        <Places />
+      </Group>
+      <Group gap="xs" wrap="nowrap">
+        <UserSwitcher />
+        <ColorSchemeButton />
+      </Group>
+    </Group>
+  )
+}
+
+function Places({ onGo }: { onGo?: () => void }) {
+  const [location] = useLocation()
+  return places.map(({ href, label }) => (
+    <NavLink
+      key={href}
+      component={Link}
+      href={href}
+      label={label}
+      active={href === location}
+      aria-current={href === location ? 'page' : undefined}
+      {...(onGo && { onClick: onGo })}
+      w="auto"
+    />
+  ))
+}
+
+function Pages() {
+  return (
+    <Switch>
+      <Route path="/" component={BrowsePage} />
+      <Route path="/items/:itemId">
+        {({ itemId }) => <ItemPage key={itemId} itemId={itemId} />}
+      </Route>
+      <Route path="/sell">
+        <SellPage />
+      </Route>
+      <Route path="/items/:itemId/edit">
+        {({ itemId }) => <SellPage key={itemId} itemId={itemId} />}
+      </Route>
+      <Route path="/my" component={MyPage} />
+      <Route path="/market" component={MarketPage} />
+      <Route>
+        <EmptyState title="There is no such page">
+          <Anchor component={Link} href="/">
+            See what is on offer
+          </Anchor>
+        </EmptyState>
+      </Route>
+    </Switch>
+  )
+}
+
+function ColorSchemeButton() {
+  const { setColorScheme } = useMantineColorScheme()
+  const scheme = useComputedColorScheme('light')
+  const other = scheme === 'dark' ? 'light' : 'dark'
+  return (
+    <ActionIcon
+      variant="default"
+      size="lg"
+      aria-label={`Use ${other} colours`}
+      onClick={() => setColorScheme(other)}
+    >
+      {scheme === 'dark' ? <IconSun size={18} /> : <IconMoon size={18} />}
+    </ActionIcon>
+  )
+}

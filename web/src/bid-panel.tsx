@@ -1,0 +1,197 @@
+/** The heart of an item page: price, time left, who leads, and the form; in the end the outcome. */
+import { Anchor, Badge, Divider, Group, Paper, Stack, Text, ThemeIcon } from '@mantine/core'
+import { useIntersection } from '@mantine/hooks'
+import { IconClock, IconCrown, IconEye, IconGavel, IconUserCheck } from '@tabler/icons-react'
+import { type ReactNode, useRef, useState } from 'react'
+import { Link } from 'wouter'
+import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { BidBar } from './bid-bar.tsx'
+import { BidForm } from './bid-form.tsx'
+import { highestOf } from './bid-list.ts'
+import { bidNotice } from './bid-notice.ts'
+import { BidNoticeBox } from './bid-notice-box.tsx'
+import { ItemOutcome } from './item-outcome.tsx'
+import { type ItemPhase, phaseOf, startMs } from './item-phase.ts'
+import type { ItemView } from './item-view.ts'
+import { countBids } from './item-words.ts'
+import { LivePrice } from './live-price.tsx'
+import { useServerNow } from './server-time.tsx'
+import { TimeLeft } from './time-left.tsx'
+import { formatMoment } from './time.ts'
+import { useBidding } from './use-bidding.ts'
+import type { Bids } from './use-bids.ts'
+
+/** What is behind the header cannot be seen. */
+const BELOW_HEADER = '-60px 0px 0px 0px'
+
+export type BidPanelProps = { view: ItemView; bids: Bids; userId: string }
+
+export function BidPanel({ view, bids, userId }: BidPanelProps) {
+  const { item, extensionsSeen, cancelReason } = view
+  const phase = phaseOf(item, useServerNow())
+  if (phase === 'ended' || phase === 'cancelled') {
+    return (
+      <Panel>
+        <ItemOutcome {...{ item, phase, userId, cancelReason }} />
+        <Group justify="center">
+          <Counts view={view} />
+        </Group>
+      </Panel>
+    )
+  }
+  return (
+    <Panel>
+      <Group justify="space-between" align="flex-start" wrap="nowrap">
+        <LivePrice
+          amountMinor={item.currentHighestBid || item.startPrice}
+          currency={item.currency}
+          label={item.bidCount > 0n ? 'Current bid' : 'Starting price'}
+        />
+        <TimeLeft {...{ item, phase, extensionsSeen }} />
+      </Group>
+      <Group justify="space-between" gap="xs" wrap="nowrap">
+        <Counts view={view} />
+        <Leader item={item} userId={userId} />
+      </Group>
+      <Divider />
+      <Bidding {...{ item, phase, bids, userId }} />
+    </Panel>
+  )
+}
+
+function Panel({ children }: { children: ReactNode }) {
+  return (
+    <Paper
+      component="section"
+      aria-label="Bidding"
+      withBorder
+      p={{ base: 'sm', sm: 'md' }}
+      h="100%"
+      shadow="xs"
+    >
+      <Stack h="100%">{children}</Stack>
+    </Paper>
+  )
+}
+
+function Counts({ view: { item, viewers } }: { view: ItemView }) {
+  return (
+    <Group gap="sm" c="dimmed" fz="sm" wrap="nowrap" style={{ whiteSpace: 'nowrap' }}>
+      <Group gap={6} wrap="nowrap">
+        <IconGavel size={16} aria-hidden />
+        <span data-testid="bid-count">{countBids(item.bidCount)}</span>
+      </Group>
+      <Group gap={6} wrap="nowrap">
+        <IconEye size={16} aria-hidden />
+        <span data-testid="viewers">{viewers} watching</span>
+      </Group>
+    </Group>
+  )
+}
+
+function Leader({ item, userId }: { item: Item; userId: string }) {
+  const leader = item.highestBidderId
+  if (leader === '') return null
+  const you = leader === userId
+  return (
+    <Badge
+      miw={0}
+      tt="none"
+      fw={600}
+      variant={you ? 'filled' : 'default'}
+      leftSection={<IconCrown size={14} aria-hidden />}
+      data-testid="leader"
+    >
+      {you ? 'You lead' : `${leader} leads`}
+    </Badge>
+  )
+}
+
+type BiddingProps = { item: Item; phase: ItemPhase; bids: Bids; userId: string }
+
+function Bidding({ item, phase, bids, userId }: BiddingProps) {
+  const bidding = useBidding(item.id, userId, bids.all)
+  const [typed, setTyped] = useState<string>()
+  const { ref, entry } = useIntersection({ rootMargin: BELOW_HEADER })
+  const input = useRef<HTMLInputElement>(null)
+  const box = useRef<HTMLDivElement>(null)
+  if (item.sellerId === userId) return <OwnItem item={item} />
+  if (phase === 'closing') return <Closing />
+  if (phase === 'scheduled') return <NotYet item={item} />
+
+  const { attempt, place, retry } = bidding
+  const accepted = (): void => setTyped(undefined)
+  const bid = (amount: bigint): void => place(amount, accepted)
+  const mine = highestOf([...bids.top, ...bids.all], userId)
+  const notice = bidNotice({ item, userId, mine, attempt })
+  const offer = (amount: bigint): void => {
+    // The button that was pressed is about to go.
+    box.current?.focus({ preventScroll: true })
+    bid(amount)
+  }
+  return (
+    <Stack gap="md">
+      <div ref={ref}>
+        <BidForm
+          item={item}
+          busy={attempt?.phase === 'placing'}
+          leads={item.highestBidderId === userId}
+          place={bid}
+          typed={typed}
+          setTyped={setTyped}
+          inputRef={input}
+        />
+      </div>
+      <div ref={box} tabIndex={-1} style={{ outline: 'none' }}>
+        <BidNoticeBox
+          notice={notice}
+          currency={item.currency}
+          onOffer={offer}
+          onRetry={() => retry(accepted)}
+        />
+      </div>
+      {entry && !entry.isIntersecting && (
+        <BidBar item={item} userId={userId} notice={notice} onOffer={offer} input={input} />
+      )}
+    </Stack>
+  )
+}
+
+function OwnItem({ item }: { item: Item }) {
+  return (
+    <InPlaceOfForm Icon={IconUserCheck}>
+      This is your item: others bid on it. You can{' '}
+      <Anchor component={Link} href={`/items/${item.id}/edit`}>
+        edit its description
+      </Anchor>
+      .
+    </InPlaceOfForm>
+  )
+}
+
+function NotYet({ item }: { item: Item }) {
+  return (
+    <InPlaceOfForm Icon={IconClock}>
+      Bidding opens {formatMoment(startMs(item))}. Stay here, and the form appears by itself.
+    </InPlaceOfForm>
+  )
+}
+
+function Closing() {
+  return <InPlaceOfForm Icon={IconGavel}>Going, going… the hammer is falling.</InPlaceOfForm>
+}
+
+type InPlaceOfFormProps = { Icon: typeof IconGavel; children: ReactNode }
+
+function InPlaceOfForm({ Icon, children }: InPlaceOfFormProps) {
+  return (
+    <Stack flex={1} align="center" justify="center" py="lg" role="status">
+      <ThemeIcon size={48} radius="xl" variant="light">
+        <Icon size={26} stroke={1.5} aria-hidden />
+      </ThemeIcon>
+      <Text ta="center" maw={320}>
+        {children}
+      </Text>
+    </Stack>
+  )
+}

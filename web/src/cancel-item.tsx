@@ -1,0 +1,95 @@
+/** Taking an item back: only while nobody has bid, and only after a second thought. */
+import { Button, Group, Modal, Paper, Stack, Text, Textarea, Title } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { create } from '@bufbuild/protobuf'
+import { useMutation } from '@connectrpc/connect-query'
+import {
+  BidService,
+  CancelItemRequestSchema,
+  type Item,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { type SubmitEvent, useState } from 'react'
+import { useLocation } from 'wouter'
+import { brokenRules } from './field-rules.ts'
+import { useForgetItems } from './item-form.tsx'
+import { ErrorState } from './states.tsx'
+
+export function CancelItem({ item }: { item: Item }) {
+  const [opened, dialog] = useDisclosure(false)
+  const possible = item.bidCount === 0n
+  return (
+    <Paper withBorder p="md" component="section" aria-labelledby="cancel-title">
+      <Group justify="space-between" gap="sm">
+        <Stack gap={2}>
+          <Title order={2} size="h4" id="cancel-title">
+            Take it back
+          </Title>
+          <Text size="sm" c="dimmed">
+            {possible
+              ? 'Possible while nobody has bid. It cannot be undone.'
+              : 'Somebody has bid: it can no longer be taken back.'}
+          </Text>
+        </Stack>
+        {possible && (
+          <Button variant="default" c="red" onClick={dialog.open}>
+            Take it back…
+          </Button>
+        )}
+      </Group>
+      <Modal
+        opened={opened}
+        onClose={dialog.close}
+        title="Take this item back?"
+        centered
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        <Confirmation item={item} keep={dialog.close} />
+      </Modal>
+    </Paper>
+  )
+}
+
+function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
+  const [, navigate] = useLocation()
+  const forgetItems = useForgetItems()
+  const [reason, setReason] = useState('')
+  const request = create(CancelItemRequestSchema, { id: item.id, reason: reason.trim() })
+  const fault = brokenRules(CancelItemRequestSchema, request).get('reason')
+  const cancel = useMutation(BidService.method.cancelItem, {
+    onSuccess: () => {
+      forgetItems()
+      navigate(`/items/${item.id}`)
+    },
+  })
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault()
+    if (fault === undefined && !cancel.isPending) cancel.mutate(request)
+  }
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        <Text>“{item.title}” takes no more bids, and nobody wins it. This cannot be undone.</Text>
+        <Textarea
+          label="Reason (optional)"
+          description="Shown to whoever looks at the item"
+          autosize
+          minRows={2}
+          maxRows={8}
+          data-autofocus
+          value={reason}
+          error={fault}
+          onChange={(event) => setReason(event.currentTarget.value)}
+        />
+        {cancel.isError && <ErrorState error={cancel.error} />}
+        <Group justify="flex-end" gap="sm">
+          <Button variant="default" onClick={keep}>
+            Keep it
+          </Button>
+          <Button type="submit" color="red.9" loading={cancel.isPending}>
+            Take it back
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}

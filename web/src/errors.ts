@@ -1,0 +1,16 @@
+/** Errors in words for people. */
+import { Code, ConnectError } from '@connectrpc/connect'
+import { type BidRejection, BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+
+/** A sentence without codes. */
+export function wordsFor(error: unknown): string {
+  const { code, rawMessage } = ConnectError.from(error)
+  if (code === Code.Unavailable || code === Code.Unknown) return 'The server cannot be reached.'
+  if (code === Code.ResourceExhausted) return 'The server is very busy. Try again in a moment.'
+  return `${rawMessage.charAt(0).toUpperCase()}${rawMessage.slice(1)}.`
+}
+
+/** Why a bid was refused, and what would be accepted; undefined when the error says nothing of it. */
+export function rejectionOf(error: unknown): BidRejection | undefined {
+  return ConnectError.from(error).findDetails(BidRejectionSchema)[0]
+}

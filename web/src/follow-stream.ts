@@ -1,0 +1,84 @@
+/**
+ * Follows a server stream for as long as somebody looks at it: whenever it ends it is opened again, after a
+ * pause that grows, and a stream that has gone quiet counts as ended. Errors that another try cannot mend
+ * end it for good.
+ */
+import { Code, ConnectError } from '@connectrpc/connect'
+
+/** `connecting`: never been live yet. `lost`: was live, being opened again. `failed`: given up, see the error. */
+export type Connection = 'connecting' | 'live' | 'lost' | 'failed'
+
+/** The server tells the time at least every ten seconds: twice missed is gone. */
+const QUIET_LIMIT_MS = 21_000
+const RETRY_MIN_MS = 300
+const RETRY_MAX_MS = 5_000
+
+const finalCodes = new Set([
+  Code.NotFound,
+  Code.InvalidArgument,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+  Code.Unimplemented,
+])
+
+export type FollowOptions<Message> = {
+  /** Opens the stream; asked again each time, so that it can go on where the last one ended. */
+  open: (signal: AbortSignal) => AsyncIterable<Message>
+  onMessage: (message: Message) => void
+  onConnection: (connection: Connection, error?: ConnectError) => void
+}
+
+/** Begins to follow; call what it returns to stop. */
+export function followStream<Message>(options: FollowOptions<Message>): () => void {
+  const stop = new AbortController()
+  void follow(options, stop.signal)
+  return () => stop.abort()
+}
+
+async function follow<Message>(
+  { open, onMessage, onConnection }: FollowOptions<Message>,
+  stop: AbortSignal,
+): Promise<void> {
+  let retryMs = RETRY_MIN_MS
+  let wasLive = false
+  while (!stop.aborted) {
+    const attempt = new AbortController()
+    const signal = AbortSignal.any([stop, attempt.signal])
+    let quiet = setTimeout(() => attempt.abort(), QUIET_LIMIT_MS)
+    try {
+      for await (const message of open(signal)) {
+        clearTimeout(quiet)
+        quiet = setTimeout(() => attempt.abort(), QUIET_LIMIT_MS)
+        if (stop.aborted) break
+        onMessage(message)
+        onConnection('live')
+        wasLive = true
+        retryMs = RETRY_MIN_MS
+      }
+    } catch (error) {
+      const reason = ConnectError.from(error)
+      if (!stop.aborted && finalCodes.has(reason.code)) return onConnection('failed', reason)
+    } finally {
+      clearTimeout(quiet)
+    }
+    if (stop.aborted) return
+    onConnection(wasLive ? 'lost' : 'connecting')
+    await pause(retryMs * (0.5 + Math.random()), stop)
+    retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+  }
+}
+
+/** Ends early when asked to stop, or when the browser says that the network is back. */
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      window.removeEventListener('online', end)
+      stop.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    window.addEventListener('online', end)
+    stop.addEventListener('abort', end)
+  })
+}

@@ -1,0 +1,201 @@
+/**
+ * What is being typed into the form of an item, and the requests it amounts to. Pure. Everything is text as it
+ * stands in its field; what cannot be read as what it is meant to be is a fault of that field.
+ */
+import { create } from '@bufbuild/protobuf'
+import { type Duration, DurationSchema, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import {
+  type CreateItemRequest,
+  CreateItemRequestSchema,
+  type Item,
+  ItemStatus,
+  type UpdateItemRequest,
+  UpdateItemRequestSchema,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { editableMoney, formatMoney, parseMoney } from './money.ts'
+import { fromField } from './wall-time.ts'
+
+/** What of an item can be changed after it was put up. */
+export type Description = {
+  title: string
+  description: string
+  category: string
+  /** A line each; empty ones do not count. */
+  images: readonly string[]
+}
+
+export type ItemDraft = Description & {
+  currency: string
+  startPrice: string
+  /** Empty: by price. */
+  minIncrement: string
+  /** As wall-time.ts has it; empty: at once. */
+  startAt: string
+  endAt: string
+  softClose: boolean
+  /** Seconds. */
+  window: string
+  extension: string
+  maxExtensions: string
+}
+
+/** Field to what is wrong with it; a picture is `images[2]` by its line. */
+export type Faults = ReadonlyMap<string, string>
+
+/** The services take pictures up to this many. */
+export const IMAGES_MAX = 10
+
+/** Of the services too: a year, and a day for leap years. */
+const LONGEST_MS = 366 * 24 * 3_600_000
+/** A start chosen as "now" has passed by the time the form is sent. */
+const START_SLACK_MS = 60_000
+
+export const emptyDraft: ItemDraft = {
+  title: '',
+  description: '',
+  category: '',
+  images: [''],
+  currency: 'EUR',
+  startPrice: '',
+  minIncrement: '',
+  startAt: '',
+  endAt: '',
+  softClose: true,
+  window: '30',
+  extension: '30',
+  maxExtensions: '5',
+}
+
+/** Lines with a picture, with where each stands in the form. */
+function pictures(images: readonly string[]) {
+  const lines = images.map((url, line) => ({ url: url.trim(), line }))
+  return lines.filter(({ url }) => url !== '')
+}
+
+/** The faults of a request's pictures, with each at the line of the form that the picture came from. */
+export function onLines(faults: Faults, images: readonly string[]): Faults {
+  const lines = pictures(images)
+  const moved = [...faults].map(([field, words]) => {
+    const [, index] = /^images\[(\d+)\]$/.exec(field) ?? []
+    const line = index === undefined ? undefined : lines[Number(index)]?.line
+    return [line === undefined ? field : `images[${line}]`, words] as const
+  })
+  return new Map(moved)
+}
+
+/** Can be changed still: not ended, and not taken back. */
+export function isOpen({ status }: Pick<Item, 'status'>): boolean {
+  return status === ItemStatus.ACTIVE || status === ItemStatus.SCHEDULED
+}
+
+function describe({ title, description, category, images }: Description) {
+  return {
+    title: title.trim(),
+    description: description.trim(),
+    category: category.trim(),
+    images: pictures(images).map(({ url }) => url),
+  }
+}
+
+/** The request, and what is wrong with the draft that no rule of the request can know. */
+export function createRequest(
+  draft: ItemDraft,
+  sellerId: string,
+  nowMs: number,
+): { request: CreateItemRequest; faults: Faults } {
+  const faults = new Map<string, string>()
+  const { currency } = draft
+  const startPrice = amount('startPrice', draft.startPrice, currency, faults)
+  const minIncrement =
+    draft.minIncrement.trim() === ''
+      ? 0n
+      : amount('minIncrement', draft.minIncrement, currency, faults)
+  const startAtMs = fromField(draft.startAt)
+  const endAtMs = fromField(draft.endAt)
+  const request = create(CreateItemRequestSchema, {
+    ...describe(draft),
+    sellerId,
+    currency,
+    startPrice,
+    minIncrement,
+    softClose: softCloseOf(draft, faults),
+    ...(startAtMs !== undefined && { startAt: timestampFromMs(startAtMs) }),
+    ...(endAtMs !== undefined && { endAt: timestampFromMs(endAtMs) }),
+  })
+  checkTimes(startAtMs, endAtMs, nowMs, faults)
+  return { request, faults }
+}
+
+function amount(field: string, text: string, currency: string, faults: Map<string, string>) {
+  const read = parseMoney(text, currency)
+  const example = editableMoney(parseMoney('25', currency) ?? 0n, currency)
+  if (read === undefined) faults.set(field, `Write an amount, such as ${example}.`)
+  else if (read === 0n) faults.set(field, `The least is ${formatMoney(1n, currency)}.`)
+  return read ?? 0n
+}
+
+function softCloseOf(draft: ItemDraft, faults: Map<string, string>) {
+  if (!draft.softClose) return { maxExtensions: 0 }
+  return {
+    window: seconds(whole('softClose.window', draft.window, faults)),
+    extension: seconds(whole('softClose.extension', draft.extension, faults)),
+    maxExtensions: whole('softClose.maxExtensions', draft.maxExtensions, faults),
+  }
+}
+
+function seconds(value: number): Duration {
+  return create(DurationSchema, { seconds: BigInt(value) })
+}
+
+/** Nine digits fit every field that counts; the rules of the request know the real limits. */
+function whole(field: string, text: string, faults: Map<string, string>): number {
+  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text)
+  faults.set(field, 'Write a whole number.')
+  return 0
+}
+
+function checkTimes(
+  startAtMs: number | undefined,
+  endAtMs: number | undefined,
+  nowMs: number,
+  faults: Map<string, string>,
+): void {
+  if (startAtMs !== undefined && startAtMs < nowMs - START_SLACK_MS) {
+    faults.set('startAt', 'This is in the past. Leave it empty to open at once.')
+  }
+  if (endAtMs === undefined) return
+  if (endAtMs <= nowMs) faults.set('endAt', 'The end must be in the future.')
+  else if (startAtMs !== undefined && endAtMs <= startAtMs) {
+    faults.set('endAt', 'The end must be after the start.')
+  } else if (endAtMs - Math.max(startAtMs ?? nowMs, nowMs) > LONGEST_MS) {
+    faults.set('endAt', 'An auction lasts a year at most.')
+  }
+}
+
+export function descriptionOf(item: Item): Description {
+  const { title, description, category, images } = item
+  return { title, description, category, images: images.length === 0 ? [''] : images }
+}
+
+/** Asks only for what differs from the item; `changed` is false when nothing does. */
+export function updateRequest(
+  item: Item,
+  draft: Description,
+): { request: UpdateItemRequest; faults: Faults; changed: boolean } {
+  const { title, description, category, images } = describe(draft)
+  const faults = new Map<string, string>()
+  // A request without pictures leaves those there are: the last one cannot be taken away.
+  if (images.length === 0 && item.images.length > 0) {
+    faults.set('images[0]', 'One picture must stay. Put another address here to replace it.')
+  }
+  const sameImages =
+    images.length === item.images.length && images.every((url, at) => url === item.images[at])
+  const changes = {
+    ...(title !== item.title && { title }),
+    ...(description !== item.description && { description }),
+    ...(category !== item.category && { category }),
+    ...(!sameImages && { images }),
+  }
+  const request = create(UpdateItemRequestSchema, { id: item.id, ...changes })
+  return { request, faults, changed: Object.keys(changes).length > 0 }
+}

@@ -1,0 +1,159 @@
+/** What the statistics say of one item, and who bid on it. */
+import { Anchor, Box, Group, Stack, Title } from '@mantine/core'
+import { IconArrowRight } from '@tabler/icons-react'
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import { skipToken, useQuery } from '@connectrpc/connect-query'
+import { BidService, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import {
+  type ItemStats,
+  ListTopBiddersRequest_OrderBy as OrderBy,
+  UserStatsService,
+} from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import { Link } from 'wouter'
+import { BIDDERS_MAX, bidderColumns, BidderTable } from './bidder-table.tsx'
+import { CsvButton } from './csv-button.tsx'
+import { type CsvColumn, csvTime } from './csv.ts'
+import { ItemPicker } from './item-picker.tsx'
+import { refreshing } from './market-refresh.ts'
+import { formatMoney } from './money.ts'
+import { Section } from './section.tsx'
+import { StatTiles } from './stat-tiles.tsx'
+import { EmptyState, ErrorState } from './states.tsx'
+import { formatCount } from './sums.ts'
+import { formatDay, formatTime } from './time.ts'
+import { useUser } from './user.tsx'
+
+type Timestamp = NonNullable<ItemStats['firstBidAt']>
+type Report = { item: Item; stats: ItemStats }
+
+const time = (at: Timestamp | undefined) => (at ? csvTime(timestampMs(at)) : undefined)
+
+const columns: readonly CsvColumn<Report>[] = [
+  { name: 'item_id', value: ({ item }) => item.id },
+  { name: 'title', value: ({ item }) => item.title },
+  { name: 'currency', value: ({ item }) => item.currency },
+  { name: 'bids', value: ({ stats }) => stats.totalBids },
+  { name: 'unique_bidders', value: ({ stats }) => stats.uniqueBidders },
+  { name: 'highest_bid_minor', value: ({ stats }) => stats.highestBid },
+  { name: 'first_bid_at', value: ({ stats }) => time(stats.firstBidAt) },
+  { name: 'last_bid_at', value: ({ stats }) => time(stats.lastBidAt) },
+  { name: 'outcome', value: outcomeOf },
+  { name: 'hammer_price_minor', value: ({ stats }) => stats.hammerPrice },
+]
+
+function outcomeOf({ item, stats }: Report): 'sold' | 'unsold' | 'cancelled' | 'open' {
+  if (stats.outcome === ItemOutcome.SOLD) return 'sold'
+  if (stats.outcome === ItemOutcome.UNSOLD) return 'unsold'
+  return item.status === ItemStatus.CANCELLED ? 'cancelled' : 'open'
+}
+
+export type ItemReportSectionProps = {
+  /** Empty: none is chosen. */
+  itemId: string
+  onItemId: (itemId: string) => void
+  isLive: boolean
+}
+
+export function ItemReportSection({ itemId, onItemId, isLive }: ItemReportSectionProps) {
+  const chosen = itemId === '' ? skipToken : { id: itemId }
+  const found = useQuery(BidService.method.getItem, chosen)
+  const item = itemId === '' ? undefined : found.data?.item
+  return (
+    <Section title="One item">
+      <Stack gap="md">
+        <Box maw={480}>
+          <ItemPicker item={item} onItemId={onItemId} />
+        </Box>
+        {itemId === '' && (
+          <EmptyState title="Choose an item">
+            Its bids, its bidders and what became of it are shown here.
+          </EmptyState>
+        )}
+        {found.error && <ErrorState error={found.error} retry={() => void found.refetch()} />}
+        {itemId !== '' && !found.error && (
+          <ItemReport key={itemId} itemId={itemId} item={item} isLive={isLive} />
+        )}
+      </Stack>
+    </Section>
+  )
+}
+
+type ItemReportProps = { itemId: string; item: Item | undefined; isLive: boolean }
+
+function ItemReport({ itemId, item, isLive }: ItemReportProps) {
+  const { userId } = useUser()
+  const { refetchInterval } = refreshing(isLive)
+  const asked = { itemId, orderBy: OrderBy.TOTAL_AMOUNT, limit: BIDDERS_MAX }
+  const found = useQuery(UserStatsService.method.getItemStats, { itemId }, { refetchInterval })
+  const leaders = useQuery(UserStatsService.method.listTopBidders, asked, { refetchInterval })
+  const stats = found.data?.stats
+  const bidders = leaders.data?.bidders
+  const error = stats && bidders ? null : (found.error ?? leaders.error)
+  const retry = (): void => {
+    void found.refetch()
+    void leaders.refetch()
+  }
+  if (error) return <ErrorState error={error} retry={retry} />
+  const title = item?.title ?? itemId
+  const caption = `Bidders on ${title}`
+  const report = item && stats ? [{ item, stats }] : []
+  return (
+    <>
+      <Group justify="space-between" gap="xs">
+        <Anchor component={Link} href={`/items/${itemId}`} size="sm">
+          <Group gap={4} component="span">
+            Open the auction <IconArrowRight size={14} aria-hidden />
+          </Group>
+        </Anchor>
+        <CsvButton title={`Statistics of ${title}`} columns={columns} rows={report} />
+      </Group>
+      <StatTiles tiles={tilesOf(report[0])} label={`Statistics of ${title}`} />
+      {bidders?.length === 0 && <EmptyState title="Nobody has bid on it yet" />}
+      {bidders?.length !== 0 && (
+        <div>
+          <Group justify="space-between" mb={4}>
+            <Title order={3} size="h5">
+              Its bidders
+            </Title>
+            <CsvButton title={caption} columns={bidderColumns} rows={bidders ?? []} />
+          </Group>
+          <BidderTable
+            caption={caption}
+            bidders={item && bidders}
+            userId={userId}
+            currency={item?.currency}
+          />
+        </div>
+      )}
+    </>
+  )
+}
+
+const outcomeWords = { unsold: 'Not sold', cancelled: 'Taken back', open: 'Still open' } as const
+
+function tilesOf(report: Report | undefined) {
+  const stats = report?.stats
+  const when = (label: string, at: Timestamp | undefined) => {
+    const ms = at && timestampMs(at)
+    const [value, hint] = ms === undefined ? ['–', ''] : [formatTime(ms), formatDay(ms)]
+    return { label, value: stats && value, hint }
+  }
+  const money = (amount: bigint) =>
+    report && amount > 0n ? formatMoney(amount, report.item.currency) : '–'
+  const outcome = report && outcomeOf(report)
+  return [
+    { label: 'Bids', value: stats && formatCount(stats.totalBids), hint: '' },
+    {
+      label: 'Bidders',
+      value: stats && formatCount(stats.uniqueBidders),
+      hint: 'different people',
+    },
+    { label: 'Highest bid', value: stats && money(stats.highestBid), hint: '' },
+    when('First bid', stats?.firstBidAt),
+    when('Last bid', stats?.lastBidAt),
+    outcome === 'sold'
+      ? { label: 'Hammer price', value: stats && money(stats.hammerPrice), hint: 'sold' }
+      : { label: 'Outcome', value: outcome && outcomeWords[outcome], hint: '' },
+  ]
+}

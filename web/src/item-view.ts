@@ -1,0 +1,119 @@
+/** What an item page knows, message by message. Pure: the stream in, the page's state out. */
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import { type Bid, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { ChatMessage, WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+
+/** Kept of each for the page; older ones are a query away. */
+const BIDS_KEPT = 200
+const CHAT_KEPT = 1_000
+
+export type ItemView = {
+  item: Item
+  viewers: number
+  /** Bids seen on the stream, newest first; those before it come from queries. */
+  bids: readonly Bid[]
+  /** Chat seen on the stream, oldest first. */
+  chat: readonly ChatMessage[]
+  winning: boolean
+  /** The bid that took the lead from this user, until they lead again. */
+  outbidBy: Bid | undefined
+  /** How often the end has moved while this page was open, to show that it did. */
+  extensionsSeen: number
+  cancelReason: string
+}
+
+/** What can be said before the stream has: of an item that was asked for. */
+export function viewOf(item: Item, userId: string): ItemView {
+  return {
+    item,
+    viewers: 0,
+    bids: [],
+    chat: [],
+    winning: userId !== '' && item.highestBidderId === userId,
+    outbidBy: undefined,
+    extensionsSeen: 0,
+    cancelReason: '',
+  }
+}
+
+/** The view after a message. The first message of a first stream is a snapshot; before it there is no view. */
+export function followItem(
+  view: ItemView | undefined,
+  message: WatchItemResponse,
+): ItemView | undefined {
+  const { event } = message
+  if (event.case === 'snapshot') {
+    const { item, viewerCount } = event.value
+    if (!item) return view
+    const winning = message.youAreWinning
+    const outbidBy = winning ? undefined : view?.outbidBy
+    const moved = view ? item.extensionCount - view.item.extensionCount : 0
+    const extensionsSeen = (view?.extensionsSeen ?? 0) + moved
+    const known = view ?? viewOf(item, '')
+    return { ...known, item, viewers: Number(viewerCount), winning, outbidBy, extensionsSeen }
+  }
+  if (!view) return undefined
+  const { sequence, version } = message
+  const item = { ...view.item, ...changed(message), sequence, version }
+  const next = { ...view, item, winning: message.youAreWinning }
+  switch (event.case) {
+    case 'bidPlaced': {
+      const { bid } = event.value
+      if (!bid || view.bids.some(({ id }) => id === bid.id)) return next
+      const outbidBy = message.youWereOutbid ? bid : next.winning ? undefined : view.outbidBy
+      return { ...next, outbidBy, bids: [bid, ...view.bids].slice(0, BIDS_KEPT) }
+    }
+    case 'endMoved': {
+      // After a reconnect the server may tell again what has been told.
+      const again = event.value.extensionCount <= view.item.extensionCount
+      return again ? next : { ...next, extensionsSeen: view.extensionsSeen + 1 }
+    }
+    case 'chatMessage':
+      return { ...next, chat: [...view.chat, event.value].slice(-CHAT_KEPT) }
+    case 'viewerCount':
+      return { ...next, viewers: Number(event.value.viewers) }
+    case 'cancelled':
+      return { ...next, cancelReason: event.value.reason }
+    case 'opened':
+    case 'ended':
+    case 'clock':
+    case undefined:
+  }
+  return next
+}
+
+/** The fields of the item that a message tells. */
+function changed({ event }: WatchItemResponse): Partial<Item> {
+  switch (event.case) {
+    case 'bidPlaced': {
+      const { bid, minimumNextBid, endAt } = event.value
+      if (!bid) return {}
+      const { amount, userId, sequence } = bid
+      const head = { currentHighestBid: amount, highestBidderId: userId, bidCount: sequence }
+      return { ...head, minimumNextBid, ...(endAt && { endAt }) }
+    }
+    case 'endMoved': {
+      const { endAt, extensionCount } = event.value
+      return { extensionCount, ...(endAt && { endAt }) }
+    }
+    case 'opened':
+      return { status: ItemStatus.ACTIVE }
+    case 'ended': {
+      const { outcome, winnerId, hammerPrice } = event.value
+      return { status: ItemStatus.ENDED, outcome, winnerId, hammerPrice }
+    }
+    case 'cancelled':
+      return { status: ItemStatus.CANCELLED }
+    case 'snapshot':
+    case 'chatMessage':
+    case 'viewerCount':
+    case 'clock':
+    case undefined:
+  }
+  return {}
+}
+
+/** When bidding ends, in ms by the server's clock. */
+export function endMs(item: Pick<Item, 'endAt'>): number {
+  return item.endAt ? timestampMs(item.endAt) : 0
+}

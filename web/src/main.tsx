@@ -1,0 +1,40 @@
+/** Where the app starts. */
+import './styles.ts'
+import './app.css'
+import { MantineProvider } from '@mantine/core'
+import { TransportProvider } from '@connectrpc/connect-query'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app.tsx'
+import { theme } from './theme.ts'
+import { transport } from './transport.ts'
+import { UserProvider } from './user.tsx'
+
+/** Lists and charts are asked for again after this; what must be newer comes by streams. */
+const STALE_MS = 5_000
+
+// The server may be this very machine: without a network it is there all the same.
+const networkMode = 'always'
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: { staleTime: STALE_MS, retry: 2, networkMode },
+    mutations: { networkMode },
+  },
+})
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no #root')
+
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <TransportProvider transport={transport}>
+        <QueryClientProvider client={queries}>
+          <UserProvider>
+            <App />
+          </UserProvider>
+        </QueryClientProvider>
+      </TransportProvider>
+    </MantineProvider>
+  </StrictMode>,
+)

@@ -1,0 +1,69 @@
+/** What bidding starts at, in which currency, and by how much it rises. */
+import { Group, NativeSelect, TextInput } from '@mantine/core'
+import { type FieldsProps, FormSection } from './form-section.tsx'
+import type { ItemDraft } from './item-draft.ts'
+
+const currencies = [
+  'EUR',
+  'USD',
+  'GBP',
+  'CHF',
+  'SEK',
+  'NOK',
+  'DKK',
+  'PLN',
+  'CZK',
+  'CAD',
+  'AUD',
+  'JPY',
+  'CNY',
+  'INR',
+  'BRL',
+] as const
+
+function nameOf(currency: string): string {
+  return new Intl.DisplayNames(undefined, { type: 'currency' }).of(currency) ?? currency
+}
+
+export function PriceFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
+  const { currency } = draft
+  return (
+    <FormSection title="Price">
+      <Group grow align="flex-start" preventGrowOverflow={false}>
+        <TextInput
+          label="Starts at"
+          description="The least first bid"
+          inputMode="decimal"
+          required
+          miw={140}
+          value={draft.startPrice}
+          error={faults.get('startPrice')}
+          rightSection={currency}
+          rightSectionWidth={52}
+          rightSectionPointerEvents="none"
+          onChange={(event) => onChange({ startPrice: event.currentTarget.value })}
+        />
+        <NativeSelect
+          label="Currency"
+          description="Of all bids on it"
+          miw={140}
+          value={currency}
+          error={faults.get('currency')}
+          data={currencies.map((value) => ({ value, label: `${value} · ${nameOf(value)}` }))}
+          onChange={(event) => onChange({ currency: event.currentTarget.value })}
+        />
+      </Group>
+      <TextInput
+        label="Least raise (optional)"
+        description="Empty: rises with the price, as at most auction houses"
+        inputMode="decimal"
+        value={draft.minIncrement}
+        error={faults.get('minIncrement')}
+        rightSection={currency}
+        rightSectionWidth={52}
+        rightSectionPointerEvents="none"
+        onChange={(event) => onChange({ minIncrement: event.currentTarget.value })}
+      />
+    </FormSection>
+  )
+}

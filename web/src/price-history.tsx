@@ -1,0 +1,80 @@
+/** The price chart of an item: its data, kept up with the stream, and its frame while the chart is fetched. */
+import { Center, Skeleton, Text } from '@mantine/core'
+import { lazy, type ReactNode, Suspense, useMemo } from 'react'
+import { useQuery } from '@connectrpc/connect-query'
+import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import type { ItemPhase } from './item-phase.ts'
+import { endMs } from './item-view.ts'
+import { countBids } from './item-words.ts'
+import { formatMoney } from './money.ts'
+import { pricePoints } from './price-points.ts'
+import { Section } from './section.tsx'
+import { useServerNow } from './server-time.tsx'
+import { ErrorState } from './states.tsx'
+import type { Bids } from './use-bids.ts'
+
+/** Without its code (offline, or a new release) a page does without the chart. */
+const PriceChart = lazy(async () => {
+  try {
+    return { default: (await import('./price-chart.tsx')).PriceChart }
+  } catch {
+    return { default: NoChart }
+  }
+})
+
+const HEIGHT = 220
+/** The line grows to the right this often, ahead of the clock so that the last step has a tread. */
+const STEP_MS = 10_000
+
+export type PriceHistoryProps = { item: Item; phase: ItemPhase; bids: Bids }
+
+export function PriceHistory(props: PriceHistoryProps) {
+  return (
+    <Section title="Price">
+      <Chart {...props} />
+    </Section>
+  )
+}
+
+function Chart({ item, phase, bids }: PriceHistoryProps) {
+  const { data, error, refetch } = useQuery(LiveService.method.getPriceHistory, { itemId: item.id })
+  const nowMs = Math.ceil(useServerNow() / STEP_MS) * STEP_MS
+  const untilMs = Math.min(nowMs, endMs(item))
+  const points = useMemo(
+    () => (data ? pricePoints(data, bids.all, untilMs) : undefined),
+    [data, bids.all, untilMs],
+  )
+  if (item.bidCount === 0n) {
+    const starts = formatMoney(item.startPrice, item.currency)
+    const verb = phase === 'scheduled' || phase === 'open' ? 'starts' : 'started'
+    return <Frame>{`The price ${verb} at ${starts}.`}</Frame>
+  }
+  if (error && !points) return <ErrorState error={error} retry={() => void refetch()} />
+  if (!points) return <Skeleton h={HEIGHT} />
+  return (
+    <div role="img" aria-label={chartWords(item)}>
+      <Suspense fallback={<Skeleton h={HEIGHT} />}>
+        <PriceChart points={points} currency={item.currency} height={HEIGHT} />
+      </Suspense>
+    </div>
+  )
+}
+
+function chartWords({ startPrice, currentHighestBid, bidCount, currency }: Item): string {
+  const from = formatMoney(startPrice, currency)
+  const to = formatMoney(currentHighestBid, currency)
+  return `Price over time: from ${from} to ${to} by ${countBids(bidCount)}. The table of bids says the same.`
+}
+
+function Frame({ children }: { children: ReactNode }) {
+  return (
+    <Center h={HEIGHT}>
+      <Text c="dimmed">{children}</Text>
+    </Center>
+  )
+}
+
+function NoChart() {
+  return <Frame>The chart cannot be shown just now.</Frame>
+}

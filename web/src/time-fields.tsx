@@ -1,0 +1,93 @@
+/** When bidding opens and ends, and what bids in the last moment do to the end. */
+import { Button, Group, Input, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core'
+import { type FieldsProps, FormSection } from './form-section.tsx'
+import type { ItemDraft } from './item-draft.ts'
+import { serverNow } from './server-time.tsx'
+import { fromField, toField } from './wall-time.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+export const DAY_MS = 24 * HOUR_MS
+
+const lengths = [
+  { label: '10 min', ms: 10 * MINUTE_MS },
+  { label: '1 hour', ms: HOUR_MS },
+  { label: '1 day', ms: DAY_MS },
+  { label: '1 week', ms: 7 * DAY_MS },
+] as const
+
+export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const last = (ms: number): void =>
+    onChange({ endAt: toField((fromField(draft.startAt) ?? serverNow()) + ms) })
+  return (
+    <FormSection title="Time">
+      <SimpleGrid cols={{ base: 1, xs: 2 }}>
+        <TextInput
+          type="datetime-local"
+          label="Ends"
+          description={`Your time: ${zone}`}
+          required
+          value={draft.endAt}
+          error={faults.get('endAt')}
+          onChange={(event) => onChange({ endAt: event.currentTarget.value })}
+        />
+        <TextInput
+          type="datetime-local"
+          label="Opens (optional)"
+          description="Empty: at once"
+          value={draft.startAt}
+          error={faults.get('startAt')}
+          onChange={(event) => onChange({ startAt: event.currentTarget.value })}
+        />
+      </SimpleGrid>
+      <Group gap={6} role="group" aria-label="How long it lasts">
+        <Text size="sm" c="dimmed" aria-hidden visibleFrom="xs">
+          Lasts
+        </Text>
+        {lengths.map(({ label, ms }) => (
+          <Button key={label} variant="default" size="compact-sm" onClick={() => last(ms)}>
+            {label}
+          </Button>
+        ))}
+      </Group>
+      <SoftCloseFields draft={draft} onChange={onChange} faults={faults} />
+    </FormSection>
+  )
+}
+
+const softCloseFields = [
+  { name: 'window', label: 'Within', unit: 's' },
+  { name: 'extension', label: 'Adds', unit: 's' },
+  { name: 'maxExtensions', label: 'At most', unit: 'times' },
+] as const
+
+function SoftCloseFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
+  return (
+    <Stack gap="xs">
+      <Switch
+        label="A bid in the last moments makes it longer"
+        description="So that nobody wins by being the last to press the button"
+        checked={draft.softClose}
+        onChange={(event) => onChange({ softClose: event.currentTarget.checked })}
+      />
+      {draft.softClose && (
+        <SimpleGrid cols={3} spacing="xs" role="group" aria-label="Soft close">
+          {softCloseFields.map(({ name, label, unit }) => (
+            <TextInput
+              key={name}
+              label={label}
+              inputMode="numeric"
+              value={draft[name]}
+              error={faults.get(`softClose.${name}`)}
+              rightSection={<Input.Description>{unit}</Input.Description>}
+              rightSectionWidth={48}
+              rightSectionPointerEvents="none"
+              onChange={(event) => onChange({ [name]: event.currentTarget.value })}
+            />
+          ))}
+        </SimpleGrid>
+      )}
+    </Stack>
+  )
+}

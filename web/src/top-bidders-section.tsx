@@ -1,0 +1,62 @@
+/** Who bids most, offers most, wins most. */
+import { SegmentedControl } from '@mantine/core'
+import { useQuery } from '@connectrpc/connect-query'
+import {
+  ListTopBiddersRequest_OrderBy as OrderBy,
+  UserStatsService,
+} from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import { BIDDERS_MAX, bidderColumns, BidderTable } from './bidder-table.tsx'
+import { CsvButton } from './csv-button.tsx'
+import { refreshing } from './market-refresh.ts'
+import { Section } from './section.tsx'
+import { EmptyState, ErrorState } from './states.tsx'
+import { useUser } from './user.tsx'
+
+const rankings = {
+  bids: { label: 'Bids', words: 'by bids', orderBy: OrderBy.TOTAL_BIDS },
+  amount: { label: 'Amount', words: 'by amount bid', orderBy: OrderBy.TOTAL_AMOUNT },
+  won: { label: 'Won', words: 'by items won', orderBy: OrderBy.ITEMS_WON },
+} as const
+
+export type Ranking = keyof typeof rankings
+
+export function isRanking(text: string): text is Ranking {
+  return Object.hasOwn(rankings, text)
+}
+
+export type TopBiddersSectionProps = {
+  ranking: Ranking
+  onRanking: (ranking: Ranking) => void
+  isLive: boolean
+}
+
+export function TopBiddersSection({ ranking, onRanking, isLive }: TopBiddersSectionProps) {
+  const { userId } = useUser()
+  const { data, error, refetch } = useQuery(
+    UserStatsService.method.listTopBidders,
+    { orderBy: rankings[ranking].orderBy, limit: BIDDERS_MAX },
+    refreshing(isLive),
+  )
+  const title = `Top bidders ${rankings[ranking].words}`
+  const actions = (
+    <>
+      <SegmentedControl
+        size="xs"
+        aria-label="Order of the top bidders"
+        value={ranking}
+        onChange={(value) => isRanking(value) && onRanking(value)}
+        data={Object.entries(rankings).map(([value, { label }]) => ({ value, label }))}
+      />
+      <CsvButton title={title} columns={bidderColumns} rows={data?.bidders ?? []} />
+    </>
+  )
+  return (
+    <Section title="Top bidders" isOld={error !== null && data !== undefined} actions={actions}>
+      {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
+      {data?.bidders.length === 0 && <EmptyState title="Nobody has bid yet" />}
+      {!error && data?.bidders.length !== 0 && (
+        <BidderTable caption={title} bidders={data?.bidders} userId={userId} />
+      )}
+    </Section>
+  )
+}

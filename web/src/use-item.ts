@@ -1,0 +1,53 @@
+/**
+ * An item for its page: live by the stream, and by asking again and again for as long as no stream can be
+ * had, so that a page is never empty when the server can be reached at all.
+ */
+import { useMemo } from 'react'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { useQuery } from '@connectrpc/connect-query'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { Connection } from './follow-stream.ts'
+import { type ItemView, viewOf } from './item-view.ts'
+import { useItemStream } from './use-item-stream.ts'
+import { useLate } from './use-late.ts'
+
+/** How often an item is asked for while there is no stream. */
+const POLL_MS = 5_000
+
+export type LiveItem = {
+  view: ItemView | undefined
+  connection: Connection
+  /** Why there is nothing to show. */
+  error: unknown
+  retry: () => void
+}
+
+const noSuchItem: ReadonlySet<Code> = new Set([Code.NotFound, Code.InvalidArgument])
+
+/** No item has this id, or it is no id at all: asking again changes nothing. */
+export function isNoSuchItem(error: unknown): boolean {
+  return error instanceof ConnectError && noSuchItem.has(error.code)
+}
+
+export function useItem(itemId: string, userId: string): LiveItem {
+  const stream = useItemStream(itemId, userId)
+  const late = useLate(stream.connection === 'connecting')
+  const asked = useQuery(
+    BidService.method.getItem,
+    { id: itemId },
+    {
+      enabled: stream.view === undefined && !isNoSuchItem(stream.error),
+      refetchInterval: POLL_MS,
+      retry: (tries, error) => tries < 1 && !isNoSuchItem(error),
+    },
+  )
+  const item = asked.data?.item
+  const askedView = useMemo(() => item && viewOf(item, userId), [item, userId])
+  const { refetch } = asked
+  return {
+    view: stream.view ?? askedView,
+    connection: late || stream.connection === 'failed' ? 'lost' : stream.connection,
+    error: stream.error ?? asked.error,
+    retry: () => void refetch(),
+  }
+}

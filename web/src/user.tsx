@@ -1,0 +1,29 @@
+/** Who uses the app. In trusted mode anybody may be anybody: a name is chosen, and kept by the browser. */
+import { createContext, type ReactNode, use, useMemo, useState } from 'react'
+
+const STORED_AS = 'bidmesh.user'
+/** For a first visit: somebody to be. */
+export const suggestedUsers = ['ann', 'bob', 'cleo', 'dev', 'eve'] as const
+
+type User = { userId: string; become: (userId: string) => void }
+
+const UserContext = createContext<User>({ userId: suggestedUsers[0], become: () => undefined })
+
+export function UserProvider({ children }: { children: ReactNode }) {
+  const [userId, setUserId] = useState(() => localStorage.getItem(STORED_AS) ?? suggestedUsers[0])
+  const user = useMemo(
+    () => ({
+      userId,
+      become: (next: string) => {
+        localStorage.setItem(STORED_AS, next)
+        setUserId(next)
+      },
+    }),
+    [userId],
+  )
+  return <UserContext value={user}>{children}</UserContext>
+}
+
+export function useUser(): User {
+  return use(UserContext)
+}
