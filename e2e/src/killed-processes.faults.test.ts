@@ -1,6 +1,7 @@
 /** `kill -9` of each kind of Bidmesh process, where it hurts most, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
@@ -37,7 +38,7 @@ const relay: Fault = {
   strike: async (world, random, crowd) => {
     const { stack, bidSql } = world
     const repeatedBefore = await repeatedEvents(world)
-    await bidSql.begin(async (tx) => {
+    await inTransaction(stack.bidDatabaseUrl, async (tx) => {
       // Whoever wants to delete one of these rows waits for us, and wants it only after the confirm.
       await eventually(async () => {
         const held = await tx`SELECT FROM outbox FOR UPDATE SKIP LOCKED`

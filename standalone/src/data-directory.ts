@@ -4,7 +4,7 @@
  * adopts a Postgres that runs already, the loser of a race must leave it running: it is the winner's.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectPostgres, type ReservedSql } from '@bidmesh/platform/postgres.ts'
+import { connectSingle, reserve, type ReservedSql } from '@bidmesh/platform/postgres.ts'
 import { isRunning } from '@bidmesh/platform/process-end.ts'
 import { StartError } from '@bidmesh/platform/start-error.ts'
 
@@ -33,13 +33,12 @@ export type ClaimOptions = {
 
 /** Claims the directory for as long as this process lives. Throws {@link DataDirectoryInUseError}. */
 export async function claimDataDirectory(options: ClaimOptions): Promise<DataDirectoryClaim> {
-  const pool = connectPostgres(options.url, {
-    max: 1,
+  const pool = connectSingle(options.url, {
     // The place other processes can read, 63 characters long.
     applicationName: `bidmesh pid ${process.pid} (${options.address})`,
   })
   try {
-    const sql = await pool.reserve()
+    const sql = await reserve(pool)
     const deadline = performance.now() + releaseLimitMs
     for (;;) {
       if (await tryLock(sql)) return { release: async () => await pool.end({ timeout: 0 }) }

@@ -5,8 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { isUnavailable, messageOf } from './errors.ts'
+import { arrayType } from './postgres-arrays.ts'
 
-export type Sql = postgres.Sql<{ bigint: bigint }>
+/** A pool of one connection, which can be reserved. */
+export type SinglePool = postgres.Sql<{ bigint: bigint }>
+/** A pool, without the `begin` and `reserve` that may never answer (see {@link reserve}). */
+export type Sql = Queryable & Pick<SinglePool, 'end'>
 export type Tx = postgres.TransactionSql<{ bigint: bigint }>
 /** Anything a statement can be sent on: a pool, a transaction, a reserved connection. */
 export type Queryable = postgres.ISql<{ bigint: bigint }>
@@ -32,14 +36,12 @@ export type PostgresOptions = {
  */
 export const plannedOnce = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' } as const
 
-/** `bytea`'s OID: arrays of buffers need it said (`sql.array(buffers, BYTEA_ARRAY)`). */
-export const BYTEA_ARRAY = 1001
-
-/** How this project talks to Postgres, for whoever opens a pool. */
-export function postgresSettings(options: PostgresOptions) {
+/** How this project talks to Postgres. */
+function postgresSettings(options: PostgresOptions) {
   return {
     max: options.max,
-    types: { bigint: postgres.BigInt },
+    types: { bigint: postgres.BigInt, array: arrayType },
+    fetch_types: false,
     // A pool that recycles a connection under a lane would only add reconnects.
     max_lifetime: null,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
@@ -61,6 +63,25 @@ const CONNECT_TIMEOUT_SECONDS = 5
 /** Opens a pool; connects on first use. The caller ends it. */
 export function connectPostgres(url: string, options: PostgresOptions): Sql {
   return postgres(url, postgresSettings(options))
+}
+
+/** Opens a pool of one; connects on first use. `onClose` is called whenever a connection has ended. */
+export function connectSingle(
+  url: string,
+  options: Omit<PostgresOptions, 'max'>,
+  onClose: () => void = () => undefined,
+): SinglePool {
+  return postgres(url, { ...postgresSettings({ ...options, max: 1 }), onclose: onClose })
+}
+
+/**
+ * The pool's one connection, kept until the pool ends. It has to be open before it is asked for: without
+ * `fetch_types`, postgres.js 3.4.9 never answers a `reserve` or `begin` that opens a connection itself.
+ * Nothing closes it between the two lines, since no input is read there.
+ */
+export async function reserve(pool: SinglePool): Promise<ReservedSql> {
+  await checkPostgres(pool)
+  return await pool.reserve()
 }
 
 /** `SELECT 1`, for `/readyz`. */

@@ -8,9 +8,8 @@
  * the connection is lost, everything in flight rejects, the session opens a new one only for the next
  * transaction, and the rest of the old transaction is refused before it is sent.
  */
-import postgres from 'postgres'
 import { TransientError } from './errors.ts'
-import { type PostgresOptions, postgresSettings, type ReservedSql } from './postgres.ts'
+import { connectSingle, type PostgresOptions, reserve, type ReservedSql } from './postgres.ts'
 
 /** Sends statements together and resolves with all their results, or rejects with the first failure. */
 export type Pipeline = <Results extends unknown[]>(
@@ -96,10 +95,7 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   let lost = false
   // The pipeline that waits for answers now, if any: rejected when the connection goes.
   const inFlight: Connection['inFlight'] = { reject: () => undefined }
-  const pool = postgres(url, {
-    ...postgresSettings({ ...options, max: 1 }),
-    onclose: () => void drop(),
-  })
+  const pool = connectSingle(url, options, () => void drop())
   async function drop(): Promise<void> {
     if (lost) return
     lost = true
@@ -107,7 +103,7 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
     await pool.end({ timeout: 0 })
   }
   try {
-    const sql = await pool.reserve()
+    const sql = await reserve(pool)
     return { sql, isLost: () => lost, drop, inFlight }
   } catch (error) {
     await drop()

@@ -15,6 +15,7 @@ import {
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
@@ -383,7 +384,7 @@ describe('when the moment is bad', () => {
   it('a lock that is not granted in 5 s is ABORTED, and the bid can be sent again', async () => {
     const item = await putItem()
     const request = { itemId: item.id, amount: 100n, userId: 'ann' }
-    const error = await database.sql.begin(async (tx) => {
+    const error = await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${item.id} FOR UPDATE`
       return await errorOf(bids.placeBid(request))
     })

@@ -15,7 +15,8 @@ import {
 } from '@bidmesh/gen/events/v1/events_pb.ts'
 import type { EventType } from '@bidmesh/platform/broker.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
-import { BYTEA_ARRAY, type Queryable } from '@bidmesh/platform/postgres.ts'
+import { BYTEA_ARRAY } from '@bidmesh/platform/postgres-arrays.ts'
+import type { Queryable } from '@bidmesh/platform/postgres.ts'
 import { type Head, minimumNextBid, type PlacedBid } from './auction.ts'
 import { outcomes } from './item-row.ts'
 

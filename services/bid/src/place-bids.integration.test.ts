@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary } from '@bufbuild/protobuf'
 import { BidPlacedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
@@ -214,7 +215,7 @@ describe('the end', () => {
   it('refuses a bid that came in time but waited for the lock until after it', async () => {
     const { itemId } = await putItem(session, { endAtMs: Date.now() + 400 })
     let waiting: Promise<BidOutcome> | undefined
-    await database.sql.begin(async (tx) => {
+    await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${itemId} FOR UPDATE`
       waiting = place(bidOn(itemId, { amount: 100n }))
       await sleep(600)
@@ -247,7 +248,7 @@ describe('a lock held by somebody else', () => {
       lockTimeoutMs: 300,
     })
     const free = await putItem(session)
-    await database.sql.begin(async (tx) => {
+    await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${held.itemId} FOR UPDATE`
       const outcomes = await Promise.all([
         lanes.place(bidOn(held.itemId, { amount: 100n }), never),
@@ -287,7 +288,7 @@ describe('a lost connection', () => {
   it('fails the batch as unavailable, writes nothing of it, and the lane goes on', async () => {
     const { itemId } = await putItem(session)
     let waiting: Promise<unknown> | undefined
-    await database.sql.begin(async (tx) => {
+    await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${itemId} FOR UPDATE`
       waiting = place(bidOn(itemId, { amount: 100n })).catch((error: unknown) => error)
       await sleep(100)

@@ -6,6 +6,7 @@ import { TransientError } from '@bidmesh/platform/errors.ts'
 import type { Sql, Tx } from '@bidmesh/platform/postgres.ts'
 import { startTelemetry } from '@bidmesh/platform/telemetry.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import type { TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { silentLog, startTestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
@@ -90,7 +91,7 @@ test('two relays, many writers: every event is published, in the order of its it
       const index = (writer * 7 + round * 5) % items.length
       const item = items[index]
       if (item === undefined) continue
-      await sql.begin(async (tx) => {
+      await inTransaction(database.url, async (tx) => {
         await tx`SELECT pg_advisory_xact_lock(1, ${index}::int)`
         for (let more = round % 3; more >= 0; more -= 1) {
           item.events.push(await append(tx, { itemId: item.id, shard: index % 2 }))
@@ -124,7 +125,7 @@ test('while one relay holds a shard, no other publishes from it', async () => {
   await eventually(() => expect(held).toEqual([first]))
   await relayWith(broker)
   // The first relay can hold half of the other shards as well; the second gets what it leaves.
-  const others = await sql.begin(async (tx) => {
+  const others = await inTransaction(database.url, async (tx) => {
     const appended = [await append(tx)]
     for (let shard = 1; shard < SHARD_COUNT; shard += 1) appended.push(await append(tx, { shard }))
     return appended
@@ -143,7 +144,7 @@ describe('an event that commits late with a lower seq', () => {
     const item = randomUUID()
     const late = Promise.withResolvers<void>()
     const drawn = Promise.withResolvers<string>()
-    const writing = sql.begin(async (tx) => {
+    const writing = inTransaction(database.url, async (tx) => {
       drawn.resolve(await append(tx, { itemId: item }))
       await late.promise
     })
@@ -151,7 +152,7 @@ describe('an event that commits late with a lower seq', () => {
     const others = [await append(sql), await append(sql)]
     await eventually(() => expect(ids()).toEqual(others))
     // With the shard locked, the relay sees both events of the item at once, between two sweeps.
-    const second = await sql.begin(async (tx) => {
+    const second = await inTransaction(database.url, async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(${LOCK_NAMESPACE}::int, 0)`
       late.resolve()
       await writing

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { connectRedis, type Redis, redisUp } from '@bidmesh/platform/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
@@ -261,7 +262,7 @@ it('a refill whose lock was taken over sets no marker', async () => {
   // Holds the refill at its first chunk.
   const locked = Promise.withResolvers<void>()
   const release = Promise.withResolvers<void>()
-  const blocker = database.sql.begin(async (tx) => {
+  const blocker = inTransaction(database.url, async (tx) => {
     await tx`LOCK TABLE user_stats IN ACCESS EXCLUSIVE MODE`
     locked.resolve()
     await release.promise

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -160,7 +161,7 @@ it.each<
   const two = shared.toReversed().map((key, place) => bid(2, key, place))
   await project(...known.map((each) => bidEvent(each)))
   const done: Promise<unknown>[] = []
-  const blocker = database.sql.begin(async (tx) => {
+  const blocker = inTransaction(database.url, async (tx) => {
     await tx.unsafe(held)
     done.push(...[one, two].map((bids) => project(...bids.map((each) => bidEvent(each)))))
     await eventually(async () => {

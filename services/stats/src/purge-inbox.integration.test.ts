@@ -1,5 +1,6 @@
 /** Which inbox rows are old enough to go: by the time of the event and by that of its arrival. */
 import { randomUUID } from 'node:crypto'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { projectEvents } from './project-events.ts'
@@ -67,7 +68,7 @@ it('takes more than one chunk, and two brooms share the work', async () => {
 })
 
 it('the search for what is due reads an index, however large the inbox', async () => {
-  const plan = await database.sql.begin(async (tx) => {
+  const plan = await inTransaction(database.url, async (tx) => {
     await tx`SET LOCAL enable_seqscan = off`
     return await tx<{ 'QUERY PLAN': string }[]>`
       EXPLAIN SELECT event_id FROM inbox

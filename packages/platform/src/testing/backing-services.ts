@@ -97,6 +97,7 @@ async function startNative(
       await startNativeRabbitmq(
         { server: programs('rabbitmq-server'), epmd: programs('epmd') },
         directory,
+        log,
       ),
     redis: async () => await startNativeRedis(programs('redis-server'), directory),
   }

@@ -6,9 +6,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
 import path from 'node:path'
+import { messageOf } from '../errors.ts'
 import { freePort } from '../free-port.ts'
 import { sendSignal, waitForEnd } from '../process-end.ts'
 import { startNativeProcess } from './native-process.ts'
+import type { ProgressLog } from '../progress-log.ts'
 import type { PrivateDirectory } from './private-directory.ts'
 import type { RunningService } from './running-service.ts'
 import { serviceChecks } from './service-checks.ts'
@@ -21,11 +23,30 @@ export type RabbitmqFiles = {
   epmd: string
 }
 
+/**
+ * It listens ten seconds after its port was found free, when somebody else may have taken it: then it is
+ * started a second time, on others.
+ */
 export async function startNativeRabbitmq(
   files: RabbitmqFiles,
   directory: PrivateDirectory,
+  log: ProgressLog,
 ): Promise<RunningService> {
-  const home = path.join(directory.path, 'rabbitmq')
+  try {
+    return await startInstance('rabbitmq', files, directory)
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'RabbitMQ did not start; once more, on other ports')
+    return await startInstance('rabbitmq-2', files, directory)
+  }
+}
+
+/** @param name of its directory, its log and its entries with the reaper */
+async function startInstance(
+  name: string,
+  files: RabbitmqFiles,
+  directory: PrivateDirectory,
+): Promise<RunningService> {
+  const home = path.join(directory.path, name)
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()]
   const env = environment(home, { port, distributionPort, epmdPort })
   await writeSettings(home)
@@ -34,10 +55,10 @@ export async function startNativeRabbitmq(
       file: files.epmd,
       args: ['-port', String(epmdPort), '-address', '127.0.0.1'],
       env,
-      logFile: path.join(directory.path, 'epmd.log'),
+      logFile: path.join(directory.path, `${name}-epmd.log`),
       check: async () => await canConnect(epmdPort),
     },
-    async (started) => await directory.reap('epmd', -started, 'KILL'),
+    async (started) => await directory.reap(`${name}-epmd`, -started, 'KILL'),
   )
   const url = `amqp://guest:guest@127.0.0.1:${port}`
   const start = async (): Promise<number> =>
@@ -46,10 +67,10 @@ export async function startNativeRabbitmq(
         file: files.server,
         args: [],
         env,
-        logFile: path.join(directory.path, 'rabbitmq.log'),
+        logFile: path.join(directory.path, `${name}.log`),
         check: async () => await serviceChecks.rabbitmq(url),
       },
-      async (started) => await directory.reap('rabbitmq', -started, 'KILL'),
+      async (started) => await directory.reap(name, -started, 'KILL'),
     )
   let pid = await start()
   return {
@@ -60,7 +81,7 @@ export async function startNativeRabbitmq(
     kill9: async () => {
       sendSignal(-pid, 'SIGKILL')
       if (!(await waitForEnd(pid, killLimitMs))) throw new Error('RabbitMQ outlived kill -9')
-      await directory.forget('rabbitmq')
+      await directory.forget(name)
     },
     start: async () => {
       pid = await start()
