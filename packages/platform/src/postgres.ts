@@ -11,7 +11,6 @@ import { arrayType } from './postgres-arrays.ts'
 export type SinglePool = postgres.Sql<{ bigint: bigint }>
 /** A pool, without the `begin` and `reserve` that may never answer (see {@link reserve}). */
 export type Sql = Queryable & Pick<SinglePool, 'end'>
-export type Tx = postgres.TransactionSql<{ bigint: bigint }>
 /** Anything a statement can be sent on: a pool, a transaction, a reserved connection. */
 export type Queryable = postgres.ISql<{ bigint: bigint }>
 export type ReservedSql = postgres.ReservedSql<{ bigint: bigint }>

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { TransientError } from '@bidmesh/platform/errors.ts'
-import type { Sql, Tx } from '@bidmesh/platform/postgres.ts'
+import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
 import { startTelemetry } from '@bidmesh/platform/telemetry.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
@@ -31,7 +31,7 @@ afterEach(async () => {
 type NewEvent = { id?: string; itemId?: string; shard?: number; type?: string }
 
 /** Appends one event as a transaction of the write side does; returns its id. */
-async function append(tx: Sql | Tx, event: NewEvent = {}): Promise<string> {
+async function append(tx: Queryable, event: NewEvent = {}): Promise<string> {
   const { id = randomUUID(), itemId = randomUUID(), shard = 0, type = 'bid.placed' } = event
   await tx`
     INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
