@@ -92,6 +92,14 @@ async function bidBy(page: Page, amount: string): Promise<void> {
   await page.getByTestId('place-bid').click()
 }
 
+/** As if another tab were in front: no page of a browser without a screen is ever hidden. */
+async function setShown(page: Page, isShown: boolean): Promise<void> {
+  // As text: the types of these tests know no browser.
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${!isShown} })
+    document.dispatchEvent(new Event('visibilitychange'))`)
+}
+
 // A second is a second on a machine that is busy with others, too: another try tells noise from slowness.
 describe('bidding', { retry: 2 }, () => {
   it('of two browsers against each other is seen by both within a second', async () => {
@@ -177,6 +185,25 @@ describe('a lost connection', () => {
     await proxy.listen()
     await shows(page, 'price', '€77.00')
     await page.getByText('shown here may be old').waitFor({ state: 'detached' })
+  })
+})
+
+describe('a tab in the background', () => {
+  it('leaves its connection to the others, of which a browser has six', async () => {
+    const itemId = await putItem()
+    const first = await visit(`/items/${itemId}`)
+    let shown = first
+    await priceOf(first).waitFor()
+    for (let tabs = 1; tabs < 8; tabs += 1) {
+      await setShown(shown, false)
+      shown = await first.context().newPage()
+      await shown.goto(`${standalone.url}/items/${itemId}`)
+      await priceOf(shown).waitFor()
+    }
+    await bidBy(shown, '55')
+    await shows(shown, 'bid-notice', 'You lead')
+    await setShown(first, true)
+    await shows(first, 'price', '€55.00')
   })
 })
 

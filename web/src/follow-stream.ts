@@ -1,15 +1,18 @@
 /**
  * Follows a server stream for as long as somebody looks at it: whenever it ends it is opened again, after a
  * pause that grows, and a stream that has gone quiet counts as ended. Errors that another try cannot mend
- * end it for good.
+ * end it for good. Out of sight it is let go of, and opened again when the tab is shown.
  */
 import { Code, ConnectError } from '@connectrpc/connect'
+import { onTabAway, tabShown } from './tab-visibility.ts'
 
 /** `connecting`: never been live yet. `lost`: was live, being opened again. `failed`: given up, see the error. */
 export type Connection = 'connecting' | 'live' | 'lost' | 'failed'
 
 /** The server tells the time at least every ten seconds: twice missed is gone. */
 const QUIET_LIMIT_MS = 21_000
+/** An answer that takes longer leaves something old on the page long enough to say so. */
+const LATE_MS = 1_000
 const RETRY_MIN_MS = 300
 const RETRY_MAX_MS = 5_000
 
@@ -41,14 +44,13 @@ async function follow<Message>(
 ): Promise<void> {
   let retryMs = RETRY_MIN_MS
   let wasLive = false
-  while (!stop.aborted) {
-    const attempt = new AbortController()
-    const signal = AbortSignal.any([stop, attempt.signal])
-    let quiet = setTimeout(() => attempt.abort(), QUIET_LIMIT_MS)
+  for (;;) {
+    await tabShown(stop)
+    if (stop.aborted) return
+    const attempt = beginAttempt(stop, () => wasLive && onConnection('lost'))
     try {
-      for await (const message of open(signal)) {
-        clearTimeout(quiet)
-        quiet = setTimeout(() => attempt.abort(), QUIET_LIMIT_MS)
+      for await (const message of open(attempt.signal)) {
+        attempt.heard()
         if (stop.aborted) break
         onMessage(message)
         onConnection('live')
@@ -59,12 +61,39 @@ async function follow<Message>(
       const reason = ConnectError.from(error)
       if (!stop.aborted && finalCodes.has(reason.code)) return onConnection('failed', reason)
     } finally {
-      clearTimeout(quiet)
+      attempt.end()
     }
     if (stop.aborted) return
+    if (attempt.isAway()) continue
     onConnection(wasLive ? 'lost' : 'connecting')
     await pause(retryMs * (0.5 + Math.random()), stop)
     retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+  }
+}
+
+/** One opening of the stream, which ends with `stop`, by silence, or because the tab is out of sight. */
+function beginAttempt(stop: AbortSignal, onLate: () => void) {
+  const abort = new AbortController()
+  let isAway = false
+  const unwatch = onTabAway(() => {
+    isAway = true
+    abort.abort()
+  })
+  const late = setTimeout(onLate, LATE_MS)
+  let quiet = setTimeout(() => abort.abort(), QUIET_LIMIT_MS)
+  return {
+    signal: AbortSignal.any([stop, abort.signal]),
+    isAway: () => isAway,
+    heard: () => {
+      clearTimeout(late)
+      clearTimeout(quiet)
+      quiet = setTimeout(() => abort.abort(), QUIET_LIMIT_MS)
+    },
+    end: () => {
+      unwatch()
+      clearTimeout(late)
+      clearTimeout(quiet)
+    },
   }
 }
 
