@@ -96,7 +96,8 @@ async function bidBy(page: Page, amount: string): Promise<void> {
 async function setShown(page: Page, isShown: boolean): Promise<void> {
   // As text: the types of these tests know no browser.
   await page.evaluate(`
-    Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${!isShown} })
+    for (const [name, value] of [['hidden', ${!isShown}], ['visibilityState', '${isShown ? 'visible' : 'hidden'}']])
+      Object.defineProperty(document, name, { configurable: true, get: () => value })
     document.dispatchEvent(new Event('visibilitychange'))`)
 }
 
@@ -145,6 +146,18 @@ describe('bidding', { retry: 2 }, () => {
     await shows(ann, 'bid-notice', 'Too low')
     await ann.getByTestId('offer').click()
     await shows(ann, 'bid-notice', 'You lead')
+  })
+
+  it('is told by its answer, when there is no stream', async () => {
+    const itemId = await putItem()
+    const { page } = await openWindow(browser)
+    await page.route('**/WatchItem', (route) => route.abort())
+    await page.goto(`${standalone.url}/items/${itemId}`)
+    await priceOf(page).waitFor()
+    await bidBy(page, '31')
+    await shows(page, 'bid-notice', 'Accepted: you lead', AT_ONCE_MS)
+    await shows(page, 'price', '€31.00', AT_ONCE_MS)
+    await page.context().close()
   })
 
   it('extends the end visibly near it', async () => {

@@ -6,6 +6,7 @@ import {
   activityFromMs,
   formatBucket,
   formatTick,
+  isOfRange,
   isRange,
   rangeNames,
   ranges,
@@ -50,6 +51,12 @@ describe('points', () => {
     expect(toPoints([bucket(1, 3n, 12_345n, 2n)])).toEqual([
       { startMs: 60_000, bids: 3, bidders: 2, amount: 123.45, amountMinor: 12_345n },
     ])
+  })
+
+  it('are of the range that has such steps', () => {
+    const points = toPoints([bucket(0, 0n, 0n, 0n), bucket(30, 1n, 1n, 1n), bucket(60, 0n, 0n, 0n)])
+    expect(rangeNames.filter((range) => isOfRange(points, range))).toEqual(['24h'])
+    expect(isOfRange([], '24h')).toBe(false)
   })
 
   it('add up exactly, but not the bidders, who may be the same', () => {

@@ -46,6 +46,12 @@ export function toPoints(buckets: readonly ActivityBucket[]): readonly ActivityP
   }))
 }
 
+/** Whether points are of this range, and not of the one that was chosen before it. */
+export function isOfRange(points: readonly ActivityPoint[], range: Range): boolean {
+  const [first, second] = points
+  return !!first && !!second && second.startMs - first.startMs === ranges[range].bucketMs
+}
+
 export type ActivitySummary = {
   bids: number
   amountMinor: bigint

@@ -1,15 +1,26 @@
 /** The market over time: its totals, a chart, and the same as a table. */
-import { Box, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core'
+import {
+  Box,
+  Button,
+  Center,
+  Group,
+  SegmentedControl,
+  Skeleton,
+  Stack,
+  Table,
+  Text,
+} from '@mantine/core'
 import { IconChartBar, IconTable } from '@tabler/icons-react'
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { useQuery } from '@connectrpc/connect-query'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useState, useSyncExternalStore } from 'react'
 import {
   activityFromMs,
   type ActivityPoint,
   formatBucket,
   formatStart,
+  isOfRange,
   isRange,
   type Range,
   rangeNames,
@@ -19,16 +30,21 @@ import {
 } from './activity-range.ts'
 import { CsvButton } from './csv-button.tsx'
 import { type CsvColumn, csvTime } from './csv.ts'
-import { refreshing } from './market-refresh.ts'
+import { OTHER_OPACITY, refreshing } from './market-refresh.ts'
 import { Section } from './section.tsx'
 import { serverNow } from './server-time.tsx'
 import { StatTiles } from './stat-tiles.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
 import { formatCount, formatSum } from './sums.ts'
 
-const ActivityChart = lazy(async () => ({
-  default: (await import('./activity-chart.tsx')).ActivityChart,
-}))
+/** Without its code (offline, or a new release) the page does without the chart. */
+const ActivityChart = lazy(async () => {
+  try {
+    return { default: (await import('./activity-chart.tsx')).ActivityChart }
+  } catch {
+    return { default: NoChart }
+  }
+})
 
 const CHART_HEIGHT = 300
 const LOOK_MS = 1_000
@@ -49,12 +65,14 @@ export type ActivitySectionProps = {
 export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps) {
   const [asTable, setAsTable] = useState(false)
   const fromMs = useFromMs(range)
-  const { data, error, refetch, isPending } = useQuery(
+  const { data, error, refetch, isPending, isPlaceholderData } = useQuery(
     UserStatsService.method.getMarketActivity,
     { from: timestampFromMs(fromMs), bucket: durationFromMs(ranges[range].bucketMs) },
     refreshing(isLive),
   )
   const points = data ? toPoints(data.buckets) : undefined
+  // The same range a step earlier is right but for that step: that is no reason to dim it every minute.
+  const isOther = isPlaceholderData && points !== undefined && !isOfRange(points, range)
   const title = `Activity of ${ranges[range].words}`
   const actions = (
     <>
@@ -75,14 +93,14 @@ export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps
       >
         {asTable ? 'Show chart' : 'Show table'}
       </Button>
-      <CsvButton title={title} columns={columns} rows={points ?? []} />
+      <CsvButton title={title} columns={columns} rows={isOther ? [] : (points ?? [])} />
     </>
   )
   return (
     <Section title="Activity" isOld={error !== null && data !== undefined} actions={actions}>
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {(isPending || points) && (
-        <Stack gap="md">
+        <Stack gap="md" aria-busy={isOther} {...(isOther && { opacity: OTHER_OPACITY })}>
           <Totals points={points} range={range} />
           <Box h={CHART_HEIGHT}>
             {points && <Points points={points} range={range} asTable={asTable} />}
@@ -95,19 +113,14 @@ export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps
   )
 }
 
-/** Moves on with the buckets, by the server's clock. */
+function everyLook(look: () => void): () => void {
+  const timer = setInterval(look, LOOK_MS)
+  return () => clearInterval(timer)
+}
+
+/** Moves on with the buckets, by the server's clock; another range has its own at once. */
 function useFromMs(range: Range): number {
-  const [nowMs, setNowMs] = useState(serverNow)
-  useEffect(() => {
-    const timer = setInterval(() => {
-      setNowMs((before) => {
-        const now = serverNow()
-        return activityFromMs(range, now) === activityFromMs(range, before) ? before : now
-      })
-    }, LOOK_MS)
-    return () => clearInterval(timer)
-  }, [range])
-  return activityFromMs(range, nowMs)
+  return useSyncExternalStore(everyLook, () => activityFromMs(range, serverNow()))
 }
 
 function Totals({ points, range }: { points: readonly ActivityPoint[] | undefined; range: Range }) {
@@ -149,6 +162,14 @@ function Points({ points, range, asTable }: PointsProps) {
         <ActivityChart points={points} range={range} />
       </Suspense>
     </Box>
+  )
+}
+
+function NoChart() {
+  return (
+    <Center h="100%">
+      <Text c="dimmed">The chart cannot be shown just now.</Text>
+    </Center>
   )
 }
 

@@ -16,7 +16,9 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconMoon, IconSun } from '@tabler/icons-react'
 import { lazy, Suspense } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
+import { MAIN_ID } from './arrive.ts'
 import { BrowsePage } from './browse-page.tsx'
+import { PageBoundary } from './page-boundary.tsx'
 import { EmptyState } from './states.tsx'
 import { UserSwitcher } from './user-switcher.tsx'
 
@@ -34,13 +36,14 @@ const places = [
 
 export function App() {
   const [opened, menu] = useDisclosure(false)
+  const [path] = useLocation()
   return (
     <AppShell
       header={{ height: 60 }}
       navbar={{ width: 220, breakpoint: 'sm', collapsed: { desktop: true, mobile: !opened } }}
       padding="md"
     >
-      <Anchor href="#main" className="skip-link">
+      <Anchor href={`#${MAIN_ID}`} className="skip-link">
         Skip to content
       </Anchor>
       <AppShell.Header>
@@ -50,11 +53,13 @@ export function App() {
         {/* Closed, it is out of sight, and must be out of the keyboard's way as well. */}
         {opened && <Places onGo={menu.close} />}
       </AppShell.Navbar>
-      <AppShell.Main id="main" tabIndex={-1}>
+      <AppShell.Main id={MAIN_ID} tabIndex={-1} style={{ outline: 'none' }}>
         <Container size="lg" px={0}>
-          <Suspense fallback={<Loader role="status" aria-label="Loading the page" />}>
-            <Pages />
-          </Suspense>
+          <PageBoundary key={path}>
+            <Suspense fallback={<Loader role="status" aria-label="Loading the page" />}>
+              <Pages />
+            </Suspense>
+          </PageBoundary>
         </Container>
       </AppShell.Main>
     </AppShell>

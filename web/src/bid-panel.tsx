@@ -2,23 +2,24 @@
 import { Anchor, Badge, Divider, Group, Paper, Stack, Text, ThemeIcon } from '@mantine/core'
 import { useIntersection } from '@mantine/hooks'
 import { IconClock, IconCrown, IconEye, IconGavel, IconUserCheck } from '@tabler/icons-react'
-import { type ReactNode, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Link } from 'wouter'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { BidBar } from './bid-bar.tsx'
 import { BidForm } from './bid-form.tsx'
 import { highestOf } from './bid-list.ts'
+import type { Attempt } from './bid-attempt.ts'
 import { bidNotice } from './bid-notice.ts'
 import { BidNoticeBox } from './bid-notice-box.tsx'
 import { ItemOutcome } from './item-outcome.tsx'
 import { type ItemPhase, phaseOf, startMs } from './item-phase.ts'
-import type { ItemView } from './item-view.ts'
+import { afterBid, type ItemView } from './item-view.ts'
 import { countBids } from './item-words.ts'
 import { LivePrice } from './live-price.tsx'
 import { useServerNow } from './server-time.tsx'
 import { TimeLeft } from './time-left.tsx'
 import { formatMoment } from './time.ts'
-import { useBidding } from './use-bidding.ts'
+import { type Bidding as PlacedBids, useBidding } from './use-bidding.ts'
 import type { Bids } from './use-bids.ts'
 
 /** What is behind the header cannot be seen. */
@@ -27,14 +28,17 @@ const BELOW_HEADER = '-60px 0px 0px 0px'
 export type BidPanelProps = { view: ItemView; bids: Bids; userId: string }
 
 export function BidPanel({ view, bids, userId }: BidPanelProps) {
-  const { item, extensionsSeen, cancelReason } = view
+  const { extensionsSeen, cancelReason } = view
+  const bidding = useBidding(view.item.id, userId, bids.all)
+  const item = afterBid(view.item, bidding.answer)
   const phase = phaseOf(item, useServerNow())
   if (phase === 'ended' || phase === 'cancelled') {
     return (
       <Panel>
         <ItemOutcome {...{ item, phase, userId, cancelReason }} />
+        <LastBid {...{ item, bidding, bids, userId }} />
         <Group justify="center">
-          <Counts view={view} />
+          <Counts item={item} viewers={view.viewers} />
         </Group>
       </Panel>
     )
@@ -50,11 +54,11 @@ export function BidPanel({ view, bids, userId }: BidPanelProps) {
         <TimeLeft {...{ item, phase, extensionsSeen }} />
       </Group>
       <Group justify="space-between" gap="xs" wrap="nowrap">
-        <Counts view={view} />
+        <Counts item={item} viewers={view.viewers} />
         <Leader item={item} userId={userId} />
       </Group>
       <Divider />
-      <Bidding {...{ item, phase, bids, userId }} />
+      <Bidding {...{ item, phase, bidding, bids, userId }} />
     </Panel>
   )
 }
@@ -74,7 +78,7 @@ function Panel({ children }: { children: ReactNode }) {
   )
 }
 
-function Counts({ view: { item, viewers } }: { view: ItemView }) {
+function Counts({ item, viewers }: { item: Item; viewers: number }) {
   return (
     <Group gap="sm" c="dimmed" fz="sm" wrap="nowrap" style={{ whiteSpace: 'nowrap' }}>
       <Group gap={6} wrap="nowrap">
@@ -107,23 +111,30 @@ function Leader({ item, userId }: { item: Item; userId: string }) {
   )
 }
 
-type BiddingProps = { item: Item; phase: ItemPhase; bids: Bids; userId: string }
+type BiddingProps = LastBidProps & { phase: ItemPhase }
 
-function Bidding({ item, phase, bids, userId }: BiddingProps) {
-  const bidding = useBidding(item.id, userId, bids.all)
-  const [typed, setTyped] = useState<string>()
+function Bidding({ item, phase, bidding, bids, userId }: BiddingProps) {
+  const { attempt, place, retry } = bidding
+  const { typed, setTyped, sending } = useTyped(attempt)
   const { ref, entry } = useIntersection({ rootMargin: BELOW_HEADER })
   const input = useRef<HTMLInputElement>(null)
   const box = useRef<HTMLDivElement>(null)
   if (item.sellerId === userId) return <OwnItem item={item} />
-  if (phase === 'closing') return <Closing />
+  if (phase === 'closing') {
+    return (
+      <>
+        <Closing />
+        <LastBid {...{ item, bidding, bids, userId }} />
+      </>
+    )
+  }
   if (phase === 'scheduled') return <NotYet item={item} />
 
-  const { attempt, place, retry } = bidding
-  const accepted = (): void => setTyped(undefined)
-  const bid = (amount: bigint): void => place(amount, accepted)
-  const mine = highestOf([...bids.top, ...bids.all], userId)
-  const notice = bidNotice({ item, userId, mine, attempt })
+  const bid = (amount: bigint): void => {
+    sending()
+    place(amount)
+  }
+  const notice = bidNotice({ item, userId, mine: mine(bids, userId), attempt })
   const offer = (amount: bigint): void => {
     // The button that was pressed is about to go.
     box.current?.focus({ preventScroll: true })
@@ -143,18 +154,52 @@ function Bidding({ item, phase, bids, userId }: BiddingProps) {
         />
       </div>
       <div ref={box} tabIndex={-1} style={{ outline: 'none' }}>
-        <BidNoticeBox
-          notice={notice}
-          currency={item.currency}
-          onOffer={offer}
-          onRetry={() => retry(accepted)}
-        />
+        <BidNoticeBox notice={notice} currency={item.currency} onOffer={offer} onRetry={retry} />
       </div>
       {entry && !entry.isIntersecting && (
         <BidBar item={item} userId={userId} notice={notice} onOffer={offer} input={input} />
       )}
     </Stack>
   )
+}
+
+/**
+ * What stands in the field: forgotten once the bid is accepted that was sent with it, unless it has been
+ * changed since.
+ */
+function useTyped(attempt: Attempt | undefined) {
+  const [typed, setTyped] = useState<string>()
+  const sent = useRef<string>(undefined)
+  const acceptedKey = attempt?.phase === 'accepted' ? attempt.key : undefined
+  useEffect(() => {
+    if (acceptedKey !== undefined) setTyped((now) => (now === sent.current ? undefined : now))
+  }, [acceptedKey])
+  const sending = (): void => {
+    sent.current = typed
+  }
+  return { typed, setTyped, sending }
+}
+
+type LastBidProps = { item: Item; bidding: PlacedBids; bids: Bids; userId: string }
+
+/** When bidding is over: how the bid fared that was sent just before. */
+function LastBid({ item, bidding: { attempt, retry }, bids, userId }: LastBidProps) {
+  if (!attempt || attempt.phase === 'accepted') return null
+  const notice = bidNotice({ item, userId, mine: mine(bids, userId), attempt })
+  if (!notice) return null
+  const { offer: _, ...told } = notice
+  return (
+    <BidNoticeBox
+      notice={told}
+      currency={item.currency}
+      onOffer={() => undefined}
+      onRetry={retry}
+    />
+  )
+}
+
+function mine(bids: Bids, userId: string): bigint | undefined {
+  return highestOf([...bids.top, ...bids.all], userId)
 }
 
 function OwnItem({ item }: { item: Item }) {

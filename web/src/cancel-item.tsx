@@ -71,7 +71,7 @@ function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
         <Text>“{item.title}” takes no more bids, and nobody wins it. This cannot be undone.</Text>
         <Textarea
           label="Reason (optional)"
-          description="Shown to whoever looks at the item"
+          description="Told to whoever is watching right now"
           autosize
           minRows={2}
           maxRows={8}

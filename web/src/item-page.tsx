@@ -81,9 +81,9 @@ function ItemParts({ view, connection, userId }: ItemPartsProps) {
 }
 
 /** In a tab far away, being outbid is what matters. */
-function tabTitle({ item, outbidBy }: ItemView): string {
-  if (outbidBy) return `Outbid: ${formatMoney(outbidBy.amount, item.currency)} · ${item.title}`
-  return item.title
+function tabTitle({ item, outbid }: ItemView): string {
+  if (!outbid) return item.title
+  return `Outbid: ${formatMoney(item.currentHighestBid, item.currency)} · ${item.title}`
 }
 
 const badges = {

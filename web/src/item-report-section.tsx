@@ -56,48 +56,65 @@ export type ItemReportSectionProps = {
 }
 
 export function ItemReportSection({ itemId, onItemId, isLive }: ItemReportSectionProps) {
-  const chosen = itemId === '' ? skipToken : { id: itemId }
-  const found = useQuery(BidService.method.getItem, chosen)
-  const item = itemId === '' ? undefined : found.data?.item
+  const report = useReport(itemId, isLive)
   return (
-    <Section title="One item">
+    <Section title="One item" isOld={report.isOld}>
       <Stack gap="md">
         <Box maw={480}>
-          <ItemPicker item={item} onItemId={onItemId} />
+          <ItemPicker item={report.item} onItemId={onItemId} />
         </Box>
         {itemId === '' && (
           <EmptyState title="Choose an item">
             Its bids, its bidders and what became of it are shown here.
           </EmptyState>
         )}
-        {found.error && <ErrorState error={found.error} retry={() => void found.refetch()} />}
-        {itemId !== '' && !found.error && (
-          <ItemReport key={itemId} itemId={itemId} item={item} isLive={isLive} />
+        {report.failure && <ErrorState error={report.failure} retry={report.retry} />}
+        {itemId !== '' && !report.failure && (
+          <ItemReport key={itemId} itemId={itemId} report={report} />
         )}
       </Stack>
     </Section>
   )
 }
 
-type ItemReportProps = { itemId: string; item: Item | undefined; isLive: boolean }
-
-function ItemReport({ itemId, item, isLive }: ItemReportProps) {
-  const { userId } = useUser()
+function useReport(itemId: string, isLive: boolean) {
+  const isNone = itemId === ''
   const { refetchInterval } = refreshing(isLive)
-  const asked = { itemId, orderBy: OrderBy.TOTAL_AMOUNT, limit: BIDDERS_MAX }
-  const found = useQuery(UserStatsService.method.getItemStats, { itemId }, { refetchInterval })
-  const leaders = useQuery(UserStatsService.method.listTopBidders, asked, { refetchInterval })
-  const stats = found.data?.stats
-  const bidders = leaders.data?.bidders
-  const error = stats && bidders ? null : (found.error ?? leaders.error)
-  const retry = (): void => {
-    void found.refetch()
-    void leaders.refetch()
+  const item = useQuery(BidService.method.getItem, isNone ? skipToken : { id: itemId }, {
+    refetchInterval,
+  })
+  // Of an item that is not there nothing else is asked.
+  const options = { refetchInterval, enabled: !item.isLoadingError }
+  const stats = useQuery(
+    UserStatsService.method.getItemStats,
+    isNone ? skipToken : { itemId },
+    options,
+  )
+  const leaders = useQuery(
+    UserStatsService.method.listTopBidders,
+    isNone ? skipToken : { itemId, orderBy: OrderBy.TOTAL_AMOUNT, limit: BIDDERS_MAX },
+    options,
+  )
+  const queries = [item, stats, leaders]
+  const failed = queries.filter(({ isLoadingError }) => isLoadingError)
+  return {
+    item: item.data?.item,
+    stats: stats.data?.stats,
+    bidders: leaders.data?.bidders,
+    isOld: queries.some(({ isRefetchError }) => isRefetchError),
+    /** Why something of it is not there at all. */
+    failure: failed[0]?.error,
+    retry: () => failed.forEach((query) => void query.refetch()),
   }
-  if (error) return <ErrorState error={error} retry={retry} />
+}
+
+type ItemReportProps = { itemId: string; report: ReturnType<typeof useReport> }
+
+function ItemReport({ itemId, report: { item, stats, bidders } }: ItemReportProps) {
+  const { userId } = useUser()
   const title = item?.title ?? itemId
   const caption = `Bidders on ${title}`
-  const report = item && stats ? [{ item, stats }] : []
+  const rows = item && stats ? [{ item, stats }] : []
   return (
     <>
       <Group justify="space-between" gap="xs">
@@ -106,9 +123,9 @@ function ItemReport({ itemId, item, isLive }: ItemReportProps) {
             Open the auction <IconArrowRight size={14} aria-hidden />
           </Group>
         </Anchor>
-        <CsvButton title={`Statistics of ${title}`} columns={columns} rows={report} />
+        <CsvButton title={`Statistics of ${title}`} columns={columns} rows={rows} />
       </Group>
-      <StatTiles tiles={tilesOf(report[0])} label={`Statistics of ${title}`} />
+      <StatTiles tiles={tilesOf(rows[0])} label={`Statistics of ${title}`} />
       {bidders?.length === 0 && <EmptyState title="Nobody has bid on it yet" />}
       {bidders?.length !== 0 && (
         <div>

@@ -5,6 +5,7 @@ import {
   type Item,
   ItemSchema,
   ItemStatus,
+  PlaceBidResponseSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import {
@@ -12,7 +13,7 @@ import {
   WatchItemResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { describe, expect, it } from 'vitest'
-import { endMs, followItem, type ItemView, viewOf } from './item-view.ts'
+import { afterBid, endMs, followItem, type ItemView, viewOf } from './item-view.ts'
 
 const END_MS = 1_000_000
 
@@ -100,11 +101,20 @@ describe('followItem', () => {
   it('remembers who took the lead until it is back', () => {
     const lead = bid(1n, 'me', { youAreWinning: true })
     const outbid = follow(snapshot(), lead, bid(2n, 'bob', { youWereOutbid: true }))
-    expect(outbid).toMatchObject({ winning: false, outbidBy: { userId: 'bob' } })
+    expect(outbid).toMatchObject({ winning: false, outbid: true })
     const further = followItem(outbid, bid(3n, 'cleo'))
-    expect(further?.outbidBy?.userId).toBe('bob')
+    expect(further?.outbid).toBe(true)
     const back = followItem(further, bid(4n, 'me', { youAreWinning: true }))
-    expect(back).toMatchObject({ winning: true, outbidBy: undefined })
+    expect(back).toMatchObject({ winning: true, outbid: false })
+  })
+
+  it('knows from a snapshot, too, that somebody took the lead, and drops bids above a hole', () => {
+    const lead = bid(1n, 'me', { youAreWinning: true })
+    const later = snapshot({ sequence: 9n, highestBidderId: 'bob' })
+    const view = follow(snapshot(), lead, later)
+    expect(view).toMatchObject({ winning: false, outbid: true, bids: [] })
+    const same = follow(snapshot(), lead, snapshot({ sequence: 1n }, { youAreWinning: true }))
+    expect(same).toMatchObject({ winning: true, outbid: false, bids: [{ sequence: 1n }] })
   })
 
   it('counts each move of the end once, also when it is told again', () => {
@@ -127,7 +137,6 @@ describe('followItem', () => {
       line,
       snapshot({ extensionCount: 2, sequence: 7n }),
     )
-    expect(view.bids).toHaveLength(1)
     expect(view.chat).toHaveLength(1)
     expect(view).toMatchObject({ extensionsSeen: 2, item: { sequence: 7n } })
   })
@@ -163,6 +172,37 @@ describe('followItem', () => {
     const { bids } = follow(snapshot(), ...many)
     expect(bids).toHaveLength(200)
     expect(bids[0]?.sequence).toBe(230n)
+  })
+})
+
+describe('afterBid', () => {
+  const placed = create(BidSchema, { userId: 'me', amount: 300n, sequence: 3n })
+  const answer = create(PlaceBidResponseSchema, {
+    bid: placed,
+    currentHighestBid: 300n,
+    minimumNextBid: 305n,
+    endAt: timestampFromMs(END_MS + 1),
+  })
+
+  it('is ahead of the stream', () => {
+    const after = afterBid({ ...item, sequence: 2n }, answer)
+    expect(after).toMatchObject({
+      currentHighestBid: 300n,
+      highestBidderId: 'me',
+      minimumNextBid: 305n,
+      bidCount: 3n,
+    })
+    expect(endMs(after)).toBe(END_MS + 1)
+  })
+
+  it('leaves it to the stream as soon as that knows the bid', () => {
+    const known = { ...item, sequence: 3n }
+    expect(afterBid(known, answer)).toBe(known)
+    expect(afterBid(item, undefined)).toBe(item)
+  })
+
+  it('claims no lead that another has taken since', () => {
+    expect(afterBid(item, { ...answer, currentHighestBid: 400n })).toBe(item)
   })
 })
 

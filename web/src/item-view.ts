@@ -1,6 +1,11 @@
 /** What an item page knows, message by message. Pure: the stream in, the page's state out. */
 import { timestampMs } from '@bufbuild/protobuf/wkt'
-import { type Bid, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import {
+  type Bid,
+  type Item,
+  ItemStatus,
+  type PlaceBidResponse,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { ChatMessage, WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 
 /** Kept of each for the page; older ones are a query away. */
@@ -15,8 +20,8 @@ export type ItemView = {
   /** Chat seen on the stream, oldest first. */
   chat: readonly ChatMessage[]
   winning: boolean
-  /** The bid that took the lead from this user, until they lead again. */
-  outbidBy: Bid | undefined
+  /** Somebody took the lead from this user, who has not led again since. */
+  outbid: boolean
   /** How often the end has moved while this page was open, to show that it did. */
   extensionsSeen: number
   cancelReason: string
@@ -30,7 +35,7 @@ export function viewOf(item: Item, userId: string): ItemView {
     bids: [],
     chat: [],
     winning: userId !== '' && item.highestBidderId === userId,
-    outbidBy: undefined,
+    outbid: false,
     extensionsSeen: 0,
     cancelReason: '',
   }
@@ -45,12 +50,8 @@ export function followItem(
   if (event.case === 'snapshot') {
     const { item, viewerCount } = event.value
     if (!item) return view
-    const winning = message.youAreWinning
-    const outbidBy = winning ? undefined : view?.outbidBy
-    const moved = view ? item.extensionCount - view.item.extensionCount : 0
-    const extensionsSeen = (view?.extensionsSeen ?? 0) + moved
-    const known = view ?? viewOf(item, '')
-    return { ...known, item, viewers: Number(viewerCount), winning, outbidBy, extensionsSeen }
+    const known = caughtUp(view ?? viewOf(item, ''), item, message.youAreWinning)
+    return { ...known, viewers: Number(viewerCount) }
   }
   if (!view) return undefined
   const { sequence, version } = message
@@ -60,8 +61,8 @@ export function followItem(
     case 'bidPlaced': {
       const { bid } = event.value
       if (!bid || view.bids.some(({ id }) => id === bid.id)) return next
-      const outbidBy = message.youWereOutbid ? bid : next.winning ? undefined : view.outbidBy
-      return { ...next, outbidBy, bids: [bid, ...view.bids].slice(0, BIDS_KEPT) }
+      const outbid = message.youWereOutbid || (view.outbid && !next.winning)
+      return { ...next, outbid, bids: [bid, ...view.bids].slice(0, BIDS_KEPT) }
     }
     case 'endMoved': {
       // After a reconnect the server may tell again what has been told.
@@ -80,6 +81,33 @@ export function followItem(
     case undefined:
   }
   return next
+}
+
+/**
+ * The view when the item is known at a later moment, but not how it got there. Bids that leave a hole below
+ * the next one are dropped: the history is asked for again.
+ */
+export function caughtUp(view: ItemView, item: Item, winning: boolean): ItemView {
+  return {
+    ...view,
+    item,
+    winning,
+    outbid: !winning && (view.outbid || view.winning),
+    bids: item.sequence === view.item.sequence ? view.bids : [],
+    extensionsSeen: view.extensionsSeen + (item.extensionCount - view.item.extensionCount),
+  }
+}
+
+/** The item after a bid of this user was accepted, when the stream has not told so yet. */
+export function afterBid(item: Item, answer: PlaceBidResponse | undefined): Item {
+  const bid = answer?.bid
+  if (!bid || bid.sequence <= item.sequence) return item
+  const { amount, userId, sequence } = bid
+  // The answer to a bid sent twice tells of now: then somebody else may lead, and the stream says who.
+  if (answer.currentHighestBid !== amount) return item
+  const head = { currentHighestBid: amount, highestBidderId: userId, bidCount: sequence, sequence }
+  const { minimumNextBid, endAt } = answer
+  return { ...item, ...head, minimumNextBid, ...(endAt && { endAt }) }
 }
 
 /** The fields of the item that a message tells. */

@@ -6,7 +6,9 @@ import { TransportProvider } from '@connectrpc/connect-query'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { Router } from 'wouter'
 import { App } from './app.tsx'
+import { arrive } from './arrive.ts'
 import { theme } from './theme.ts'
 import { transport } from './transport.ts'
 import { UserProvider } from './user.tsx'
@@ -31,7 +33,9 @@ createRoot(root).render(
       <TransportProvider transport={transport}>
         <QueryClientProvider client={queries}>
           <UserProvider>
-            <App />
+            <Router aroundNav={arrive}>
+              <App />
+            </Router>
           </UserProvider>
         </QueryClientProvider>
       </TransportProvider>

@@ -5,7 +5,6 @@ import { useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { isRange } from './activity-range.ts'
 import { ActivitySection } from './activity-section.tsx'
-import { ConnectionBanner } from './connection-banner.tsx'
 import { isItemId } from './item-picker.tsx'
 import { ItemReportSection } from './item-report-section.tsx'
 import { isRanking, TopBiddersSection } from './top-bidders-section.tsx'
@@ -41,7 +40,6 @@ export function MarketPage() {
           onChange={(event) => setIsLive(event.currentTarget.checked)}
         />
       </Group>
-      <ConnectionBanner connection="live" />
       <ActivitySection
         range={isRange(range) ? range : '1h'}
         onRange={(value) => choose('range', value)}

@@ -8,7 +8,7 @@ import type { ItemPhase } from './item-phase.ts'
 import { endMs } from './item-view.ts'
 import { countBids } from './item-words.ts'
 import { formatMoney } from './money.ts'
-import { pricePoints } from './price-points.ts'
+import { hasHole, pricePoints } from './price-points.ts'
 import { Section } from './section.tsx'
 import { useServerNow } from './server-time.tsx'
 import { ErrorState } from './states.tsx'
@@ -26,6 +26,8 @@ const PriceChart = lazy(async () => {
 const HEIGHT = 220
 /** The line grows to the right this often, ahead of the clock so that the last step has a tread. */
 const STEP_MS = 10_000
+/** How often the history is asked for while bids are missing between it and the stream. */
+const HOLE_POLL_MS = 2_000
 
 export type PriceHistoryProps = { item: Item; phase: ItemPhase; bids: Bids }
 
@@ -38,7 +40,11 @@ export function PriceHistory(props: PriceHistoryProps) {
 }
 
 function Chart({ item, phase, bids }: PriceHistoryProps) {
-  const { data, error, refetch } = useQuery(LiveService.method.getPriceHistory, { itemId: item.id })
+  const { data, error, refetch } = useQuery(
+    LiveService.method.getPriceHistory,
+    { itemId: item.id },
+    { refetchInterval: ({ state }) => hasHole(state.data, bids.all) && HOLE_POLL_MS },
+  )
   const nowMs = Math.ceil(useServerNow() / STEP_MS) * STEP_MS
   const untilMs = Math.min(nowMs, endMs(item))
   const points = useMemo(

@@ -3,7 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Bid, BidSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { GetPriceHistoryResponseSchema } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { describe, expect, it } from 'vitest'
-import { pricePoints } from './price-points.ts'
+import { hasHole, pricePoints } from './price-points.ts'
 
 function bid(sequence: bigint): Bid {
   const createdAt = timestampFromMs(Number(sequence) * 10)
@@ -43,5 +43,21 @@ describe('pricePoints', () => {
   it('is flat while nobody has bid', () => {
     const quiet = { ...history, points: [] }
     expect(pricePoints(quiet, [], 9).map(({ amountMinor }) => amountMinor)).toEqual([50, 50])
+  })
+})
+
+describe('hasHole', () => {
+  const upToFour = create(GetPriceHistoryResponseSchema, { points: [{ sequence: 4n }] })
+
+  it('is there when the stream begins later than after the last point', () => {
+    expect(hasHole(upToFour, [bid(7n), bid(6n)])).toBe(true)
+    expect(hasHole(create(GetPriceHistoryResponseSchema), [bid(2n)])).toBe(true)
+  })
+
+  it('is not there when they join, overlap, or nothing is newer', () => {
+    expect(hasHole(upToFour, [bid(6n), bid(5n)])).toBe(false)
+    expect(hasHole(upToFour, [bid(5n), bid(4n), bid(3n)])).toBe(false)
+    expect(hasHole(upToFour, [bid(4n)])).toBe(false)
+    expect(hasHole(undefined, [bid(4n)])).toBe(false)
   })
 })

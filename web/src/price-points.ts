@@ -27,6 +27,17 @@ export function pricePoints(
   return [...line, { ...end, timeMs: Math.max(untilMs, end.timeMs), kind: 'now' }]
 }
 
+/** Whether there are bids that neither knows: many came while no stream was there. */
+export function hasHole(
+  history: GetPriceHistoryResponse | undefined,
+  bids: readonly Bid[],
+): boolean {
+  if (!history) return false
+  const last = history.points.at(-1)?.sequence ?? 0n
+  const next = bids.findLast(({ sequence }) => sequence > last)
+  return next !== undefined && next.sequence !== last + 1n
+}
+
 function pointOf(time: Bid['createdAt'], amount: bigint): PricePoint {
   return { timeMs: time ? timestampMs(time) : 0, amountMinor: Number(amount), kind: 'bid' }
 }

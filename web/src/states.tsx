@@ -20,6 +20,23 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
 }
 
 export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
+  return <Fault words={wordsFor(error)} button={retry && { label: 'Try again', onClick: retry }} />
+}
+
+/** Instead of a page that cannot be shown. */
+export function BrokenPage() {
+  const reload = (): void => window.location.reload()
+  return (
+    <Fault
+      words="This page cannot be shown. Reload it, or go to another one."
+      button={{ label: 'Reload', onClick: reload }}
+    />
+  )
+}
+
+type FaultProps = { words: string; button: { label: string; onClick: () => void } | undefined }
+
+function Fault({ words, button }: FaultProps) {
   return (
     <Alert
       color="red"
@@ -28,10 +45,10 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
       role="alert"
     >
       <Stack align="flex-start" gap="sm">
-        {wordsFor(error)}
-        {retry && (
-          <Button size="xs" variant="light" color="red" onClick={retry}>
-            Try again
+        {words}
+        {button && (
+          <Button size="xs" variant="light" color="red" onClick={button.onClick}>
+            {button.label}
           </Button>
         )}
       </Stack>

@@ -25,6 +25,7 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <TextInput
           type="datetime-local"
+          name="endAt"
           label="Ends"
           description={`Your time: ${zone}`}
           required
@@ -34,6 +35,7 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
         />
         <TextInput
           type="datetime-local"
+          name="startAt"
           label="Opens (optional)"
           description="Empty: at once"
           value={draft.startAt}

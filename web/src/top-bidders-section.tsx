@@ -1,5 +1,5 @@
 /** Who bids most, offers most, wins most. */
-import { SegmentedControl } from '@mantine/core'
+import { Box, SegmentedControl } from '@mantine/core'
 import { useQuery } from '@connectrpc/connect-query'
 import {
   ListTopBiddersRequest_OrderBy as OrderBy,
@@ -7,7 +7,7 @@ import {
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import { BIDDERS_MAX, bidderColumns, BidderTable } from './bidder-table.tsx'
 import { CsvButton } from './csv-button.tsx'
-import { refreshing } from './market-refresh.ts'
+import { OTHER_OPACITY, refreshing } from './market-refresh.ts'
 import { Section } from './section.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
 import { useUser } from './user.tsx'
@@ -32,11 +32,12 @@ export type TopBiddersSectionProps = {
 
 export function TopBiddersSection({ ranking, onRanking, isLive }: TopBiddersSectionProps) {
   const { userId } = useUser()
-  const { data, error, refetch } = useQuery(
+  const { data, error, refetch, isPlaceholderData } = useQuery(
     UserStatsService.method.listTopBidders,
     { orderBy: rankings[ranking].orderBy, limit: BIDDERS_MAX },
     refreshing(isLive),
   )
+  const rows = isPlaceholderData ? [] : (data?.bidders ?? [])
   const title = `Top bidders ${rankings[ranking].words}`
   const actions = (
     <>
@@ -47,15 +48,17 @@ export function TopBiddersSection({ ranking, onRanking, isLive }: TopBiddersSect
         onChange={(value) => isRanking(value) && onRanking(value)}
         data={Object.entries(rankings).map(([value, { label }]) => ({ value, label }))}
       />
-      <CsvButton title={title} columns={bidderColumns} rows={data?.bidders ?? []} />
+      <CsvButton title={title} columns={bidderColumns} rows={rows} />
     </>
   )
   return (
     <Section title="Top bidders" isOld={error !== null && data !== undefined} actions={actions}>
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.bidders.length === 0 && <EmptyState title="Nobody has bid yet" />}
-      {!error && data?.bidders.length !== 0 && (
-        <BidderTable caption={title} bidders={data?.bidders} userId={userId} />
+      {(data || !error) && data?.bidders.length !== 0 && (
+        <Box aria-busy={isPlaceholderData} {...(isPlaceholderData && { opacity: OTHER_OPACITY })}>
+          <BidderTable caption={title} bidders={data?.bidders} userId={userId} />
+        </Box>
       )}
     </Section>
   )

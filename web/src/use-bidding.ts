@@ -2,11 +2,11 @@
  * Sends a bid and says how it fares. A bid keeps its key over every try, by itself and by hand, so that it
  * is placed once at most; it is never kept for later, when nobody might want it any more.
  */
-import { useMemo } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { createClient } from '@connectrpc/connect'
 import { useTransport } from '@connectrpc/connect-query'
 import { useMutation } from '@tanstack/react-query'
-import { type Bid, BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { type Bid, BidService, type PlaceBidResponse } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { type Attempt, failedAttempt, isWorthRetrying, settled } from './bid-attempt.ts'
 
 /** Longer than the server ever takes to decide; then there is no answer. */
@@ -19,10 +19,12 @@ const PAUSE_AFTER_ACCEPTED_MS = 800
 
 export type Bidding = {
   attempt: Attempt | undefined
+  /** The answer to the last bid, if it was accepted. */
+  answer: PlaceBidResponse | undefined
   /** A new bid; ignored while one is being placed. */
-  place: (amount: bigint, onAccepted?: () => void) => void
+  place: (amount: bigint) => void
   /** The last bid once more, with its key. */
-  retry: (onAccepted?: () => void) => void
+  retry: () => void
 }
 
 type Try = { amount: bigint; key: string }
@@ -33,8 +35,7 @@ export function useBidding(itemId: string, userId: string, bids: readonly Bid[])
   const { mutate, data, error, status, variables } = useMutation({
     mutationFn: async ({ amount, key }: Try) => {
       const bid = { itemId, userId, amount, idempotencyKey: key }
-      await client.placeBid(bid, { timeoutMs: ANSWER_LIMIT_MS })
-      return { acceptedAtMs: Date.now() }
+      return await client.placeBid(bid, { timeoutMs: ANSWER_LIMIT_MS })
     },
     networkMode: 'always',
     retry: (tries, reason) => tries < RETRIES && isWorthRetrying(reason),
@@ -44,21 +45,27 @@ export function useBidding(itemId: string, userId: string, bids: readonly Bid[])
     () => settled(attemptOf(status, variables, error), bids, userId),
     [status, variables, error, bids, userId],
   )
-  const send = (next: Try, onAccepted?: () => void): void => {
-    if (attempt?.phase === 'placing') return
-    mutate(next, { onSuccess: () => onAccepted?.() })
+  // By the answer or by the stream, whichever is first.
+  const acceptedKey = attempt?.phase === 'accepted' ? attempt.key : undefined
+  const acceptedAtMs = useRef(-Infinity)
+  useEffect(() => {
+    if (acceptedKey !== undefined) acceptedAtMs.current = performance.now()
+  }, [acceptedKey])
+  const send = (next: Try): void => {
+    if (attempt?.phase !== 'placing') mutate(next)
   }
   return {
     attempt,
-    place: (amount, onAccepted) => {
-      const justAccepted = Date.now() - (data?.acceptedAtMs ?? 0) < PAUSE_AFTER_ACCEPTED_MS
+    answer: data,
+    place: (amount) => {
+      const justAccepted = performance.now() - acceptedAtMs.current < PAUSE_AFTER_ACCEPTED_MS
       const sent = variables?.amount ?? 0n
       const outbid = bids.some((bid) => bid.userId !== userId && bid.amount > sent)
       if (justAccepted && !outbid) return
-      send({ amount, key: newKey() }, onAccepted)
+      send({ amount, key: newKey() })
     },
-    retry: (onAccepted) => {
-      if (variables) send(variables, onAccepted)
+    retry: () => {
+      if (variables) send(variables)
     },
   }
 }

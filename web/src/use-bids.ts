@@ -7,6 +7,9 @@ import { bidsMissing, mergeBids, topBids } from './bid-list.ts'
 import type { ItemView } from './item-view.ts'
 
 const PAGE_SIZE = 25
+/** What is missing is asked for at most this often, however fast others bid. */
+const GATHER_MS = 300
+const AFTER_ERROR_MS = 5_000
 
 export type Bids = {
   /** Newest first. */
@@ -37,13 +40,19 @@ export function useBids({ item, bids: live }: ItemView): Bids {
   const top = useMemo(() => topBids([...(leaders.data?.bids ?? []), ...all]), [leaders.data, all])
 
   const missing = history.isSuccess && bidsMissing(all, item.sequence)
-  const { refetch: refetchHistory, fetchNextPage } = history
+  const { refetch: refetchHistory, fetchNextPage, isFetching, isError } = history
   const { refetch: refetchLeaders } = leaders
   useEffect(() => {
-    if (!missing) return
-    void refetchHistory()
-    void refetchLeaders()
-  }, [missing, item.sequence, refetchHistory, refetchLeaders])
+    if (!missing || isFetching) return undefined
+    const timer = setTimeout(
+      () => {
+        void refetchHistory()
+        void refetchLeaders()
+      },
+      isError ? AFTER_ERROR_MS : GATHER_MS,
+    )
+    return () => clearTimeout(timer)
+  }, [missing, isFetching, isError, refetchHistory, refetchLeaders])
 
   return {
     all,

@@ -12,11 +12,22 @@ export type FormFaults = {
   attempt: () => boolean
   /** The server found these. */
   refuse: (faults: Faults) => void
-  /** Something was changed: what the server found may no longer be so. */
+  /** Something was changed: what the last attempt found may no longer be so. */
   forget: () => void
 }
 
 const none: Faults = new Map()
+
+type Field = { name: string; validity: { badInput: boolean } }
+
+/** Fields with something in them that is no value, such as a date without its time: a page reads them as empty. */
+export function halfFilled(fields: Iterable<Field>): Faults {
+  const faults = new Map<string, string>()
+  for (const { name, validity } of fields) {
+    if (validity.badInput) faults.set(name, 'Write a whole date and time.')
+  }
+  return faults
+}
 
 /** @param found what is wrong with the form as it is now */
 export function useFormFaults(found: Faults): FormFaults {
@@ -28,11 +39,12 @@ export function useFormFaults(found: Faults): FormFaults {
   }, [attempts])
   return {
     form,
-    shown: attempts > 0 ? new Map([...refused, ...found]) : none,
+    shown: attempts > 0 ? new Map([...found, ...refused]) : none,
     attempt: () => {
-      setRefused(none)
+      const half = halfFilled(form.current?.querySelectorAll('input') ?? [])
+      setRefused(half)
       setAttempts((count) => count + 1)
-      return found.size === 0
+      return found.size === 0 && half.size === 0
     },
     refuse: (faults) => {
       setRefused(faults)

@@ -6,9 +6,10 @@ import type { ItemUpdate } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { type Connection, followStream } from './follow-stream.ts'
 import { observeServerTime } from './server-time.tsx'
 import { live } from './transport.ts'
+import { useLate } from './use-late.ts'
 
 /** Most ids of one stream; a list that shows more follows the latest ones. */
-const IDS_MAX = 100
+const IDS_MAX = 500
 
 export type ListStream = { updates: ReadonlyMap<string, ItemUpdate>; connection: Connection }
 
@@ -32,12 +33,17 @@ export function useListStream(itemIds: readonly string[]): ListStream {
         })
       },
       onConnection: (connection) =>
-        setStream((current) =>
-          current.connection === connection ? current : { ...current, connection },
-        ),
+        setStream((current) => {
+          // Another list does not bring the connection back.
+          const isStillLost = current.connection === 'lost' && connection === 'connecting'
+          const isSame = current.connection === connection || isStillLost
+          return isSame ? current : { ...current, connection }
+        }),
     })
   }, [key])
-  return stream
+  const late = useLate(key !== '' && stream.connection === 'connecting')
+  if (key === '') return { ...stream, connection: 'connecting' }
+  return late || stream.connection === 'failed' ? { ...stream, connection: 'lost' } : stream
 }
 
 /** An item as last heard of: its own copy, or the update if that is newer. */

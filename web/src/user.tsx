@@ -9,13 +9,30 @@ type User = { userId: string; become: (userId: string) => void }
 
 const UserContext = createContext<User>({ userId: suggestedUsers[0], become: () => undefined })
 
+/** A browser that is told to keep nothing throws: a name then lasts as long as the page. */
+function stored(): string | null {
+  try {
+    return localStorage.getItem(STORED_AS)
+  } catch {
+    return null
+  }
+}
+
+function store(userId: string): void {
+  try {
+    localStorage.setItem(STORED_AS, userId)
+  } catch {
+    // The page has it, if nothing else does.
+  }
+}
+
 export function UserProvider({ children }: { children: ReactNode }) {
-  const [userId, setUserId] = useState(() => localStorage.getItem(STORED_AS) ?? suggestedUsers[0])
+  const [userId, setUserId] = useState(() => stored() ?? suggestedUsers[0])
   const user = useMemo(
     () => ({
       userId,
       become: (next: string) => {
-        localStorage.setItem(STORED_AS, next)
+        store(next)
         setUserId(next)
       },
     }),
