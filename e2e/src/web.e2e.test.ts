@@ -218,6 +218,21 @@ describe('a tab in the background', () => {
     await setShown(first, true)
     await shows(first, 'price', '€55.00')
   })
+
+  it('tells in its title that its leader was outbid', async () => {
+    const itemId = await putItem()
+    const ann = await visit(`/items/${itemId}`, { userId: 'ann' })
+    await bidBy(ann, '20')
+    await shows(ann, 'bid-notice', 'You lead')
+    await setShown(ann, false)
+    await shows(await visit(`/items/${itemId}`, { userId: 'bob' }), 'viewers', '1 watching')
+    await bidByCurl(itemId, 'bob', 6_000)
+    await eventually(async () => expect(await ann.title()).toContain('Outbid: €60.00'), {
+      limitMs: 30_000,
+    })
+    await setShown(ann, true)
+    await shows(ann, 'bid-notice', 'You have been outbid')
+  })
 })
 
 describe('company', { retry: 2 }, () => {
@@ -265,6 +280,28 @@ describe('browsing', { retry: 2 }, () => {
     await shows(ann, 'card-price', '€42.00', 2 * AT_ONCE_MS)
     await ann.getByRole('link', { name: title }).first().click()
     await shows(ann, 'price', '€42.00')
+  })
+})
+
+describe('going from page to page', () => {
+  it('begins at the top of each, with the focus in it', async () => {
+    await Promise.all(Array.from({ length: 12 }, async () => await putItem()))
+    const page = await visit('/')
+    const card = page.getByTestId('item-card').nth(11)
+    await card.scrollIntoViewIfNeeded()
+    await card.getByRole('link').first().click()
+    await priceOf(page).waitFor()
+    const arrived = 'String(window.scrollY) + " " + document.activeElement.id'
+    expect(await page.evaluate(arrived)).toBe('0 main')
+  })
+
+  it('keeps to itself that a page cannot be had', async () => {
+    const page = await visit('/')
+    await page.route('**/assets/market-page*', (route) => route.abort())
+    await page.getByRole('link', { name: 'Market' }).click()
+    await page.getByText('This page cannot be shown').waitFor()
+    await page.getByRole('link', { name: 'Browse' }).click()
+    await page.getByTestId('item-card').first().waitFor()
   })
 })
 
