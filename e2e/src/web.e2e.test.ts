@@ -302,6 +302,7 @@ describe('going from page to page', () => {
     await page.getByText('This page cannot be shown').waitFor()
     await page.getByRole('link', { name: 'Browse' }).click()
     await page.getByTestId('item-card').first().waitFor()
+    expect(await page.getByText('This page cannot be shown').count()).toBe(0)
   })
 })
 
