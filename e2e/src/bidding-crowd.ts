@@ -5,14 +5,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type BidAnswer, placeBidPath, readBidAnswer } from '@bidmesh/bench/bid-call.ts'
+import type { BidAnswer } from '@bidmesh/bench/bid-call.ts'
 import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
+import { postBid } from './post-bid.ts'
 
 /** Before the same bid is sent again: whoever is down needs no storm. */
 const retryPauseMs = 25
-/** An answer that takes longer counts as lost; the servers' own limits are below it. */
-const answerLimitMs = 20_000
 /** Longer than every outage of a test together with its recovery. */
 const decisionLimitMs = 90_000
 /** One in so many acknowledged bids is sent once more, as after an answer that was lost. */
@@ -122,13 +121,7 @@ export function gatherCrowd(options: CrowdOptions): Crowd {
 /** One try. A connection that broke before the whole answer had come says nothing about the bid. */
 async function send(url: string, bid: Bid): Promise<BidAnswer> {
   try {
-    const response = await fetch(`${url}${placeBidPath}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...bid, amount: String(bid.amount) }),
-      signal: AbortSignal.timeout(answerLimitMs),
-    })
-    return readBidAnswer(response.status, await response.text())
+    return await postBid(url, bid)
   } catch (error) {
     const name = error instanceof Error ? error.name : ''
     if (name === 'TimeoutError') return { kind: 'failed', code: `no answer: ${messageOf(error)}` }

@@ -3,12 +3,9 @@
  * in turn, each timed. Nothing that happens to viewers excuses a bid that is not decided.
  */
 import { performance } from 'node:perf_hooks'
-import { placeBidPath, readBidAnswer } from '@bidmesh/bench/bid-call.ts'
 import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
-
-/** An answer that takes longer counts as none; the servers' own limits are below it. */
-const answerLimitMs = 20_000
+import { answerLimitMs, postBid } from './post-bid.ts'
 
 export type TrickleOptions = {
   /** Bid processes. */
@@ -63,7 +60,7 @@ export function trickleBids(options: TrickleOptions): Trickle {
     const controlMs = performance.now() - askedAtMs
     const amount = nextBids.get(itemId) ?? 0
     const startedAtMs = performance.now()
-    const answer = await send(url, { itemId, userId, amount })
+    const answer = await postBid(url, { itemId, userId, amount })
     if (answer.kind === 'failed') {
       failures.push(`${answer.code} from ${url}`)
       return
@@ -96,14 +93,4 @@ export function trickleBids(options: TrickleOptions): Trickle {
       await Promise.all(underWay)
     },
   }
-}
-
-async function send(url: string, bid: { itemId: string; userId: string; amount: number }) {
-  const response = await fetch(`${url}${placeBidPath}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...bid, amount: String(bid.amount) }),
-    signal: AbortSignal.timeout(answerLimitMs),
-  })
-  return readBidAnswer(response.status, await response.text())
 }

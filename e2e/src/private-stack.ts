@@ -40,13 +40,11 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   undo.defer(services.stop)
   const { postgres, rabbitmq, redis } = services
   if (!postgres || !rabbitmq || !redis) throw new Error('these tests need services of their own')
-  const amqpUrl = new URL(services.amqpUrl)
-  const amqpProxy = await startTcpProxy(amqpUrl.hostname, Number(amqpUrl.port))
+  const amqpProxy = await startTcpProxy(services.amqpUrl)
   undo.defer(amqpProxy.close)
-  amqpUrl.port = String(amqpProxy.port)
   const stack = await startStack({
     log,
-    services: { ...services, amqpUrl: amqpUrl.href },
+    services: { ...services, amqpUrl: amqpProxy.url },
     env,
     output: (process, line) => {
       if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)

@@ -33,7 +33,7 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'bidmesh-web-'))
   const port = await freePort()
   standalone = await startStandalone(dataDir, port)
-  proxy = await startTcpProxy('127.0.0.1', port)
+  proxy = await startTcpProxy(standalone.url)
   browser = await launchBrowser()
   // The first of its kind takes longer, for browser and server alike.
   const itemId = await putItem()
@@ -190,7 +190,7 @@ describe('a lost connection', () => {
     const person = await openWindow(browser)
     people.push(person)
     const { page } = person
-    await page.goto(`http://127.0.0.1:${proxy.port}/items/${itemId}`)
+    await page.goto(new URL(`/items/${itemId}`, proxy.url).href)
     await priceOf(page).waitFor()
     await proxy.refuse()
     await page.getByText('shown here may be old').waitFor()

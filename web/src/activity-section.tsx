@@ -1,20 +1,10 @@
 /** The market over time: its totals, a chart, and the same as a table. */
-import {
-  Box,
-  Button,
-  Center,
-  Group,
-  SegmentedControl,
-  Skeleton,
-  Stack,
-  Table,
-  Text,
-} from '@mantine/core'
+import { Box, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { IconChartBar, IconTable } from '@tabler/icons-react'
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { useQuery } from '@connectrpc/connect-query'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { lazy, Suspense, useState, useSyncExternalStore } from 'react'
+import { Suspense, useState, useSyncExternalStore } from 'react'
 import {
   activityFromMs,
   type ActivityPoint,
@@ -30,6 +20,7 @@ import {
 } from './activity-range.ts'
 import { CsvButton } from './csv-button.tsx'
 import { type CsvColumn, csvTime } from './csv.ts'
+import { lazyChart } from './lazy-chart.tsx'
 import { OTHER_OPACITY, refreshing } from './market-refresh.ts'
 import { Section } from './section.tsx'
 import { serverNow } from './server-time.tsx'
@@ -37,14 +28,7 @@ import { StatTiles } from './stat-tiles.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
 import { formatCount, formatSum } from './sums.ts'
 
-/** Without its code (offline, or a new release) the page does without the chart. */
-const ActivityChart = lazy(async () => {
-  try {
-    return { default: (await import('./activity-chart.tsx')).ActivityChart }
-  } catch {
-    return { default: NoChart }
-  }
-})
+const ActivityChart = lazyChart(async () => (await import('./activity-chart.tsx')).ActivityChart)
 
 const CHART_HEIGHT = 300
 const LOOK_MS = 1_000
@@ -162,14 +146,6 @@ function Points({ points, range, asTable }: PointsProps) {
         <ActivityChart points={points} range={range} />
       </Suspense>
     </Box>
-  )
-}
-
-function NoChart() {
-  return (
-    <Center h="100%">
-      <Text c="dimmed">The chart cannot be shown just now.</Text>
-    </Center>
   )
 }
 

@@ -41,6 +41,11 @@ export function failedAttempt(amount: bigint, key: string, error: unknown): Atte
   return { phase: 'refused', amount, key, reason, minimumNextBid, words: wordsFor(error) }
 }
 
+/** The key of a bid that was accepted, to notice each acceptance once. */
+export function acceptedKey(attempt: Attempt | undefined): string | undefined {
+  return attempt?.phase === 'accepted' ? attempt.key : undefined
+}
+
 /** Whether sending the same again, with the same key, may do better. */
 export function isWorthRetrying(error: unknown): boolean {
   return failedAttempt(0n, '', error).phase !== 'refused'

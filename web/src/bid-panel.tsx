@@ -8,7 +8,7 @@ import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { BidBar } from './bid-bar.tsx'
 import { BidForm } from './bid-form.tsx'
 import { highestOf } from './bid-list.ts'
-import type { Attempt } from './bid-attempt.ts'
+import { acceptedKey, type Attempt } from './bid-attempt.ts'
 import { bidNotice } from './bid-notice.ts'
 import { BidNoticeBox } from './bid-notice-box.tsx'
 import { ItemOutcome } from './item-outcome.tsx'
@@ -170,10 +170,10 @@ function Bidding({ item, phase, bidding, bids, userId }: BiddingProps) {
 function useTyped(attempt: Attempt | undefined) {
   const [typed, setTyped] = useState<string>()
   const sent = useRef<string>(undefined)
-  const acceptedKey = attempt?.phase === 'accepted' ? attempt.key : undefined
+  const key = acceptedKey(attempt)
   useEffect(() => {
-    if (acceptedKey !== undefined) setTyped((now) => (now === sent.current ? undefined : now))
-  }, [acceptedKey])
+    if (key !== undefined) setTyped((now) => (now === sent.current ? undefined : now))
+  }, [key])
   const sending = (): void => {
     sent.current = typed
   }

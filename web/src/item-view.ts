@@ -102,23 +102,26 @@ export function caughtUp(view: ItemView, item: Item, winning: boolean): ItemView
 export function afterBid(item: Item, answer: PlaceBidResponse | undefined): Item {
   const bid = answer?.bid
   if (!bid || bid.sequence <= item.sequence) return item
-  const { amount, userId, sequence } = bid
   // The answer to a bid sent twice tells of now: then somebody else may lead, and the stream says who.
-  if (answer.currentHighestBid !== amount) return item
-  const head = { currentHighestBid: amount, highestBidderId: userId, bidCount: sequence, sequence }
-  const { minimumNextBid, endAt } = answer
-  return { ...item, ...head, minimumNextBid, ...(endAt && { endAt }) }
+  if (answer.currentHighestBid !== bid.amount) return item
+  return { ...item, ...headBy(bid, answer), sequence: bid.sequence }
+}
+
+/** The fields of the item that an accepted bid sets. */
+function headBy(
+  { amount, userId, sequence }: Bid,
+  { minimumNextBid, endAt }: Pick<Item, 'minimumNextBid' | 'endAt'>,
+): Partial<Item> {
+  const head = { currentHighestBid: amount, highestBidderId: userId, bidCount: sequence }
+  return { ...head, minimumNextBid, ...(endAt && { endAt }) }
 }
 
 /** The fields of the item that a message tells. */
 function changed({ event }: WatchItemResponse): Partial<Item> {
   switch (event.case) {
     case 'bidPlaced': {
-      const { bid, minimumNextBid, endAt } = event.value
-      if (!bid) return {}
-      const { amount, userId, sequence } = bid
-      const head = { currentHighestBid: amount, highestBidderId: userId, bidCount: sequence }
-      return { ...head, minimumNextBid, ...(endAt && { endAt }) }
+      const { bid } = event.value
+      return bid ? headBy(bid, event.value) : {}
     }
     case 'endMoved': {
       const { endAt, extensionCount } = event.value

@@ -1,12 +1,13 @@
 /** The price chart of an item: its data, kept up with the stream, and its frame while the chart is fetched. */
-import { Center, Skeleton, Text } from '@mantine/core'
-import { lazy, type ReactNode, Suspense, useMemo } from 'react'
+import { Box, Center, Skeleton, Text } from '@mantine/core'
+import { type ReactNode, Suspense, useMemo } from 'react'
 import { useQuery } from '@connectrpc/connect-query'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { ItemPhase } from './item-phase.ts'
 import { endMs } from './item-view.ts'
 import { countBids } from './item-words.ts'
+import { lazyChart } from './lazy-chart.tsx'
 import { formatMoney } from './money.ts'
 import { hasHole, pricePoints } from './price-points.ts'
 import { Section } from './section.tsx'
@@ -14,14 +15,7 @@ import { useServerNow } from './server-time.tsx'
 import { ErrorState } from './states.tsx'
 import type { Bids } from './use-bids.ts'
 
-/** Without its code (offline, or a new release) a page does without the chart. */
-const PriceChart = lazy(async () => {
-  try {
-    return { default: (await import('./price-chart.tsx')).PriceChart }
-  } catch {
-    return { default: NoChart }
-  }
-})
+const PriceChart = lazyChart(async () => (await import('./price-chart.tsx')).PriceChart)
 
 const HEIGHT = 220
 /** The line grows to the right this often, ahead of the clock so that the last step has a tread. */
@@ -59,11 +53,11 @@ function Chart({ item, phase, bids }: PriceHistoryProps) {
   if (error && !points) return <ErrorState error={error} retry={() => void refetch()} />
   if (!points) return <Skeleton h={HEIGHT} />
   return (
-    <div role="img" aria-label={chartWords(item)}>
+    <Box h={HEIGHT} role="img" aria-label={chartWords(item)}>
       <Suspense fallback={<Skeleton h={HEIGHT} />}>
         <PriceChart points={points} currency={item.currency} height={HEIGHT} />
       </Suspense>
-    </div>
+    </Box>
   )
 }
 
@@ -79,8 +73,4 @@ function Frame({ children }: { children: ReactNode }) {
       <Text c="dimmed">{children}</Text>
     </Center>
   )
-}
-
-function NoChart() {
-  return <Frame>The chart cannot be shown just now.</Frame>
 }

@@ -7,7 +7,13 @@ import { createClient } from '@connectrpc/connect'
 import { useTransport } from '@connectrpc/connect-query'
 import { useMutation } from '@tanstack/react-query'
 import { type Bid, BidService, type PlaceBidResponse } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { type Attempt, failedAttempt, isWorthRetrying, settled } from './bid-attempt.ts'
+import {
+  acceptedKey,
+  type Attempt,
+  failedAttempt,
+  isWorthRetrying,
+  settled,
+} from './bid-attempt.ts'
 
 /** Longer than the server ever takes to decide; then there is no answer. */
 const ANSWER_LIMIT_MS = 8_000
@@ -46,11 +52,11 @@ export function useBidding(itemId: string, userId: string, bids: readonly Bid[])
     [status, variables, error, bids, userId],
   )
   // By the answer or by the stream, whichever is first.
-  const acceptedKey = attempt?.phase === 'accepted' ? attempt.key : undefined
+  const key = acceptedKey(attempt)
   const acceptedAtMs = useRef(-Infinity)
   useEffect(() => {
-    if (acceptedKey !== undefined) acceptedAtMs.current = performance.now()
-  }, [acceptedKey])
+    if (key !== undefined) acceptedAtMs.current = performance.now()
+  }, [key])
   const send = (next: Try): void => {
     if (attempt?.phase !== 'placing') mutate(next)
   }

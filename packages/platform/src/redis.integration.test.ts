@@ -15,11 +15,8 @@ afterEach(async () => {
 })
 
 async function startProxy() {
-  const address = new URL(inject('redisUrl'))
-  const proxy = await startTcpProxy(address.hostname, Number(address.port || 6379))
-  address.hostname = '127.0.0.1'
-  address.port = String(proxy.port)
-  return { proxy, address }
+  const proxy = await startTcpProxy(inject('redisUrl'))
+  return { proxy, address: new URL(proxy.url) }
 }
 
 async function start() {

@@ -394,12 +394,9 @@ describe('when the moment is bad', () => {
   })
 
   it('a database that is away is UNAVAILABLE, and bids go on when it is back', async () => {
-    const { hostname, port } = new URL(database.url)
-    const proxy = await startTcpProxy(hostname, Number(port || 5_432))
-    const throughProxy = new URL(database.url)
-    throughProxy.host = `127.0.0.1:${proxy.port}`
+    const proxy = await startTcpProxy(database.url)
     const part = await startBid({
-      databaseUrl: throughProxy.href,
+      databaseUrl: proxy.url,
       redisUrl: undefined,
       lanes: 1,
       log: quietLog,

@@ -183,19 +183,16 @@ describe.each([
 describe('chat over several replicas', () => {
   /** One replica whose network can be taken away, one that is left alone. */
   async function startTwo() {
-    const address = new URL(inject('redisUrl'))
-    const proxy = await startTcpProxy(address.hostname, Number(address.port || 6379))
+    const proxy = await startTcpProxy(inject('redisUrl'))
     cleanups.push(proxy.close)
-    address.hostname = '127.0.0.1'
-    address.port = String(proxy.port)
     const keyPrefix = newPrefix()
     const near = await startRedis(inject('redisUrl'), keyPrefix)
-    const far = await startRedis(address.href, keyPrefix)
+    const far = await startRedis(proxy.url, keyPrefix)
     const itemId = randomUUID()
     const say = async (...texts: string[]) => {
       for (const text of texts) await near.chat.send({ itemId, userId: 'near', text })
     }
-    return { proxy, address, keyPrefix, near, far, itemId, say }
+    return { proxy, keyPrefix, near, far, itemId, say }
   }
 
   /** A line of a minute ago: the clock alone, with a busy machine's delays, can tell that it is old. */
@@ -339,9 +336,9 @@ describe('chat over several replicas', () => {
   })
 
   it('starts while Redis is away', async () => {
-    const { proxy, address, keyPrefix, itemId, say } = await startTwo()
+    const { proxy, keyPrefix, itemId, say } = await startTwo()
     await proxy.refuse()
-    const late = await connectReplica(address.href, keyPrefix)
+    const late = await connectReplica(proxy.url, keyPrefix)
     late.chat.follow(itemId)
     await expect(late.chat.list(itemId, 10)).rejects.toThrow('chat is away for the moment')
     await say('meanwhile')

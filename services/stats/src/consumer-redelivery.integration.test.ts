@@ -15,14 +15,12 @@ it('a connection cut after the commit and before the acknowledgement: all come a
   await using cleanup = new AsyncDisposableStack()
   const database = await createTestDatabase(migrationsDirectory)
   cleanup.defer(database.drop)
-  const url = new URL(inject('amqpUrl'))
-  const proxy = await startTcpProxy(url.hostname, Number(url.port || 5672))
+  const proxy = await startTcpProxy(inject('amqpUrl'))
   cleanup.defer(proxy.close)
-  url.host = `127.0.0.1:${proxy.port}`
   const namespace = `test-${randomUUID()}`
   const publisher = await startTestRabbit({ namespace })
   cleanup.defer(publisher.close)
-  const rabbit = await startTestRabbit({ url: url.href, namespace })
+  const rabbit = await startTestRabbit({ url: proxy.url, namespace })
   cleanup.defer(rabbit.close)
 
   const handed: IncomingEvent[][] = []

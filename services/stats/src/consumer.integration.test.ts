@@ -114,13 +114,11 @@ describe.each(brokers)('%s', (_, start) => {
 
   it('a database that goes away holds events up; none is lost or buried', async () => {
     const { broker, deadLetters } = await start()
-    const address = new URL(database.url)
-    const proxy = await startTcpProxy(address.hostname, Number(address.port || 5432))
+    const proxy = await startTcpProxy(database.url)
     cleanups.push(proxy.close)
-    address.host = `127.0.0.1:${proxy.port}`
     const settings = { max: 1, applicationName: 'test' }
-    const sql = connectPostgres(address.href, settings)
-    const session = openSession(address.href, settings)
+    const sql = connectPostgres(proxy.url, settings)
+    const session = openSession(proxy.url, settings)
     cleanups.push(session.close, () => sql.end({ timeout: 0 }))
     await consume(broker, session)
     const bids = Array.from({ length: 50 }, () => testBid())

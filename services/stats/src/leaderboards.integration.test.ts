@@ -52,12 +52,10 @@ async function replica(url = inject('redisUrl')) {
   return { client, leaderboards: createLeaderboards(client, database.sql, quietLog) }
 }
 
-async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
-  const address = new URL(inject('redisUrl'))
-  const proxy = await startTcpProxy(address.hostname, Number(address.port || 6379))
+async function proxied(): Promise<TcpProxy> {
+  const proxy = await startTcpProxy(inject('redisUrl'))
   cleanups.push(proxy.close)
-  address.host = `127.0.0.1:${proxy.port}`
-  return { proxy, url: address.href }
+  return proxy
 }
 
 async function bid(leaderboards: Leaderboards, ...bids: [userId: string, amount: bigint][]) {
@@ -221,7 +219,8 @@ it('more users than one chunk are refilled', async () => {
 })
 
 it('a write Redis never got: nobody trusts it until a refill has mended it', async () => {
-  const { proxy, url } = await proxied()
+  const proxy = await proxied()
+  const { url } = proxy
   const { client, leaderboards: cutOff } = await replica(url)
   const { leaderboards: other } = await replica()
   await cutOff.refill()
@@ -241,7 +240,8 @@ it('a write Redis never got: nobody trusts it until a refill has mended it', asy
 })
 
 it('a refill that may have missed a lost write does not count', async () => {
-  const { proxy, url } = await proxied()
+  const proxy = await proxied()
+  const { url } = proxy
   const { client, leaderboards: cutOff } = await replica(url)
   await bid(cutOff, ...crowd)
   await proxy.refuse()
@@ -278,7 +278,8 @@ it('a refill whose lock was taken over sets no marker', async () => {
 })
 
 it('a Redis that never was there costs nothing but its help', async () => {
-  const { proxy, url } = await proxied()
+  const proxy = await proxied()
+  const { url } = proxy
   await proxy.refuse()
   const client = await connectRedis(url, { log: quietLog, keyPrefix })
   cleanups.push(() => client.disconnect())
@@ -291,7 +292,8 @@ it('a Redis that never was there costs nothing but its help', async () => {
 })
 
 it('a Redis that does not answer is waited for no longer than its limit', async () => {
-  const { proxy, url } = await proxied()
+  const proxy = await proxied()
+  const { url } = proxy
   const { leaderboards } = await replica(url)
   await leaderboards.refill()
   await bid(leaderboards, ...crowd)

@@ -5,9 +5,18 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
+import { freePort } from '../free-port.ts'
+
+/** Of services whose address need not name it. */
+const defaultPorts: Readonly<Record<string, number>> = {
+  'amqp:': 5_672,
+  'postgres:': 5_432,
+  'redis:': 6_379,
+}
 
 export type TcpProxy = {
-  port: number
+  /** The service's address by way of the proxy. */
+  url: string
   /** Ends every connection without a goodbye. */
   cut: () => void
   /** Connections stay open and nothing goes through, until `thaw`. */
@@ -19,8 +28,12 @@ export type TcpProxy = {
   close: () => Promise<void>
 }
 
-/** Starts on a free port of 127.0.0.1 and relays to `host:port`. */
-export async function startTcpProxy(host: string, port: number): Promise<TcpProxy> {
+/** Starts on a free port of 127.0.0.1 and relays to the service at `target`. */
+export async function startTcpProxy(target: string): Promise<TcpProxy> {
+  const url = new URL(target)
+  const host = url.hostname
+  const port = Number(url.port) || defaultPorts[url.protocol]
+  if (port === undefined) throw new Error(`${target} names no port`)
   const sockets = new Set<Socket>()
   let frozen = false
   const adopt = (socket: Socket): void => {
@@ -42,10 +55,10 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     server.listen(on, '127.0.0.1')
     await once(server, 'listening')
   }
-  await listen(0)
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
-  const own = address.port
+  // Not one that somebody else can be given while the proxy refuses.
+  const own = await freePort()
+  await listen(own)
+  url.host = `127.0.0.1:${own}`
   const cut = (): void => {
     for (const socket of sockets) socket.destroy()
   }
@@ -57,7 +70,7 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     await closed
   }
   return {
-    port: own,
+    url: url.href,
     cut,
     freeze: () => {
       frozen = true

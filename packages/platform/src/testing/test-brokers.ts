@@ -110,11 +110,8 @@ export function recorder(
 
 /** A way to the RabbitMQ of the tests that can be cut. */
 export async function startAmqpProxy(): Promise<{ proxy: TcpProxy; url: string }> {
-  const url = new URL(inject('amqpUrl'))
-  const proxy = await startTcpProxy(url.hostname, Number(url.port || 5672))
-  url.hostname = '127.0.0.1'
-  url.port = String(proxy.port)
-  return { proxy, url: url.href }
+  const proxy = await startTcpProxy(inject('amqpUrl'))
+  return { proxy, url: proxy.url }
 }
 
 export type BorrowedQueue = {
