@@ -5,11 +5,13 @@ import { placeBids } from '@bidmesh/bid/place-bids.ts'
 import { putItem } from '@bidmesh/bid/test-item.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { projectedTypes } from '@bidmesh/stats/facts.ts'
 import { projectEvents } from '@bidmesh/stats/project-events.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkInvariants } from './check-invariants.ts'
+import { keepEvents } from './kept-events.ts'
 import type { LedgerEntry } from './ledger.ts'
 
 let bids: TestDatabase
@@ -23,6 +25,7 @@ const softClose = { windowMs: 7_200_000, extensionMs: 60_000, maxExtensions: 2 }
 beforeEach(async () => {
   bids = await createTestDatabase(migrationsDirectory)
   stats = await createTestDatabase('services/stats/migrations')
+  await keepEvents(bids.sql)
   session = openSession(bids.url, { applicationName: 'test' })
   ledger = []
   itemId = (await putItem(session, { softClose })).itemId
@@ -69,7 +72,7 @@ async function relay(): Promise<void> {
 type OutboxRow = { id: string; type: string; item_id: string; payload: Buffer; occurred_at: Date }
 
 async function violated(statsSql?: Sql): Promise<string[]> {
-  const found = await checkInvariants({ bidSql: bids.sql, statsSql, ledger })
+  const found = await checkInvariants({ bidSql: bids.sql, statsSql, ledger, eventsKept: true })
   return [...new Set(found.map(({ invariant }) => invariant))].toSorted()
 }
 
@@ -141,6 +144,34 @@ describe('the write side', () => {
   ])('finds a head with a wrong %s', async (_, change) => {
     await bids.sql.unsafe(`UPDATE items SET ${change}`)
     expect(await violated()).toEqual(['I3'])
+  })
+})
+
+describe('the events', () => {
+  it('finds nothing when a bid has opened a scheduled item', async () => {
+    itemId = (await putItem(session, { startAtMs: Date.now() + 20 })).itemId
+    await eventually(() => bid('ann', 100n))
+    await bid('bob', 150n)
+    const [item] = await bids.sql`SELECT version FROM items WHERE id = ${itemId}`
+    expect(item).toEqual({ version: 4n })
+    await relay()
+    expect(await violated()).toEqual([])
+  })
+
+  it.each([
+    [
+      'a version twice',
+      `UPDATE kept_events SET payload = (
+      SELECT payload FROM kept_events WHERE type = 'bid.placed' ORDER BY seq LIMIT 1
+    ) WHERE type = 'bid.placed'`,
+    ],
+    ['a hole', `DELETE FROM kept_events WHERE seq = 3`],
+    ['no last event', `DELETE FROM kept_events WHERE seq = 5`],
+    ['no event', `DELETE FROM kept_events`],
+    ['another order', `UPDATE kept_events SET seq = -seq`],
+  ])('finds %s', async (_, damage) => {
+    await bids.sql.unsafe(damage)
+    expect(await violated()).toEqual(['I7'])
   })
 })
 

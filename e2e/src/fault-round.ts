@@ -20,7 +20,9 @@ const lastingItems = 3
 const startPrice = 100
 /** The strike comes this long after the bidding has begun. */
 const leadMs = { least: 20, most: 700 }
-/** Beside the lasting items one that ends within the round, most often around the strike. */
+/** Beside them one that starts within the round, most often opened by its first bid … */
+const startsInMs = { least: 50, most: 1_500 }
+/** … and one that ends within the round, most often around the strike. */
 const shortAuctionMs = { least: 500, most: 2_000 }
 /** Bids that must be accepted before the strike and after it. */
 const livelyBids = 100
@@ -71,8 +73,13 @@ export async function acceptsMore(crowd: Crowd, bids: number): Promise<void> {
 
 async function createItems({ stack }: FaultWorld, random: Random): Promise<string[]> {
   const shortMs = random.between(shortAuctionMs.least, shortAuctionMs.most)
-  const livesMs = [shortMs, ...Array.from({ length: lastingItems }, () => 86_400_000)]
-  const created = livesMs.map(async (lifeMs) => {
+  const lasting = { lifeMs: 86_400_000, waitMs: 0 }
+  const auctions = [
+    { lifeMs: shortMs, waitMs: 0 },
+    { ...lasting, waitMs: random.between(startsInMs.least, startsInMs.most) },
+    ...Array.from({ length: lastingItems }, () => lasting),
+  ]
+  const created = auctions.map(async ({ lifeMs, waitMs }) => {
     const { item } = await callJson<{ item: { id: string } }>(
       stack.bid[0]?.url ?? '',
       'bids.v1.BidService/CreateItem',
@@ -81,6 +88,7 @@ async function createItems({ stack }: FaultWorld, random: Random): Promise<strin
         sellerId: 'seller',
         startPrice,
         minIncrement: 1,
+        ...(waitMs > 0 && { startAt: new Date(Date.now() + waitMs).toISOString() }),
         endAt: new Date(Date.now() + lifeMs).toISOString(),
         softClose: { maxExtensions: 0 },
       },
@@ -111,7 +119,7 @@ async function comesToRest({ bidSql, statsSql }: FaultWorld): Promise<void> {
 }
 
 async function holdsInvariants({ bidSql, statsSql, ledger }: FaultWorld): Promise<void> {
-  expect(await checkInvariants({ bidSql, statsSql, ledger })).toEqual([])
+  expect(await checkInvariants({ bidSql, statsSql, ledger, eventsKept: true })).toEqual([])
   // Every bid was sent until it was decided: one in the database that nobody was told of is there twice.
   const [stored] = await bidSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM bids`
   expect(stored?.bids).toBe(BigInt(new Set(ledger.map(({ bidId }) => bidId)).size))

@@ -2,6 +2,7 @@
  * A local stack for one test file, on Postgres, RabbitMQ and Redis that nobody else uses: they can be
  * killed, and no queue holds what another test has left. The TEST_ variables are ignored for that reason.
  */
+import { keepEvents } from '@bidmesh/bench/kept-events.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
@@ -57,6 +58,7 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
     return sql
   }
   const [bidSql, statsSql] = [open(stack.bidDatabaseUrl), open(stack.statsDatabaseUrl)]
+  await keepEvents(bidSql)
   const running = undo.move()
   const stop = () => running.disposeAsync()
   return { stack, postgres, rabbitmq, amqpProxy, redis, bidSql, statsSql, mishaps, stop }

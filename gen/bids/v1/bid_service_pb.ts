@@ -116,7 +116,8 @@ export const BidSchema: GenMessage<Bid> = /*@__PURE__*/
   messageDesc(file_bids_v1_bid_service, 1);
 
 /**
- * Anti-sniping: an accepted bid within `window` before the end moves the end later.
+ * Anti-sniping: an accepted bid within `window` before the end moves the end later, unless its bidder was the
+ * leader already.
  *
  * @generated from message bids.v1.SoftClose
  */

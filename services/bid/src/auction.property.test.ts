@@ -1,6 +1,7 @@
 /**
  * Random bids, clocks and keys against a model that knows the rules in another way: a list of accepted
- * bids. Holds I1 (each acknowledged bid once), I2 (gapless, rising) and I3 (a replay gives the same head).
+ * bids. Holds I1 (each acknowledged bid once), I2 (gapless, rising), I3 (a replay gives the same head) and I7
+ * (versions 1, 2, 3 …).
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -10,6 +11,7 @@ import {
   decideBid,
   type Head,
   minimumNextBid,
+  openItem,
   type PlacedBid,
   refuseEarly,
 } from './auction.ts'
@@ -45,7 +47,7 @@ it('keeps the invariants over any course of an auction', () => {
   fc.assert(
     fc.property(auctions, steps, (auction, course) => {
       const first = newHead(auction)
-      const { head, accepted, oldHeads } = play(first, course)
+      const { head, accepted, versions, oldHeads } = play(first, course)
 
       // I2
       expect(accepted.map((bid) => bid.sequence)).toEqual(accepted.map((_, n) => BigInt(n + 1)))
@@ -55,19 +57,17 @@ it('keeps the invariants over any course of an auction', () => {
         expect(bid.createdAtMs).toBeGreaterThanOrEqual(first.startAtMs)
         expect(bid.createdAtMs).toBeLessThan(first.endAtMs + extensionsMs(first))
       }
+      // I7
+      expect(versions).toEqual(versions.map((_, n) => BigInt(n + 1)))
+      expect(versions.at(-1)).toBe(head.version)
       // The winner is the highest bidder of the list, whatever the head went through.
       const last = accepted.at(-1)
       expect(head.highestBidderId).toBe(last?.userId ?? '')
       expect(head.currentHighestBid).toBe(last?.amount ?? 0n)
       expect(head.extensionCount).toBeLessThanOrEqual(auction.softClose.maxExtensions)
-      // I3
-      const replayed = replay(first, accepted)
-      expect({ ...head, status: '', outcome: '', version: 0n }).toEqual({
-        ...replayed,
-        status: '',
-        outcome: '',
-        version: 0n,
-      })
+      // I3: closing and opening without a bid are not in the list.
+      const unsettled = { status: '', outcome: '', version: 0n }
+      expect({ ...head, ...unsettled }).toEqual({ ...replay(first, accepted), ...unsettled })
       // What an old head refuses, the latest refuses as well: early answers never lie.
       for (const old of oldHeads) {
         for (const bid of course) {
@@ -113,6 +113,7 @@ function play(first: Head, course: readonly Step[]) {
   let head = first
   let nowMs = START
   const accepted: PlacedBid[] = []
+  const versions = [head.version]
   const keys = new Map<string, PlacedBid>()
   const oldHeads: Head[] = []
   for (const step of course) {
@@ -128,15 +129,20 @@ function play(first: Head, course: readonly Step[]) {
       expect(earlier).toBeUndefined()
       expect(step.amount).toBeGreaterThanOrEqual(minimumNextBid(head))
       oldHeads.push(head)
+      if (decision.opened) versions.push(decision.opened.version)
       head = decision.head
+      versions.push(head.version)
       const { sequence } = head
       const bid = { ...step, id: `b${sequence}`, itemId: 'item', sequence, createdAtMs: nowMs }
       accepted.push(bid)
       if (key) keys.set(key, bid)
     }
-    if (step.close) head = closeItem(head, nowMs) ?? head
+    // The auctioneer comes by.
+    const settled = step.close ? (openItem(head, nowMs) ?? closeItem(head, nowMs)) : undefined
+    if (settled) versions.push(settled.version)
+    head = settled ?? head
   }
-  return { head, accepted, oldHeads }
+  return { head, accepted, versions, oldHeads }
 }
 
 function replay(first: Head, bids: readonly PlacedBid[]): Head {

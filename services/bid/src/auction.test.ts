@@ -107,7 +107,7 @@ describe('a bid is accepted', () => {
     const decision = decideBid(before, { userId, amount }, nowMs)
     expect(decision).toMatchObject({
       kind: 'accepted',
-      opened: false,
+      opened: undefined,
       head: {
         status: 'active',
         currentHighestBid: amount,
@@ -119,8 +119,14 @@ describe('a bid is accepted', () => {
   })
 
   it('opens a scheduled item whose time has come before the auctioneer did', () => {
-    const decision = decideBid(head({ status: 'scheduled' }), { userId: 'b', amount: 100n }, START)
-    expect(decision).toMatchObject({ kind: 'accepted', opened: true, head: { status: 'active' } })
+    const scheduled = head({ status: 'scheduled' })
+    const decision = decideBid(scheduled, { userId: 'b', amount: 100n }, START)
+    const opened = { ...scheduled, status: 'active', version: scheduled.version + 1n }
+    expect(decision).toMatchObject({
+      kind: 'accepted',
+      opened,
+      head: { ...opened, sequence: 1n, currentHighestBid: 100n, highestBidderId: 'b', version: 3n },
+    })
   })
 })
 
@@ -140,6 +146,14 @@ describe('soft close', () => {
         extensionCount: extensionCount + (extended ? 1 : 0),
       },
     })
+  })
+
+  it.each([
+    ['not for a leader who raises their own bid', 'ann', false],
+    ['for whoever outbids the leader', 'bob', true],
+  ])('moves the end %s', (_who, userId, extended) => {
+    const decision = decideBid(head(led), { userId, amount: 500n }, END - 1)
+    expect(decision).toMatchObject({ kind: 'accepted', extended })
   })
 
   it('is off with 0 extensions', () => {

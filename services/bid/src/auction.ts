@@ -70,7 +70,8 @@ export type PlacedBid = {
 export type Refusal = 'too_low' | 'not_started' | 'ended' | 'cancelled' | 'own_item' | 'key_reused'
 
 export type Decision =
-  | { kind: 'accepted'; head: Head; opened: boolean; extended: boolean }
+  /** `opened`: the head between the opening and the bid, when this bid is what opens the item. */
+  | { kind: 'accepted'; opened: Head | undefined; head: Head; extended: boolean }
   | { kind: 'repeated'; bid: PlacedBid }
   | { kind: 'refused'; refusal: Refusal }
 
@@ -99,7 +100,8 @@ function bandIncrement(price: bigint): bigint {
 }
 
 /**
- * Decides one bid on the locked head.
+ * Decides one bid on the locked head. A bid on a scheduled item whose time has come opens it first (the
+ * auctioneer may be late: the clock decides, not the status): two changes, two versions.
  *
  * @param nowMs the database's `clock_timestamp()`, read while the item's lock is held
  * @param earlier what this bidder's idempotency key already placed, on any item
@@ -112,23 +114,25 @@ export function decideBid(head: Head, bid: Bid, nowMs: number, earlier?: PlacedB
   const refusal = refusalByState(head, nowMs) ?? refusalByBid(head, bid)
   if (refusal) return { kind: 'refused', refusal }
 
+  const opened = openItem(head, nowMs)
+  const open = opened ?? head
   const extended =
-    head.extensionCount < head.softClose.maxExtensions &&
-    head.endAtMs - nowMs <= head.softClose.windowMs
+    // A leader who raises their own bid outbids nobody: nobody needs time to answer.
+    bid.userId !== open.highestBidderId &&
+    open.extensionCount < open.softClose.maxExtensions &&
+    open.endAtMs - nowMs <= open.softClose.windowMs
   return {
     kind: 'accepted',
-    // The auctioneer may be late to open it: the clock decides, not the status.
-    opened: head.status === 'scheduled',
+    opened,
     extended,
     head: {
-      ...head,
-      status: 'active',
+      ...open,
       currentHighestBid: bid.amount,
       highestBidderId: bid.userId,
-      sequence: head.sequence + 1n,
-      version: head.version + 1n,
-      endAtMs: extended ? head.endAtMs + head.softClose.extensionMs : head.endAtMs,
-      extensionCount: extended ? head.extensionCount + 1 : head.extensionCount,
+      sequence: open.sequence + 1n,
+      version: open.version + 1n,
+      endAtMs: extended ? open.endAtMs + open.softClose.extensionMs : open.endAtMs,
+      extensionCount: extended ? open.extensionCount + 1 : open.extensionCount,
     },
   }
 }

@@ -1,7 +1,7 @@
 /** Bids on a real Postgres: what concurrency, clocks and locks may not break. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary } from '@bufbuild/protobuf'
-import { BidPlacedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
+import { BidPlacedSchema, ItemOpenedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
@@ -277,6 +277,8 @@ describe('the outbox', () => {
       'bid.placed',
     ])
     const events = rows.slice(2).map((row) => fromBinary(BidPlacedSchema, row.payload))
+    const opened = rows.slice(1, 2).map((row) => fromBinary(ItemOpenedSchema, row.payload))
+    expect([...opened, ...events].map((event) => event.version)).toEqual([2n, 3n, 4n, 5n])
     expect(events.map((event) => event.sequence)).toEqual([1n, 2n, 3n])
     expect(events.map((event) => event.previousHighestBid)).toEqual([0n, 100n, 101n])
     const bids = await storedBids(itemId)

@@ -179,7 +179,7 @@ function decideBatch(
     changed.set(entry.itemId, after)
     bids.push(bid)
     if (key) placed.set(key, bid)
-    if (decision.opened) events.push(itemOpened(after, entry.trace, atMs))
+    if (decision.opened) events.push(itemOpened(decision.opened, entry.trace, atMs))
     events.push(bidPlaced(bid, head, after, decision.extended, entry.trace))
     return { kind: 'accepted', bid, head: after, extended: decision.extended }
   })
