@@ -11,6 +11,28 @@ export const DEFAULT_PAGE_SIZE = 20
 export type Position = readonly string[]
 
 /**
+ * Whether a text is a value of a kind. Anybody can make a token, so a look alike is not enough: whatever
+ * passes must be a value to Postgres too, or a forged token would be an internal error.
+ */
+export type PositionKind = (text: string) => boolean
+
+const MAX_INT64 = 2n ** 63n - 1n
+/** The end of what a Timestamp may say, and of what toISOString writes with four digits. */
+const MAX_TIME_MS = Date.UTC(10_000, 0)
+
+export const isUuid: PositionKind = (text) =>
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
+/** A bigint that is not negative: a sequence, minor units. */
+export const isCount: PositionKind = (text) => /^\d{1,19}$/.test(text) && BigInt(text) <= MAX_INT64
+
+/** As toISOString writes it, from 1970 on: no 30 February, no 25 o'clock. */
+export const isTime: PositionKind = (text) => {
+  const ms = Date.parse(text)
+  return ms >= 0 && ms < MAX_TIME_MS && new Date(ms).toISOString() === text
+}
+
+/**
  * @param list everything that makes this list another one: procedure, filters, order
  */
 export function encodePageToken(list: readonly unknown[], position: Position): string {
@@ -19,22 +41,22 @@ export function encodePageToken(list: readonly unknown[], position: Position): s
 
 /**
  * The position in a token, undefined for an empty one (the first page). Throws INVALID_ARGUMENT for
- * anything that {@link encodePageToken} did not make for this list.
+ * anything that {@link encodePageToken} could not have made for this list.
  *
- * @param patterns what each of the position's values looks like
+ * @param kinds what each of the position's values is
  */
 export function decodePageToken(
   token: string,
   list: readonly unknown[],
-  patterns: readonly RegExp[],
+  kinds: readonly PositionKind[],
 ): Position | undefined {
   if (token === '') return undefined
   const parts = parse(token)
   const [print, ...position] = parts
   const fits =
     print === fingerprint(list) &&
-    position.length === patterns.length &&
-    patterns.every((pattern, index) => pattern.test(position[index] ?? ''))
+    position.length === kinds.length &&
+    kinds.every((is, index) => is(position[index] ?? ''))
   if (fits) return position
   throw new ConnectError(
     'page_token does not belong to this list: start again without one, and keep filters and order',

@@ -17,14 +17,14 @@ import { itemFromRow, type ItemRow } from './item-row.ts'
 import {
   decodePageToken,
   DEFAULT_PAGE_SIZE,
+  isCount,
+  isTime,
+  isUuid,
   type Page,
   pageOf,
   type Position,
+  type PositionKind,
 } from './page-token.ts'
-
-const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const integerPattern = /^\d{1,19}$/
-const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 export type PageRequest = { pageSize: number; pageToken: string }
 
@@ -53,7 +53,7 @@ export async function listItems(
   const list = ['items', filter]
   const order =
     (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
-  const after = decodePageToken(request.pageToken, list, order.patterns)
+  const after = decodePageToken(request.pageToken, list, order.kinds)
   const words = filter.query.match(/[\p{L}\p{N}]+/gu) ?? []
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const rows = await sql<ItemRow[]>`
@@ -78,7 +78,7 @@ type ItemOrder = {
   by: (sql: Sql) => ReturnType<Sql>
   after: (sql: Sql, position: Position) => ReturnType<Sql>
   position: (row: ItemRow) => Position
-  patterns: readonly RegExp[]
+  kinds: readonly PositionKind[]
 }
 
 /** The price shown: the start price until somebody bids. Not indexed, so that bids stay in-place updates. */
@@ -91,28 +91,28 @@ const itemOrders = {
     by: (sql) => sql`id DESC`,
     after: (sql, [id = '']) => sql`AND id < ${id}`,
     position: (row) => [row.id],
-    patterns: [uuidPattern],
+    kinds: [isUuid],
   },
   [OrderBy.ENDING_SOON]: {
     by: (sql) => sql`end_at, id`,
     after: (sql, [endAt = '', id = '']) =>
       sql`AND (end_at, id) > (${endAt}::timestamptz, ${id}::uuid)`,
     position: (row) => [row.end_at.toISOString(), row.id],
-    patterns: [timePattern, uuidPattern],
+    kinds: [isTime, isUuid],
   },
   [OrderBy.PRICE_ASC]: {
     by: (sql) => sql`${shownPrice(sql)}, id`,
     after: (sql, [price = '', id = '']) =>
       sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)`,
     position: (row) => [priceOf(row), row.id],
-    patterns: [integerPattern, uuidPattern],
+    kinds: [isCount, isUuid],
   },
   [OrderBy.PRICE_DESC]: {
     by: (sql) => sql`${shownPrice(sql)} DESC, id DESC`,
     after: (sql, [price = '', id = '']) =>
       sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)`,
     position: (row) => [priceOf(row), row.id],
-    patterns: [integerPattern, uuidPattern],
+    kinds: [isCount, isUuid],
   },
 } satisfies Record<number, ItemOrder>
 
@@ -132,7 +132,7 @@ export async function getItemBids(
   request: PageRequest,
 ): Promise<Page<Bid>> {
   const list = ['item-bids', itemId]
-  const after = decodePageToken(request.pageToken, list, [integerPattern])
+  const after = decodePageToken(request.pageToken, list, [isCount])
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const [rows, [item]] = await Promise.all([
     sql<BidRow[]>`
@@ -153,7 +153,7 @@ export async function listUserBids(
   request: PageRequest,
 ): Promise<Page<Bid>> {
   const list = ['user-bids', userId]
-  const after = decodePageToken(request.pageToken, list, [uuidPattern])
+  const after = decodePageToken(request.pageToken, list, [isUuid])
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const rows = await sql<BidRow[]>`
     SELECT * FROM bids

@@ -66,6 +66,8 @@ export function parseLineId(text: string): LineId | undefined {
   return Number.isSafeInteger(id.ms) && Number.isSafeInteger(id.n) ? id : undefined
 }
 
+export const isLineId = (text: string): boolean => parseLineId(text) !== undefined
+
 /** As {@link parseLineId}, but throws RangeError. */
 export function requireLineId(text: string): LineId {
   const id = parseLineId(text)

@@ -12,7 +12,7 @@ import {
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
-import { type Chat, chatMessage } from './chat.ts'
+import { type Chat, chatMessage, isLineId } from './chat.ts'
 import type { StreamMessage } from './frame.ts'
 import type { Hub } from './hub.ts'
 import type { ListFilter } from './lists.ts'
@@ -22,7 +22,6 @@ import type { OpenViewer, ViewerEvents } from './viewer.ts'
 import type { Watch } from './watch-streams.ts'
 
 const DEFAULT_POINTS = 200
-const chatIdPattern = /^\d{1,15}-\d{1,15}$/
 
 /** The two streams as asked for, whoever writes them. */
 export function watchesOf(hub: Hub) {
@@ -68,7 +67,7 @@ export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
         const itemId = canonicalId(request.itemId)
         const list = ['chat', itemId]
         const size = request.pageSize || DEFAULT_PAGE_SIZE
-        const [before] = decodePageToken(request.pageToken, list, [chatIdPattern]) ?? []
+        const [before] = decodePageToken(request.pageToken, list, [isLineId]) ?? []
         const [lines, exists] = await Promise.all([
           chat.list(itemId, size + 1, before),
           itemExists(sql, itemId),
