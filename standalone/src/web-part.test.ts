@@ -70,16 +70,38 @@ async function getRaw(path: string, headers = {}) {
   return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }
 
+/** What a browser may be sent to: pages of the app, with a slash too many or not, and what is nowhere. */
+const addresses = [
+  [200, '/'],
+  [200, '/sell'],
+  [200, '/my'],
+  [200, '/market?range=7d'],
+  [200, '/market/'],
+  [200, '/Market//?range=7d'],
+  [200, `/items/${itemId}`],
+  [200, `/items/${itemId}/edit`],
+  [200, '/items/abc/'],
+  [200, '/items/%E0%A4%A'],
+  [404, '/nonsense'],
+  [404, '/nonsense/?q=1'],
+  [404, '/items/'],
+  [404, '/items/a/b/c'],
+  [404, '/assets/old.js'],
+  [404, '/bids.v1.BidService/'],
+  [404, '/healthz/'],
+  [404, '/.env'],
+] as const
+
 describe('a built app', () => {
   beforeEach(async () => {
     await build()
     await start()
   })
 
-  it.each(['/', '/sell', '/my', '/market?range=7d', `/items/${itemId}`, `/items/${itemId}/edit`])(
-    'answers a browser at %s with the page, never from a cache unasked',
-    async (path) => {
+  it('answers a browser with the page wherever it goes, never from a cache unasked', async () => {
+    for (const [status, path] of addresses) {
       const response = await get(path, html)
+      expect([path, response.status]).toEqual([path, status])
       expect(await response.text()).toBe(page)
       expect(response.headers.get('content-type')).toBe('text/html;charset=utf-8')
       expect(response.headers.get('cache-control')).toBe('no-cache')
@@ -89,12 +111,31 @@ describe('a built app', () => {
       expect(policy).not.toContain('unsafe-eval')
       expect(response.headers.get('x-content-type-options')).toBe('nosniff')
       expect(response.headers.get('referrer-policy')).toBe('strict-origin-when-cross-origin')
-    },
-  )
+    }
+  })
 
-  it('says so when nothing has changed', async () => {
+  it('says so when nothing has changed, and of no page that it is there', async () => {
     const etag = (await get('/', html)).headers.get('etag') ?? ''
     expect((await getRaw('/', { ...html, 'if-none-match': etag })).status).toBe(304)
+    expect((await getRaw('/nonsense', { ...html, 'if-none-match': etag })).status).toBe(404)
+  })
+
+  it('answers who asks for no HTML with typed JSON', async () => {
+    for (const path of ['/nothing', '/market/', '/items/a/b/c', '/bids.v1.BidService/Nothing']) {
+      const { status, headers, body } = await getRaw(path, { accept: 'application/json' })
+      expect([path, status]).toEqual([path, 404])
+      expect(headers['content-security-policy']).toBeUndefined()
+      expect(JSON.parse(body)).toHaveProperty('code')
+      const posted = await fetch(`${server.url}${path}`, { method: 'POST', headers: html })
+      expect(await posted.json()).toHaveProperty('code')
+    }
+  })
+
+  it('sends no body to HEAD, also where nothing is', async () => {
+    const asked = { method: 'HEAD', headers: html }
+    const response = await fetch(`${server.url}/nothing`, asked)
+    expect([response.status, await response.text()]).toEqual([404, ''])
+    expect(response.headers.get('content-length')).toBe(String(page.length))
   })
 
   it.each([
@@ -155,7 +196,7 @@ async function servicesAnswer(): Promise<void> {
   const byGet = await get(`/bids.v1.BidService/GetItem${query}`, html)
   expect(await byGet.json()).toMatchObject({ item: { title: 'Lamp' } })
   for (const path of ['/nothing', '/assets/old.js', '/../package.json', '/items/a/b/c', '/.env']) {
-    const { status, headers } = await getRaw(path, html)
+    const { status, headers } = await getRaw(path)
     expect({ path, status }).toEqual({ path, status: 404 })
     expect(headers['content-security-policy']).toBeUndefined()
   }
@@ -175,6 +216,7 @@ describe('what is not the app', () => {
     await start()
     await servicesAnswer()
     expect(await (await get('/', html)).text()).toContain('Bidmesh')
+    expect(await (await get('/nothing', html)).json()).toHaveProperty('code', 'not_found')
     expect(lines.filter((line) => line.includes('the web app is not built'))).toHaveLength(1)
   })
 })

@@ -1,9 +1,10 @@
 /**
  * The web app as files, beside the services on their port. Takes only what a browser asks for: its files by
- * name, and the app's own addresses when the answer may be HTML; everything else stays the services'. Files
- * are looked up at each request, so a new build shows without a new start.
+ * name, the app's own addresses when the answer may be HTML, and then those that nobody knows, for which the
+ * app has a page as well; everything else stays the services'. Files are looked up at each request, so a new
+ * build shows without a new start.
  */
-import { existsSync } from 'node:fs'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -15,12 +16,14 @@ import sirv from 'sirv'
 /** What the build makes: `npm run build -w web`. */
 export const builtWebDir = join(import.meta.dirname, '../../web/dist')
 
-/** What `web/src/app.tsx` has a page for. */
-const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?$/
+/** What `web/src/app.tsx` has a page for; a slash more at the end changes nothing. */
+const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?\/*$/i
 /** A name with an extension in plain folders; a procedure has its dots before the last slash. */
 const filePath = /^\/(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)+$/
 /** The build puts the hash of a file into its name here, so what it once was it stays. */
 const hashedPath = /^\/assets\//
+
+const PAGE = '/index.html'
 
 const YEAR_S = 31_536_000
 /** For files that keep their name: pictures and the icon. */
@@ -67,6 +70,8 @@ export function createWebPart({ dir, log }: WebPartOptions): Part {
       const path = pathToServe(request)
       return path !== undefined && serve(files, path, request, response)
     },
+    handleUnknown: (request, response) =>
+      isForBrowser(request) && serveNothingHere(join(dir, PAGE), request, response),
     pages: isBuilt ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
     check: async () => undefined,
     stop: async () => undefined,
@@ -74,11 +79,36 @@ export function createWebPart({ dir, log }: WebPartOptions): Part {
 }
 
 /** The path of the file to answer with, or undefined for what is not the app's. */
-function pathToServe({ method, url = '', headers }: HttpRequest): string | undefined {
-  if (method !== 'GET' && method !== 'HEAD') return undefined
-  const path = url.split('?', 1)[0] ?? ''
-  if (appPath.test(path)) return headers.accept?.includes('text/html') ? '/index.html' : undefined
+function pathToServe(request: HttpRequest): string | undefined {
+  if (!isRead(request)) return undefined
+  const path = request.url?.split('?', 1)[0] ?? ''
+  if (appPath.test(path)) return isForBrowser(request) ? PAGE : undefined
   return filePath.test(path) ? path : undefined
+}
+
+function isRead({ method }: HttpRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** Somebody opens an address: scripts and tools ask for other things than HTML. */
+function isForBrowser(request: HttpRequest): boolean {
+  return isRead(request) && request.headers.accept?.includes('text/html') === true
+}
+
+/** The app, which says that there is nothing. Not by sirv, which knows of no status but 200. */
+function serveNothingHere(file: string, request: HttpRequest, response: HttpResponse): boolean {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  if (!stats) return false
+  setHeaders(response, PAGE)
+  const headers = { 'content-type': 'text/html;charset=utf-8', 'content-length': stats.size }
+  response.writeHead(404, headers)
+  if (request.method === 'HEAD') response.end()
+  else {
+    const source = createReadStream(file)
+    source.once('error', () => response.destroy())
+    source.pipe(response)
+  }
+  return true
 }
 
 /** True when there is such a file; otherwise nothing was touched. */
@@ -105,9 +135,9 @@ function serve(
   return found
 }
 
-function setHeaders(response: ServerResponse, path: string): void {
+function setHeaders(response: HttpResponse, path: string): void {
   for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value)
-  const isPage = path === '/index.html'
+  const isPage = path === PAGE
   // The same address says something else to those who do not ask for HTML.
   response.setHeader('vary', isPage ? 'accept, accept-encoding' : 'accept-encoding')
   response.setHeader('cache-control', cacheControl(path, isPage))

@@ -12,7 +12,7 @@ import {
   useComputedColorScheme,
   useMantineColorScheme,
 } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
+import { useDisclosure, useDocumentTitle } from '@mantine/hooks'
 import { IconMoon, IconSun } from '@tabler/icons-react'
 import { lazy, Suspense } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
@@ -126,14 +126,19 @@ function Pages() {
       </Route>
       <Route path="/my" component={MyPage} />
       <Route path="/market" component={MarketPage} />
-      <Route>
-        <EmptyState title="There is no such page">
-          <Anchor component={Link} href="/">
-            See what is on offer
-          </Anchor>
-        </EmptyState>
-      </Route>
+      <Route component={NothingHere} />
     </Switch>
+  )
+}
+
+function NothingHere() {
+  useDocumentTitle('Nothing here · Bidmesh')
+  return (
+    <EmptyState title="There is nothing at this address">
+      <Anchor component={Link} href="/">
+        Browse auctions
+      </Anchor>
+    </EmptyState>
   )
 }
 

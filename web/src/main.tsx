@@ -24,6 +24,12 @@ const queries = new QueryClient({
     mutations: { networkMode },
   },
 })
+// One address for one page: with a slash at its end it is the same.
+const { origin, pathname, search, hash } = window.location
+if (/.\/+$/.test(pathname)) {
+  history.replaceState(null, '', origin + pathname.replace(/\/+$/, '') + search + hash)
+}
+
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 

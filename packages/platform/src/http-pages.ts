@@ -30,7 +30,10 @@ export function createHttpPages(options: HttpPagesOptions): HttpHandler {
   return (request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const page = pages.get(path)
-    if (!page) return answerUnknown(path, request, response)
+    if (!page) {
+      const isTaken = options.parts.some((part) => part.handleUnknown?.(request, response))
+      return isTaken ? undefined : answerUnknown(path, request, response)
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
       const message = `${path} is a page: use GET`

@@ -23,6 +23,8 @@ export type Part = {
    * and streams with very many readers.
    */
   handle?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
+  handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
   /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */
   pages?: readonly string[]
   /** Called when the process begins to stop: ends answers that would never end by themselves. */
