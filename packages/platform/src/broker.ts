@@ -107,9 +107,9 @@ export type Subscription = {
 }
 
 /**
- * Resolves: the whole batch is acknowledged. Rejects with a transient reason (see
- * `isTransient` in `errors.ts`): the same batch is tried again after a back-off with jitter. Rejects with
- * anything else: the batch is halved until the poison message is alone, which is dead-lettered with its
+ * Resolves: the whole batch is acknowledged. Rejects with a reason that is not about a message (see
+ * `isAboutMessage` in `errors.ts`): the same batch is tried again after a back-off with jitter. Rejects with
+ * any other: the batch is halved until the poison message is alone, which is dead-lettered with its
  * error in the header `x-error`, while the rest goes on. An exclusive queue has no dead queue: there the
  * poison message is logged, counted and dropped.
  */

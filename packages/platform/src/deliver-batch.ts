@@ -1,11 +1,11 @@
 /**
- * What both brokers do with a batch once it has arrived: try it, wait and try again while the reason is
- * transient, halve it while the reason is permanent until the poison event is alone, and put that one
- * aside. Knows no transport and no clock. What must stay true: events settle strictly in the order given,
+ * What both brokers do with a batch once it has arrived: try it, wait and try again while the reason is not
+ * the batch's own, halve it while the reason is about a message until the poison event is alone, and put that
+ * one aside. Knows no transport and no clock. What must stay true: events settle strictly in the order given,
  * each exactly once, and an event is settled only after its handler succeeded or its dead letter is safe.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { isTransient } from './errors.ts'
+import { isAboutMessage } from './errors.ts'
 
 /** First wait after a failure: about the time a failover of a connection pool takes to notice. */
 const BACKOFF_MIN_MS = 50
@@ -35,7 +35,11 @@ export type Delivery<E> = {
  */
 export async function deliverBatch<E>(batch: readonly E[], delivery: Delivery<E>): Promise<void> {
   if (batch.length === 0) return
-  const failure = await attempt(() => delivery.handle(batch), isTransient, delivery)
+  const failure = await attempt(
+    () => delivery.handle(batch),
+    (error) => !isAboutMessage(error),
+    delivery,
+  )
   if (failure === 'stopped') return
   if (failure === undefined) {
     delivery.settled(batch)

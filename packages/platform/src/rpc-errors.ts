@@ -7,7 +7,7 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
-import { isContention, isUnavailable } from './errors.ts'
+import { errorCode, isContention, isUnavailable, messageOf } from './errors.ts'
 import type { Log } from './log.ts'
 
 export type CallContext = {
@@ -20,7 +20,10 @@ export type CallContext = {
 
 /** Turns anything thrown by a handler into what its caller is told. */
 export function toConnectError(error: unknown, call: CallContext): ConnectError {
-  if (error instanceof ConnectError) return error
+  if (error instanceof ConnectError) {
+    if (isUnavailable(error.cause)) noteUnavailable(error.cause, call)
+    return error
+  }
   if (call.signal.aborted && isAbort(error)) return abortReason(call.signal)
   if (isContention(error)) {
     return new ConnectError(
@@ -29,13 +32,26 @@ export function toConnectError(error: unknown, call: CallContext): ConnectError 
     )
   }
   if (isUnavailable(error)) {
-    // Debug only: while a database is away every call ends here, and /readyz says so already.
-    call.log.debug({ err: error, procedure: call.procedure }, 'call needs what is away')
-    const message = 'the database or the broker is away for the moment: send it again shortly'
+    noteUnavailable(error, call)
+    const message =
+      'the database or the broker is away or refuses work for the moment: send it again shortly'
     return new ConnectError(message, Code.Unavailable)
   }
   call.log.error({ err: error, procedure: call.procedure }, 'call failed for an unknown reason')
   return new ConnectError(`internal error${traceHint()}`, Code.Internal)
+}
+
+/** While something is away every call fails for it: its reason is logged this often, not with each call. */
+const NOTE_INTERVAL_MS = 10_000
+/** When each reason was logged last, by its code: as many as a database has states. */
+const notedAtMs = new Map<string, number>()
+
+function noteUnavailable(error: unknown, { log, procedure }: CallContext): void {
+  const code = errorCode(error) ?? ''
+  const nowMs = performance.now()
+  if (nowMs - (notedAtMs.get(code) ?? -NOTE_INTERVAL_MS) < NOTE_INTERVAL_MS) return
+  notedAtMs.set(code, nowMs)
+  log.warn({ reason: messageOf(error), code, procedure }, 'calls need what is away')
 }
 
 function isAbort(error: unknown): boolean {

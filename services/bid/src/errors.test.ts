@@ -37,6 +37,9 @@ it.each([
   ['a refused connection', sqlError('ECONNREFUSED'), 'unavailable'],
   ['a server that starts up', sqlError('57P03'), 'unavailable'],
   ['a transaction without its connection', new TransientError('lost'), 'unavailable'],
+  ['a server that only reads', sqlError('25006'), 'unavailable'],
+  ['a missing table', sqlError('42P01'), 'unavailable'],
+  ['a full disk', sqlError('53100'), 'unavailable'],
   ['a broken constraint', sqlError('23514'), undefined],
   ['a bug', new TypeError('x is undefined'), undefined],
 ])('%s', (_what, failure, refusal) => {

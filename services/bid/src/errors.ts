@@ -78,7 +78,8 @@ const answers = {
   unavailable: {
     code: Code.Unavailable,
     reason: Reason.UNAVAILABLE,
-    message: 'the database is away: send the bid again with the same idempotency_key',
+    message:
+      'the database is away or takes no changes now: send the bid again with the same idempotency_key',
   },
 } as const satisfies Record<BidRefusal, Answer>
 
@@ -92,6 +93,13 @@ export function bidRefused(refusal: BidRefusal, head?: Head, message?: string): 
   return new ConnectError(message ?? answer.message, answer.code, undefined, [
     { desc: BidRejectionSchema, value: create(BidRejectionSchema, rejection(answer.reason, head)) },
   ])
+}
+
+/** The same for a bid that failed to be decided. The cause is for the log and never sent. */
+export function bidFailed(refusal: BidRefusal, cause: unknown): ConnectError {
+  const error = bidRefused(refusal)
+  error.cause = cause
+  return error
 }
 
 function rejection(reason: Reason, head: Head | undefined) {

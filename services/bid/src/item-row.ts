@@ -29,6 +29,21 @@ export const headColumns = [
   'version',
 ] as const
 
+/**
+ * All columns of {@link ItemRow}; for `sql(itemColumns)`. Named, never `*`: the plan of a statement that runs
+ * must not change its result when a migration adds a column.
+ */
+export const itemColumns = [
+  ...headColumns,
+  'title',
+  'description',
+  'images',
+  'category',
+  'created_at',
+  'updated_at',
+  'original_end_at',
+] as const
+
 export type HeadRow = {
   id: string
   seller_id: string

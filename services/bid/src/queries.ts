@@ -13,7 +13,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { itemNotFound } from './errors.ts'
-import { itemFromRow, type ItemRow } from './item-row.ts'
+import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
 import {
   decodePageToken,
   DEFAULT_PAGE_SIZE,
@@ -40,7 +40,8 @@ export type ItemFilter = {
 
 /** Throws NOT_FOUND. */
 export async function getItem(sql: Sql, id: string): Promise<Item> {
-  const [row] = await sql<ItemRow[]>`SELECT * FROM items WHERE id = ${id}`
+  const [row] = await sql<ItemRow[]>`
+    SELECT ${sql([...itemColumns])} FROM items WHERE id = ${id}`
   if (!row) throw itemNotFound()
   return itemFromRow(row)
 }
@@ -57,7 +58,7 @@ export async function listItems(
   const words = filter.query.match(/[\p{L}\p{N}]+/gu) ?? []
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const rows = await sql<ItemRow[]>`
-    SELECT * FROM items
+    SELECT ${sql([...itemColumns])} FROM items
     WHERE true
       ${filter.category ? sql`AND category = ${filter.category}` : sql``}
       ${filter.status ? sql`AND status = ${filter.status}` : sql``}
@@ -116,6 +117,9 @@ const itemOrders = {
   },
 } satisfies Record<number, ItemOrder>
 
+/** Columns of {@link BidRow}; for `sql(bidColumns)`. */
+export const bidColumns = ['id', 'item_id', 'user_id', 'amount', 'created_at', 'sequence'] as const
+
 export type BidRow = {
   id: string
   item_id: string
@@ -136,7 +140,7 @@ export async function getItemBids(
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const [rows, [item]] = await Promise.all([
     sql<BidRow[]>`
-      SELECT * FROM bids
+      SELECT ${sql([...bidColumns])} FROM bids
       WHERE item_id = ${itemId} ${after ? sql`AND sequence < ${after[0] ?? ''}` : sql``}
       ORDER BY sequence DESC
       LIMIT ${size + 1}`,
@@ -156,7 +160,7 @@ export async function listUserBids(
   const after = decodePageToken(request.pageToken, list, [isUuid])
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const rows = await sql<BidRow[]>`
-    SELECT * FROM bids
+    SELECT ${sql([...bidColumns])} FROM bids
     WHERE user_id = ${userId} ${after ? sql`AND id < ${after[0] ?? ''}` : sql``}
     ORDER BY id DESC
     LIMIT ${size + 1}`

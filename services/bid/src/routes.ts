@@ -14,7 +14,7 @@ import { defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
 import { cancelItem } from './cancel-item.ts'
 import { canonicalId } from './canonical-id.ts'
 import { createItem, type NewItem } from './create-item.ts'
-import { bidRefused, refusalOfFailure } from './errors.ts'
+import { bidFailed, bidRefused, refusalOfFailure } from './errors.ts'
 import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { itemFromRow, statusName } from './item-row.ts'
@@ -130,7 +130,7 @@ async function placeBid(
     const refusal = refusalOfFailure(error)
     if (!refusal) throw error
     metrics.rejected(refusal, false)
-    throw bidRefused(refusal)
+    throw bidFailed(refusal, error)
   }
   if (outcome.kind === 'refused') throw bidRefused(outcome.refusal, outcome.head)
   const { bid, head } = outcome

@@ -6,8 +6,8 @@
 import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { itemNotFound } from '@bidmesh/bid/errors.ts'
-import { type ItemRow, itemFromRow } from '@bidmesh/bid/item-row.ts'
-import { type BidRow, bidFromRow } from '@bidmesh/bid/queries.ts'
+import { itemColumns, type ItemRow, itemFromRow } from '@bidmesh/bid/item-row.ts'
+import { bidColumns, type BidRow, bidFromRow } from '@bidmesh/bid/queries.ts'
 import type { Bid, Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import {
   type GetPriceHistoryResponse,
@@ -17,7 +17,8 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { ListFilter } from './lists.ts'
 
 export async function readItems(sql: Sql, ids: readonly string[]): Promise<Item[]> {
-  const rows = await sql<ItemRow[]>`SELECT * FROM items WHERE id = ANY (${ids}::uuid[])`
+  const rows = await sql<ItemRow[]>`
+    SELECT ${sql([...itemColumns])} FROM items WHERE id = ANY (${ids}::uuid[])`
   return rows.map(itemFromRow)
 }
 
@@ -57,19 +58,20 @@ const TOP_BIDDERS = 3
  * from the last bid, each step to the next bid of somebody new. Throws NOT_FOUND.
  */
 export async function listTopBids(sql: Sql, itemId: string): Promise<Bid[]> {
+  const columns = sql([...bidColumns])
   const rows = await sql<BidRow[]>`
     WITH RECURSIVE top AS (
-      (SELECT b.*, ARRAY[b.user_id] AS seen FROM bids b
+      (SELECT ${columns}, ARRAY[user_id] AS seen FROM bids
        WHERE item_id = ${itemId} ORDER BY sequence DESC LIMIT 1)
       UNION ALL
       SELECT next.*, top.seen || next.user_id FROM top CROSS JOIN LATERAL (
-        SELECT * FROM bids b
+        SELECT ${columns} FROM bids b
         WHERE b.item_id = ${itemId} AND b.sequence < top.sequence AND b.user_id <> ALL (top.seen)
         ORDER BY b.sequence DESC LIMIT 1
       ) next
       WHERE cardinality(top.seen) < ${TOP_BIDDERS}
     )
-    SELECT id, item_id, user_id, amount, created_at, sequence FROM top ORDER BY sequence DESC`
+    SELECT ${columns} FROM top ORDER BY sequence DESC`
   if (rows.length === 0 && !(await itemExists(sql, itemId))) throw itemNotFound()
   return rows.map(bidFromRow)
 }

@@ -11,6 +11,7 @@
  * per event 840/s in sequence and 1,400/s with the 8 or 16 in parallel that serve it best.
  */
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
+import { failureKind, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'
 import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 import { type Fact, factOf } from './facts.ts'
@@ -47,6 +48,22 @@ export async function projectEvents(
 export async function projectFacts(session: Session, facts: readonly Fact[]): Promise<Projected> {
   if (facts.length === 0) return { applied: 0, duplicates: 0, standings: [] }
   const byId = new Map(facts.map((fact) => [fact.eventId, fact]))
+  try {
+    return await write(session, byId, facts)
+  } catch (error) {
+    // The facts were checked before: what has no kind is the driver's trouble or ours, and no message's.
+    if (failureKind(error) !== undefined) throw error
+    throw new TransientError(`the statistics cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function write(
+  session: Session,
+  byId: ReadonlyMap<string, Fact>,
+  facts: readonly Fact[],
+): Promise<Projected> {
   return await session.transaction(async (pipeline) => {
     const fresh = await takeUnseen(pipeline, byId)
     const standings = await applyFacts(pipeline, fresh, facts)

@@ -41,7 +41,10 @@ type UserStatsRow = {
 
 /** Zeros for a user never seen. */
 export async function getUserStats(sql: Sql, userId: string): Promise<UserStats> {
-  const [row] = await sql<UserStatsRow[]>`SELECT * FROM user_stats WHERE user_id = ${userId}`
+  const [row] = await sql<UserStatsRow[]>`
+    SELECT user_id, total_bids, total_amount, items_bid_on, highest_bid, items_won, amount_won,
+      first_bid_at, last_bid_at, last_updated_at
+    FROM user_stats WHERE user_id = ${userId}`
   if (!row) return create(UserStatsSchema, { userId })
   const firstBidAt = timestampOf(row.first_bid_at)
   const lastBidAt = timestampOf(row.last_bid_at)
@@ -73,7 +76,9 @@ const outcomes = { sold: ItemOutcome.SOLD, unsold: ItemOutcome.UNSOLD } as const
 
 /** Zeros for an item never seen. */
 export async function getItemStats(sql: Sql, itemId: string): Promise<ItemStats> {
-  const [row] = await sql<ItemStatsRow[]>`SELECT * FROM item_stats WHERE item_id = ${itemId}`
+  const [row] = await sql<ItemStatsRow[]>`
+    SELECT total_bids, unique_bidders, highest_bid, first_bid_at, last_bid_at, outcome, hammer_price
+    FROM item_stats WHERE item_id = ${itemId}`
   if (!row) return create(ItemStatsSchema, { itemId })
   const firstBidAt = timestampOf(row.first_bid_at)
   const lastBidAt = timestampOf(row.last_bid_at)
@@ -137,7 +142,7 @@ export async function listItemTopBidders(
   limit: number,
 ): Promise<TopBidder[]> {
   const rows = await sql<BidderRow[]>`
-    SELECT * FROM (
+    SELECT user_id, total_bids, total_amount, highest_bid, items_won FROM (
       SELECT p.user_id, p.bids AS total_bids, p.amount AS total_amount, p.highest_bid,
         (i.winner_id = p.user_id AND i.outcome = 'sold')::int::bigint AS items_won
       FROM user_items p JOIN item_stats i USING (item_id)
