@@ -100,8 +100,8 @@ export class Viewer {
     const rest = onEvents(response, (event) => {
       if (statusCode === 200) this.#hear(event)
     })
-    // A server that stops, or cannot read Postgres, says so.
-    if (statusCode === 200 || statusCode === 503) return
+    // A server that stops, or cannot read Postgres, ends the stream at once.
+    if (statusCode === 200) return
     response.on('end', () => this.#options.complain(`refused with ${statusCode}: ${rest()}`))
   }
 

@@ -3,20 +3,21 @@
  * is kept here, and every countdown on a page ticks at once, by the second.
  */
 import { useSyncExternalStore } from 'react'
+import { createClockOffset } from './clock-offset.ts'
 
-let offsetMs = 0
+const offset = createClockOffset()
 let nowSeconds = Math.floor(Date.now() / 1_000)
 const listeners = new Set<() => void>()
 let timer: ReturnType<typeof setTimeout> | undefined
 
 /** A message of a stream has just said so. */
 export function observeServerTime(serverMs: number): void {
-  offsetMs = serverMs - Date.now()
+  offset.observe(serverMs, Date.now())
 }
 
 /** ms since 1970, by the server's clock. */
 export function serverNow(): number {
-  return Date.now() + offsetMs
+  return Date.now() + offset.offsetMs()
 }
 
 function tick(): void {

@@ -8,7 +8,9 @@
 // goes on with every change in order. Whatever is missed (a lost connection, a slow reader, a broker that was
 // away) is made up for by a newer snapshot, never by a step back.
 //
-// The same stream as server-sent events: `GET /live/items/{item_id}`.
+// The same stream as server-sent events: `GET /live/items/{item_id}`. What passes (too many viewers, a server
+// that stops, a database that is away) ends such a stream with a time to come back after, because a browser's
+// EventSource gives up for good at an error status; what lasts (no such item, malformed id) is such a status.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -38,7 +40,8 @@ export type WatchItemRequest = Message<"live.v1.WatchItemRequest"> & {
 
   /**
    * Sequence of the last message received: what came after it is sent if it is still at hand (the EndMoved
-   * of that very bid may be repeated), otherwise a snapshot.
+   * of that very bid may be repeated), otherwise a snapshot; also for a sequence that the item has not reached,
+   * because the database may have been restored.
    *
    * @generated from field: optional int64 after_sequence = 2;
    */
@@ -802,9 +805,8 @@ export const PricePointSchema: GenMessage<PricePoint> = /*@__PURE__*/
 export const LiveService: GenService<{
   /**
    * One item: its state, then every change. Ends with UNAVAILABLE when the server stops: connect again with
-   * after_sequence. Codes: NOT_FOUND (no such item), INVALID_ARGUMENT (malformed id, after_sequence that
-   * this item has not reached), RESOURCE_EXHAUSTED (too many viewers on this server; or this reader took
-   * nothing for 30 s).
+   * after_sequence. Codes: NOT_FOUND (no such item), INVALID_ARGUMENT (malformed id), RESOURCE_EXHAUSTED (too
+   * many viewers on this server; or this reader took nothing for 30 s).
    *
    * @generated from rpc live.v1.LiveService.WatchItem
    */

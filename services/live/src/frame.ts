@@ -85,22 +85,26 @@ function encode<Desc extends DescMessage>(
   const json = JSON.stringify(toJson(schema, message, jsonOptions))
   if (format === 'json') return chunk(envelope(0, Buffer.from(json)))
   const id = 'sequence' in message ? `id: ${String(message.sequence)}\n` : ''
-  const text = Buffer.from(`${id}data: ${json}\n\n`)
-  return format === 'sse' ? chunk(text) : text
+  return framed(Buffer.from(`${id}data: ${json}\n\n`), format)
 }
 
 /** Five bytes before each message of a Connect, gRPC or gRPC-Web stream: flags and length. */
 export function envelope(flags: number, data: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(5 + data.length)
-  framed.writeUInt8(flags, 0)
-  framed.writeUInt32BE(data.length, 1)
-  framed.set(data, 5)
-  return framed
+  const enveloped = Buffer.allocUnsafe(5 + data.length)
+  enveloped.writeUInt8(flags, 0)
+  enveloped.writeUInt32BE(data.length, 1)
+  enveloped.set(data, 5)
+  return enveloped
 }
 
 /** One chunk of a body with `transfer-encoding: chunked` (RFC 9112, 7.1). */
 export function chunk(data: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')])
+}
+
+/** Bytes of a body as they go to a socket. */
+export function framed(data: Buffer, format: WireFormat): Buffer {
+  return format === 'plain-sse' ? data : chunk(data)
 }
 
 /**

@@ -11,7 +11,7 @@ import type { ItemEvent } from './item-event.ts'
 import { createItemReader, type ItemReader } from './item-reader.ts'
 import { ItemRoom } from './item-room.ts'
 import { createLists, type ListFilter, type Lists } from './lists.ts'
-import type { OpenViewer } from './viewer.ts'
+import type { OpenViewer, Viewer } from './viewer.ts'
 
 /** A room outlives its last viewer for this long, so that who comes back finds what they missed. */
 const LINGER_MS = 30_000
@@ -53,6 +53,7 @@ export class Hub {
   readonly #rooms = new Map<string, Occupied>()
   /** Rooms whose number of viewers has changed. */
   readonly #recounted = new Set<ItemRoom>()
+  #draining: ConnectError | undefined
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -90,7 +91,7 @@ export class Hub {
     const entering = room.enter(open, afterSequence)
     entering.catch(() => this.#release(itemId))
     const viewer = await entering
-    this.viewers.add(viewer)
+    this.#add(viewer)
     this.#options.onJoined(itemId, viewer.userId)
     return once(() => {
       room.leave(viewer)
@@ -104,7 +105,7 @@ export class Hub {
   async watchItems(open: OpenViewer, filter: ListFilter): Promise<Leave> {
     this.#admit()
     const { viewer, leave } = await this.#lists.enter(open, filter)
-    this.viewers.add(viewer)
+    this.#add(viewer)
     return once(() => {
       this.viewers.remove(viewer)
       leave()
@@ -136,6 +137,12 @@ export class Hub {
       const versions = await this.#options.readVersions(ids.slice(start, start + LOOK_BATCH))
       for (const { id, version } of versions) this.#rooms.get(id)?.room.feed.notice(version)
     }
+  }
+
+  /** Ends all streams with the reason, and those that are still asked for. */
+  drain(reason: ConnectError): void {
+    this.#draining = reason
+    for (const viewer of this.viewers.viewers()) viewer.end(reason)
   }
 
   /** Closes rooms that nobody has used for a while; call now and then. */
@@ -181,7 +188,13 @@ export class Hub {
     this.#options.onClosed(itemId)
   }
 
+  #add(viewer: Viewer): void {
+    this.viewers.add(viewer)
+    if (this.#draining) viewer.end(this.#draining)
+  }
+
   #admit(): void {
+    if (this.#draining) throw this.#draining
     if (this.viewers.size() < this.#options.viewersMax) return
     throw tooMany('too many viewers are on this server: try again shortly')
   }

@@ -74,9 +74,10 @@ it('tells again what a client may have missed, and nothing else', async () => {
   }
 })
 
-it('refuses a sequence the item has not reached, with the way out', async () => {
-  const { enter } = createWorld()
-  await expect(enter('', 1n)).rejects.toThrow('the item is at 0 only: connect without it')
+it('answers a sequence the item has not reached with the state', async () => {
+  const { enter, cases } = createWorld()
+  expect(cases(await enter('', 1n))).toEqual(['snapshot'])
+  expect(cases(await enter('', 2n ** 63n - 1n))).toEqual(['snapshot'])
 })
 
 it('tells the leader, and whoever lost the lead', async () => {

@@ -11,7 +11,6 @@ import {
   WatchItemResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { itemNotFound } from '@bidmesh/bid/errors.ts'
-import { Code, ConnectError } from '@connectrpc/connect'
 import { type Burst, burstOf, type Frame, itemFrame, sharedBurst } from './frame.ts'
 import { type ChatLine, chatMessage } from './chat.ts'
 import type { ItemEvent } from './item-event.ts'
@@ -85,14 +84,10 @@ export class ItemRoom implements Source {
   async enter(open: OpenViewer, afterSequence: bigint | undefined): Promise<Viewer> {
     if (!(await this.feed.fresh())) throw itemNotFound()
     const { sequence } = this.#position()
-    if (afterSequence !== undefined && afterSequence > sequence) {
-      throw new ConnectError(
-        `after_sequence: the item is at ${sequence} only: connect without it`,
-        Code.InvalidArgument,
-      )
-    }
     this.#replay ??= createReplay(sequence)
-    const missed = afterSequence === undefined ? undefined : this.#replay.after(afterSequence)
+    // A number that is ahead comes from before the database was restored, or from another item.
+    const known = afterSequence !== undefined && afterSequence <= sequence
+    const missed = known ? this.#replay.after(afterSequence) : undefined
     const viewer = open(this)
     this.#viewers.add(viewer)
     // Who comes back may have been told another number, or the number of another server.

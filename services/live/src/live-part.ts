@@ -93,10 +93,7 @@ export async function startLive(options: LivePartOptions): Promise<Part> {
     routes: liveRoutes({ sql, hub, chat, events: metrics }),
     handle: createWatchStreams({ ...watchesOf(hub), events: metrics, log }),
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
-    drain: () => {
-      const reason = new ConnectError('the server stops: connect again', Code.Unavailable)
-      for (const viewer of hub.viewers.viewers()) viewer.end(reason)
-    },
+    drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),
     check: async () => {
       await checkItems(sql)
       await broker.check()

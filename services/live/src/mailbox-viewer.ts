@@ -49,7 +49,7 @@ export function createMailboxViewer<Message extends StreamMessage>(options: {
       events.fellBehind()
     },
     tick(nowMs) {
-      if (behindSinceMs === undefined) put(source.clock())
+      if (behindSinceMs === undefined) this.send(source.clock())
       else if (nowMs - behindSinceMs > BEHIND_LIMIT_MS) {
         events.dropped()
         end(

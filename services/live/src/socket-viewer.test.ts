@@ -1,53 +1,36 @@
 /** Slow and frozen readers on real sockets, with a hub whose item is in memory. */
-import { createServer } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
+import { Writable } from 'node:stream'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, expect, it, vi } from 'vitest'
-import { Hub } from './hub.ts'
-import { watchesOf } from './routes.ts'
-import { commit, itemId, newItem } from './test-world.ts'
-import { createWatchStreams } from './watch-streams.ts'
+import type { Burst } from './frame.ts'
+import { SocketViewer } from './socket-viewer.ts'
+import { serverSentEvents } from './stream-protocol.ts'
+import { startStreams } from './test-streams.ts'
+import { itemId } from './test-world.ts'
+import type { Source } from './viewer.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => undo.splice(0).forEach((step) => step()))
 
 async function startWorld() {
-  let item = newItem()
-  item = commit(item, 'open', '')?.item ?? item
+  const streams = await startStreams()
+  undo.push(streams.stop)
   // Snapshots of some size, so that the system's buffers are soon full.
-  item.description = 'x'.repeat(10_000)
-  const nothing = () => undefined
-  const hub = new Hub({
-    readItems: async () => [item],
-    findItems: async () => [],
-    readVersions: async () => [],
-    now: Date.now,
-    viewersMax: 10,
-    onOpened: nothing,
-    onClosed: nothing,
-    onJoined: nothing,
-    onLeft: nothing,
-  })
-  const events = { fellBehind: vi.fn(), dropped: vi.fn() }
-  const streams = createWatchStreams({ ...watchesOf(hub), events, log: quietLog })
-  const server = createServer((request, response) => {
-    if (!streams(request, response)) response.writeHead(404).end()
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  undo.push(
-    () => server.close(),
-    () => server.closeAllConnections(),
-  )
-  const { port } = server.address() as AddressInfo
-  const change = (kind: 'bid' | 'update') => {
-    const committed = commit(item, kind, 'ann')
-    if (!committed) throw new Error(kind)
-    item = committed.item
-    hub.receive([committed.event])
-  }
-  return { hub, events, change, item: () => item, port }
+  streams.item().description = 'x'.repeat(100_000)
+  return streams
+}
+
+/** Bytes that begin with a word. */
+function burst(word: string, bytes: number): Burst {
+  return { frames: [], bytesFor: () => Buffer.from(word.padEnd(bytes)) }
+}
+
+const wordOf = (bytes: Buffer): string => bytes.toString().trimEnd()
+
+function sourceOf(bytes: number): Source {
+  return { latest: () => burst('latest', bytes), clock: () => burst('clock', 1) }
 }
 
 async function watch(port: number): Promise<{ socket: Socket; text: () => string }> {
@@ -76,7 +59,7 @@ it('a slow reader gets the latest state in place of a backlog', async () => {
   const keen = await watch(port)
   slow.socket.pause()
   await eventually(async () => {
-    // An update is told as a snapshot: ten kilobytes each.
+    // An update is told as a snapshot: 100 kB each.
     for (let round = 0; round < 50; round += 1) {
       change('bid')
       change('update')
@@ -121,8 +104,32 @@ it('a frozen reader is dropped after a while, a quiet one is not', async () => {
   await eventually(() => expect(messages(quiet.text()).at(-1)?.[1]).toBe('clock'))
 })
 
-it('a reader who leaves is forgotten, also before being let in', async () => {
-  const { hub, port } = await startWorld()
+it('a message larger than the connection takes at once is not repeated to a reader who takes it', async () => {
+  const written: string[] = []
+  const socket = new Writable({
+    highWaterMark: 1_000,
+    write: (bytes: Buffer, _, done) =>
+      void setImmediate(() => (written.push(wordOf(bytes)), done())),
+  })
+  const [events, source] = [{ fellBehind: vi.fn(), dropped: vi.fn() }, sourceOf(5_000)]
+  const protocol = serverSentEvents(false)
+  const response = { end: () => undefined }
+  const viewer = new SocketViewer({ response, socket, protocol, userId: '', source, events })
+  viewer.send(source.latest())
+  await once(socket, 'drain')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect([written, events.fellBehind.mock.calls.length]).toEqual([['latest'], 0])
+  viewer.send(source.latest())
+  viewer.send(burst('missed', 1))
+  viewer.send(burst('missed too', 1))
+  await once(socket, 'drain')
+  await once(socket, 'drain')
+  expect(written).toEqual(['latest', 'latest', 'latest'])
+  expect(events.fellBehind).toHaveBeenCalledTimes(1)
+})
+
+it('a reader who leaves is forgotten, also before being let in, and is not said to be slow', async () => {
+  const { hub, change, events, port } = await startWorld()
   const { socket } = await watch(port)
   expect(hub.viewers.size()).toBe(1)
   socket.destroy()
@@ -130,8 +137,12 @@ it('a reader who leaves is forgotten, also before being let in', async () => {
   for (let round = 0; round < 20; round += 1) {
     const hasty = connect(port, '127.0.0.1')
     hasty.on('error', () => undefined)
-    hasty.write(`GET /live/items/${itemId} HTTP/1.1\r\nhost: test\r\n\r\n`, () => hasty.destroy())
+    hasty.write(`GET /live/items/${itemId} HTTP/1.1\r\nhost: test\r\n\r\n`, () =>
+      hasty.resetAndDestroy(),
+    )
     await once(hasty, 'close')
+    change('bid')
   }
   await eventually(() => expect(hub.viewers.size()).toBe(0))
+  expect([events.fellBehind.mock.calls, events.dropped.mock.calls]).toEqual([[], []])
 })

@@ -7,7 +7,7 @@
  */
 import type { Writable } from 'node:stream'
 import type { ConnectError } from '@connectrpc/connect'
-import { type Burst, chunk } from './frame.ts'
+import { type Burst, framed } from './frame.ts'
 import type { StreamProtocol } from './stream-protocol.ts'
 import { BEHIND_LIMIT_MS, type Source, type Viewer, type ViewerEvents } from './viewer.ts'
 
@@ -28,8 +28,10 @@ export class SocketViewer implements Viewer {
   readonly #protocol: StreamProtocol
   readonly #source: Source
   readonly #events: ViewerEvents
-  /** Since when the reader has not caught up, by the process clock; undefined while it keeps up. */
-  #behindSinceMs: number | undefined
+  /** Since when there are bytes that the reader has not taken, by the process clock. */
+  #fullSinceMs: number | undefined
+  /** Something was left out meanwhile. */
+  #missed = false
   #ended = false
 
   constructor(options: SocketViewerOptions) {
@@ -42,31 +44,40 @@ export class SocketViewer implements Viewer {
   }
 
   send(burst: Burst): void {
-    if (this.#behindSinceMs !== undefined || this.#ended) return
-    if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
-    this.#behindSinceMs = Date.now()
+    // A connection that is gone takes nothing; that is not slow.
+    if (this.#ended || this.#socket.destroyed) return
+    if (this.#fullSinceMs === undefined) return this.#write(burst)
+    if (this.#missed) return
+    this.#missed = true
     this.#events.fellBehind()
-    this.#socket.once('drain', () => {
-      this.#behindSinceMs = undefined
-      this.send(this.#source.latest())
-    })
   }
 
   tick(nowMs: number): void {
-    if (this.#behindSinceMs === undefined) this.send(this.#source.clock())
-    else if (nowMs - this.#behindSinceMs > BEHIND_LIMIT_MS) {
+    if (this.#fullSinceMs === undefined) this.send(this.#source.clock())
+    else if (nowMs - this.#fullSinceMs > BEHIND_LIMIT_MS && !this.#socket.destroyed) {
       this.#events.dropped()
       // It would not read a farewell either.
       this.#socket.destroy()
     }
   }
 
+  #write(burst: Burst): void {
+    if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
+    // One burst may be more than the socket takes at once: only what comes meanwhile is missed.
+    this.#fullSinceMs = Date.now()
+    this.#socket.once('drain', () => {
+      this.#fullSinceMs = undefined
+      const missed = this.#missed
+      this.#missed = false
+      if (missed) this.send(this.#source.latest())
+    })
+  }
+
   end(reason: ConnectError): void {
     if (this.#ended) return
     this.#ended = true
     const last = this.#protocol.ending(reason)
-    const framed = this.#protocol.format === 'plain-sse' ? last : chunk(last)
-    if (last.length > 0) this.#socket.write(framed)
+    if (last.length > 0) this.#socket.write(framed(last, this.#protocol.format))
     // With the chunk of length zero, where there are chunks.
     this.#response.end()
   }

@@ -5,7 +5,7 @@
  *
  * Connect: https://connectrpc.com/docs/protocol · gRPC-Web: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
  */
-import type { ConnectError } from '@connectrpc/connect'
+import { Code, type ConnectError } from '@connectrpc/connect'
 import { createEndStreamSerialization, endStreamFlag } from '@connectrpc/connect/protocol-connect'
 import {
   setTrailerStatus,
@@ -17,6 +17,8 @@ import { envelope, type WireFormat } from './frame.ts'
 export type StreamProtocol = {
   contentType: string
   format: WireFormat
+  /** First bytes of the body; empty in most protocols. */
+  opening?: () => Buffer
   /** Last bytes of the body; without a reason the stream is simply over. */
   ending: (reason?: ConnectError) => Buffer
 }
@@ -60,6 +62,16 @@ export function streamProtocolOf(contentType: string | undefined): StreamProtoco
 }
 
 /**
+ * After a lost connection an `EventSource` waits for as long as it was last told, and each is told its own
+ * time: thousands that lost the same server do not come back to the next one in the same moment.
+ */
+const RECONNECT_MIN_MS = 500
+const RECONNECT_MAX_MS = 2_000
+/** After an ending that says why: who is too busy now is not to be asked again at once. */
+const TRY_AGAIN_MIN_MS = 1_000
+const TRY_AGAIN_MAX_MS = 5_000
+
+/**
  * An `EventSource` connects again by itself; a comment tells people with curl why it is over. Without chunks
  * for HTTP/1.0, which some proxies speak, and HTTP/2.
  */
@@ -67,6 +79,29 @@ export function serverSentEvents(chunked: boolean): StreamProtocol {
   return {
     contentType: 'text/event-stream',
     format: chunked ? 'sse' : 'plain-sse',
-    ending: (reason) => Buffer.from(reason ? `: ${reason.rawMessage}\n\n` : ''),
+    opening: () => Buffer.from(`${retryWithin(RECONNECT_MIN_MS, RECONNECT_MAX_MS)}\n\n`),
+    ending: (reason) => {
+      if (!reason) return Buffer.alloc(0)
+      const retry = retryWithin(TRY_AGAIN_MIN_MS, TRY_AGAIN_MAX_MS)
+      return Buffer.from(`${retry}\n: ${reason.rawMessage}\n\n`)
+    },
   }
+}
+
+function retryWithin(minMs: number, maxMs: number): string {
+  return `retry: ${Math.round(minMs + Math.random() * (maxMs - minMs))}`
+}
+
+/** Another try cannot mend these, so they are a status that an `EventSource` gives up at. */
+const lasting = new Set([
+  Code.NotFound,
+  Code.InvalidArgument,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+  Code.Unimplemented,
+])
+
+/** Whether asking again later may do. */
+export function isPassing({ code }: ConnectError): boolean {
+  return !lasting.has(code)
 }

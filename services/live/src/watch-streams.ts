@@ -18,10 +18,15 @@ import { toConnectError } from '@bidmesh/platform/rpc-errors.ts'
 import { READ_MAX_BYTES } from '@bidmesh/platform/server.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
-import type { WireFormat } from './frame.ts'
+import { framed, type WireFormat } from './frame.ts'
 import type { Leave } from './hub.ts'
 import { SocketViewer } from './socket-viewer.ts'
-import { serverSentEvents, type StreamProtocol, streamProtocolOf } from './stream-protocol.ts'
+import {
+  isPassing,
+  serverSentEvents,
+  type StreamProtocol,
+  streamProtocolOf,
+} from './stream-protocol.ts'
 import type { OpenViewer, ViewerEvents } from './viewer.ts'
 
 /** How a stream is asked for: once its request is known, by whoever can open a viewer for it. */
@@ -82,7 +87,11 @@ export function createWatchStreams(options: WatchStreamsOptions) {
       const lastEventId = request.headers['last-event-id']
       const ask = async () => item(pageBody(itemId, query, lastEventId))
       const protocol = serverSentEvents(request.httpVersion === '1.1')
-      void answer(response, protocol, ask, (error) => refusePage(response, error))
+      void answer(response, protocol, ask, (error) => {
+        // An `EventSource` comes back after an answer that ends, and never after one that is an error.
+        if (isPassing(error)) endAtOnce(response, protocol, error)
+        else refusePage(response, error)
+      })
       return true
     }
     const procedure = procedures.get(path)
@@ -92,10 +101,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     if (!isPlain(request.headers) || response.socket === null) return false
     const ask = async () =>
       procedure({ format: protocol.format, bytes: await readMessage(request) })
-    void answer(response, protocol, ask, (error) => {
-      begin(response, protocol)
-      response.end(protocol.ending(error))
-    })
+    void answer(response, protocol, ask, (error) => endAtOnce(response, protocol, error))
     return true
   }
 }
@@ -157,10 +163,14 @@ async function readMessage(request: HttpRequest): Promise<Uint8Array> {
   throw new ConnectError('expected one uncompressed message in an envelope', Code.InvalidArgument)
 }
 
+const sequencePattern = /^\d{1,18}$/
+
 /** What the address of the page says, as the JSON of a `WatchItemRequest`. */
 function pageBody(itemId: string, query: string, lastEventId: string | string[] | undefined): Body {
   const parameters = new URLSearchParams(query)
-  const after = String(lastEventId ?? parameters.get('after_sequence') ?? '')
+  // A browser sends back the id it was given last, whoever gave it: what is not one of ours says nothing.
+  const id = String(lastEventId ?? '')
+  const after = sequencePattern.test(id) ? id : (parameters.get('after_sequence') ?? '')
   const user = parameters.get('user_id') ?? ''
   const request = { item_id: itemId, user_id: user, ...(after !== '' && { after_sequence: after }) }
   return { format: 'json', bytes: Buffer.from(JSON.stringify(request)) }
@@ -171,17 +181,28 @@ function refusePage(response: HttpResponse, error: ConnectError): void {
   response.end(`${JSON.stringify(errorToJson(error, undefined))}\n`)
 }
 
+/** Needs no socket: an answer to a pipelined request has none yet. */
+function endAtOnce(response: HttpResponse, protocol: StreamProtocol, reason: ConnectError): void {
+  writeStreamHead(response, protocol)
+  response.end(protocol.ending(reason))
+}
+
 /** Writes the head; from here on bytes go to what it returns. */
-function begin(response: HttpResponse, { contentType }: StreamProtocol): Writable {
+function begin(response: HttpResponse, protocol: StreamProtocol): Writable {
   const socket = 'stream' in response ? response.stream : response.socket
-  if (socket === null) throw new ConnectError('the caller has left', Code.Canceled)
+  if (socket === null) throw new ConnectError('a stream needs a connection', Code.Canceled)
+  writeStreamHead(response, protocol)
+  // HTTP/2 has sent it by now.
+  if (!('stream' in response)) response.flushHeaders()
+  if (protocol.opening) socket.write(framed(protocol.opening(), protocol.format))
+  return socket
+}
+
+function writeStreamHead(response: HttpResponse, { contentType }: StreamProtocol): void {
   response.writeHead(200, {
     'content-type': contentType,
     'cache-control': 'no-store',
     // nginx would keep a stream until its buffer is full.
     'x-accel-buffering': 'no',
   })
-  // HTTP/2 has sent it by now.
-  if (!('stream' in response)) response.flushHeaders()
-  return socket
 }
