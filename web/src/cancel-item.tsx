@@ -13,6 +13,7 @@ import { useLocation } from 'wouter'
 import { brokenRules } from './field-rules.ts'
 import { useForgetItems } from './item-form.tsx'
 import { ErrorState } from './states.tsx'
+import { useUser } from './user.tsx'
 
 export function CancelItem({ item }: { item: Item }) {
   const [opened, dialog] = useDisclosure(false)
@@ -52,8 +53,13 @@ export function CancelItem({ item }: { item: Item }) {
 function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
   const [, navigate] = useLocation()
   const forgetItems = useForgetItems()
+  const { userId } = useUser()
   const [reason, setReason] = useState('')
-  const request = create(CancelItemRequestSchema, { id: item.id, reason: reason.trim() })
+  const request = create(CancelItemRequestSchema, {
+    id: item.id,
+    reason: reason.trim(),
+    userId,
+  })
   const fault = brokenRules(CancelItemRequestSchema, request).get('reason')
   const cancel = useMutation(BidService.method.cancelItem, {
     onSuccess: () => {
@@ -71,7 +77,7 @@ function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
         <Text>“{item.title}” takes no more bids, and nobody wins it. This cannot be undone.</Text>
         <Textarea
           label="Reason (optional)"
-          description="Told to whoever is watching right now"
+          description="Stays on the item for everybody to see"
           autosize
           minRows={2}
           maxRows={8}

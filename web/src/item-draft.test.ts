@@ -29,14 +29,14 @@ const good: ItemDraft = {
 
 /** Everything that is wrong with a draft, by field. */
 function wrong(change: Partial<ItemDraft>): Record<string, string> {
-  const { request, faults } = createRequest({ ...good, ...change }, 'ann', NOW_MS)
+  const { request, faults } = createRequest({ ...good, ...change }, 'ann', NOW_MS, 'key')
   return Object.fromEntries([...brokenRules(CreateItemRequestSchema, request), ...faults])
 }
 
 describe('a draft to sell', () => {
   it('becomes a request', () => {
     const draft = { ...good, title: ' Desk ', images: ['', ' https://x/1.jpg ', ''] }
-    const { request, faults } = createRequest(draft, 'ann', NOW_MS)
+    const { request, faults } = createRequest(draft, 'ann', NOW_MS, 'key')
     expect(faults.size).toBe(0)
     expect(request).toMatchObject({
       title: 'Desk',
@@ -56,6 +56,7 @@ describe('a draft to sell', () => {
       { ...good, currency: 'JPY', minIncrement: '3' },
       'ann',
       NOW_MS,
+      'key',
     )
     expect(request).toMatchObject({ startPrice: 25n, minIncrement: 3n })
   })
@@ -65,6 +66,7 @@ describe('a draft to sell', () => {
       { ...good, softClose: false, window: 'x' },
       'a',
       NOW_MS,
+      'key',
     )
     expect(request.softClose?.maxExtensions).toBe(0)
     expect(faults.size).toBe(0)
@@ -113,11 +115,15 @@ describe('a draft of a change', () => {
   })
 
   it('asks for nothing when nothing changed', () => {
-    expect(updateRequest(item, descriptionOf(item))).toMatchObject({ changed: false })
+    expect(updateRequest(item, descriptionOf(item), 'ann')).toMatchObject({ changed: false })
   })
 
   it('asks for what changed only', () => {
-    const { request, changed } = updateRequest(item, { ...descriptionOf(item), category: '' })
+    const { request, changed } = updateRequest(
+      item,
+      { ...descriptionOf(item), category: '' },
+      'ann',
+    )
     expect(changed).toBe(true)
     expect(request).toMatchObject({ category: '', images: [] })
     expect(request.title).toBeUndefined()
@@ -125,7 +131,7 @@ describe('a draft of a change', () => {
   })
 
   it('refuses to take away the last picture, which the service would ignore', () => {
-    const { faults } = updateRequest(item, { ...descriptionOf(item), images: [' '] })
+    const { faults } = updateRequest(item, { ...descriptionOf(item), images: [' '] }, 'ann')
     expect([...faults.keys()]).toEqual(['images[0]'])
   })
 })

@@ -102,6 +102,7 @@ export function createRequest(
   draft: ItemDraft,
   sellerId: string,
   nowMs: number,
+  idempotencyKey: string,
 ): { request: CreateItemRequest; faults: Faults } {
   const faults = new Map<string, string>()
   const { currency } = draft
@@ -115,6 +116,7 @@ export function createRequest(
   const request = create(CreateItemRequestSchema, {
     ...describe(draft),
     sellerId,
+    idempotencyKey,
     currency,
     startPrice,
     minIncrement,
@@ -181,6 +183,7 @@ export function descriptionOf(item: Item): Description {
 export function updateRequest(
   item: Item,
   draft: Description,
+  userId: string,
 ): { request: UpdateItemRequest; faults: Faults; changed: boolean } {
   const { title, description, category, images } = describe(draft)
   const faults = new Map<string, string>()
@@ -196,6 +199,6 @@ export function updateRequest(
     ...(category !== item.category && { category }),
     ...(!sameImages && { images }),
   }
-  const request = create(UpdateItemRequestSchema, { id: item.id, ...changes })
+  const request = create(UpdateItemRequestSchema, { id: item.id, userId, ...changes })
   return { request, faults, changed: Object.keys(changes).length > 0 }
 }

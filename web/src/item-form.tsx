@@ -18,6 +18,7 @@ import { brokenRules, brokenRulesOf } from './field-rules.ts'
 import { ItemCard } from './item-card.tsx'
 import { createRequest, emptyDraft, type ItemDraft, onLines } from './item-draft.ts'
 import { parseMoney } from './money.ts'
+import { newKey } from './new-key.ts'
 import { PriceFields } from './price-fields.tsx'
 import { serverNow } from './server-time.tsx'
 import { ErrorState } from './states.tsx'
@@ -44,7 +45,9 @@ export function ItemForm() {
     ...emptyDraft,
     endAt: toField(serverNow() + DAY_MS),
   }))
-  const { request, faults } = createRequest(draft, userId, serverNow())
+  // The same until something is changed: sent twice, the item is there once.
+  const [key, setKey] = useState(newKey)
+  const { request, faults } = createRequest(draft, userId, serverNow(), key)
   const broken = onLines(brokenRules(CreateItemRequestSchema, request), draft.images)
   const { form, shown, attempt, refuse, forget } = useFormFaults(new Map([...broken, ...faults]))
   const put = useMutation(BidService.method.createItem, {
@@ -57,6 +60,7 @@ export function ItemForm() {
   })
   const change = (changed: Partial<ItemDraft>): void => {
     forget()
+    setKey(newKey())
     setDraft((before) => ({ ...before, ...changed }))
   }
   const submit = (event: SubmitEvent): void => {

@@ -14,6 +14,7 @@ import {
   isWorthRetrying,
   settled,
 } from './bid-attempt.ts'
+import { newKey } from './new-key.ts'
 
 /** Longer than the server ever takes to decide; then there is no answer. */
 const ANSWER_LIMIT_MS = 8_000
@@ -84,10 +85,4 @@ function attemptOf(
   if (!sent || status === 'idle') return undefined
   if (status === 'error') return failedAttempt(sent.amount, sent.key, error)
   return { ...sent, phase: status === 'success' ? 'accepted' : 'placing' }
-}
-
-/** Unique per bid. `randomUUID` is there only on pages that came safely, and over plain http we must do without. */
-function newKey(): string {
-  const words = crypto.getRandomValues(new Uint32Array(4))
-  return [...words].map((word) => word.toString(16).padStart(8, '0')).join('')
 }

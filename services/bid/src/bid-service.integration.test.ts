@@ -152,7 +152,7 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
     const item = await putItem()
     await client().placeBid({ itemId: item.id, amount: 200n, userId: 'ann', idempotencyKey })
     const cancelled = await putItem()
-    await client().cancelItem({ id: cancelled.id, reason: 'broken' })
+    await client().cancelItem({ id: cancelled.id, reason: 'broken', userId: 'seller' })
     const refused = [
       [{ itemId: item.id, amount: 200n, userId: 'bob' }, Code.FailedPrecondition, Reason.TOO_LOW],
       [{ itemId: item.id, amount: 999n, userId: 'seller' }, Code.PermissionDenied, Reason.OWN_ITEM],
@@ -189,32 +189,87 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
 
   it('edits and cancels', async () => {
     const item = await putItem({ category: 'a', images: ['https://example.com/1.jpg'] })
-    const { item: edited } = await client().updateItem({ id: item.id, title: 'Better lamp' })
+    const { item: edited } = await client().updateItem({
+      id: item.id,
+      title: 'Better lamp',
+      userId: 'seller',
+    })
     expect(edited).toMatchObject({ title: 'Better lamp', category: 'a', images: item.images })
     expect((await client().getItem({ id: item.id })).item?.title).toBe('Better lamp')
 
     await client().placeBid({ itemId: item.id, amount: 100n, userId: 'ann' })
-    const late = await errorOf(client().cancelItem({ id: item.id }))
+    const late = await errorOf(client().cancelItem({ id: item.id, userId: 'seller' }))
     expect(late.code).toBe(Code.FailedPrecondition)
 
     const other = await putItem()
-    const { item: gone } = await client().cancelItem({ id: other.id, reason: 'lost' })
-    expect(gone?.status).toBe(ItemStatus.CANCELLED)
+    const { item: gone } = await client().cancelItem({
+      id: other.id,
+      reason: 'lost',
+      userId: 'seller',
+    })
+    expect(gone).toMatchObject({ status: ItemStatus.CANCELLED, cancelReason: 'lost' })
+    expect((await client().getItem({ id: other.id })).item).toEqual(gone)
     for (const call of [
-      () => client().cancelItem({ id: other.id }),
-      () => client().updateItem({ id: other.id, title: 'x' }),
+      () => client().cancelItem({ id: other.id, userId: 'seller' }),
+      () => client().updateItem({ id: other.id, title: 'x', userId: 'seller' }),
     ]) {
       expect((await errorOf(call())).code).toBe(Code.FailedPrecondition)
     }
     const missing = randomUUID()
     for (const call of [
       () => client().getItem({ id: missing }),
-      () => client().updateItem({ id: missing, title: 'x' }),
-      () => client().cancelItem({ id: missing }),
+      () => client().updateItem({ id: missing, title: 'x', userId: 'seller' }),
+      () => client().cancelItem({ id: missing, userId: 'seller' }),
       () => client().getItemBids({ itemId: missing }),
     ]) {
       expect((await errorOf(call())).code).toBe(Code.NotFound)
     }
+  })
+
+  it.each([
+    ['somebody else', 'ann', Code.PermissionDenied],
+    ['nobody', '', Code.InvalidArgument],
+  ])('lets %s neither edit nor cancel an item', async (_who, userId, code) => {
+    const item = await putItem()
+    for (const call of [
+      () => client().updateItem({ id: item.id, title: 'Mine now', userId }),
+      () => client().cancelItem({ id: item.id, reason: 'a grudge', userId }),
+    ]) {
+      expect(Code[(await errorOf(call())).code]).toBe(Code[code])
+    }
+    expect((await client().getItem({ id: item.id })).item).toEqual(item)
+  })
+
+  it('makes one item of a CreateItem that is sent again', async () => {
+    const request = {
+      title: 'Lamp',
+      startPrice: 100n,
+      endAt: timestampFromMs(Date.now() + 2_000),
+      softClose: { maxExtensions: 0 },
+      sellerId: 'sue',
+      idempotencyKey: `item ${idempotencyKey}`,
+    }
+    const made = await Promise.all([1, 2, 3, 4].map(() => client().createItem(request)))
+    const id = made[0]?.item?.id ?? ''
+    expect(new Set(made.map(({ item }) => item?.id))).toEqual(new Set([id]))
+    const events = await database.sql`SELECT 1 FROM outbox WHERE item_id = ${id}`
+    expect(events).toHaveLength(1)
+    await client().placeBid({ itemId: id, amount: 100n, userId: 'ann' })
+    await eventually(async () => {
+      const { item } = await client().getItem({ id })
+      expect(item?.status).toBe(ItemStatus.ENDED)
+    })
+    // As it is now, although its end is no longer in the future.
+    const { item: again } = await client().createItem(request)
+    expect(again).toMatchObject({ id, status: ItemStatus.ENDED, highestBidderId: 'ann' })
+    const other = await errorOf(client().createItem({ ...request, startPrice: 200n }))
+    expect(other.code).toBe(Code.AlreadyExists)
+    const { item: hers } = await client().createItem({
+      ...request,
+      sellerId: `tom of ${protocol}`,
+      endAt: inAnHour(),
+    })
+    expect(hers?.id).not.toBe(id)
   })
 
   it('repeats the answer of a bid that was placed under the key', async () => {
@@ -274,7 +329,7 @@ describe('lists', () => {
     const category = `c-${randomUUID().slice(0, 8)}`
     const teapot = await putItem({ category, title: 'Blue teapot', description: 'Meissen, 1920' })
     const gone = await putItem({ category, title: 'Blue vase' })
-    await bids.cancelItem({ id: gone.id })
+    await bids.cancelItem({ id: gone.id, userId: 'seller' })
     const ids = async (filter: Parameters<typeof bids.listItems>[0]) =>
       (await bids.listItems({ category, ...filter })).items.map((item) => item.id)
     expect(await ids({})).toEqual([gone.id, teapot.id])
@@ -415,7 +470,7 @@ describe('when the moment is bad', () => {
     expect(rejectionOf(error)?.reason).toBe(Reason.UNAVAILABLE)
     for (const call of [
       () => client.getItem({ id: item.id }),
-      () => client.cancelItem({ id: item.id }),
+      () => client.cancelItem({ id: item.id, userId: 'seller' }),
     ]) {
       const answer = await errorOf(call())
       expect(answer.code).toBe(Code.Unavailable)

@@ -7,23 +7,18 @@ import { headFromRow, type ItemRow } from './item-row.ts'
 import { lockItem } from './lock-item.ts'
 import type { Invalidate } from './place-bids.ts'
 
-/**
- * Returns the row as changed. Throws NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION.
- *
- * @param caller undefined in trusted mode: whoever asks is taken for the seller
- */
+/** Returns the row as changed. Throws NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION. */
 export async function cancelItem(
   session: Session,
   id: string,
   reason: string,
-  caller: Caller | undefined,
+  caller: Caller,
   invalidate: Invalidate,
   trace: Readonly<Record<string, string>>,
 ): Promise<ItemRow> {
   return await session.transaction(async (pipeline) => {
     const { row, nowMs } = await lockItem(pipeline, id)
-    const head = headFromRow(row)
-    const decision = decideCancel(head, caller ?? { userId: head.sellerId, operator: false }, nowMs)
+    const decision = decideCancel(headFromRow(row), caller, nowMs)
     if ('refusal' in decision) throw changeRefused(decision.refusal)
     const { status, version } = decision.head
     const updatedAt = new Date(nowMs)
@@ -39,6 +34,6 @@ export async function cancelItem(
       sql`COMMIT`,
       invalidate(new Map([[id, version]])),
     ])
-    return { ...row, status, version, updated_at: updatedAt }
+    return { ...row, status, version, updated_at: updatedAt, cancel_reason: reason }
   })
 }

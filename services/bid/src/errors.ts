@@ -136,6 +136,14 @@ export function changeRefused(refusal: ChangeRefusal): ConnectError {
   return new ConnectError(message, code)
 }
 
+/** The seller's idempotency key has made an item out of another request. */
+export function itemKeyReused(): ConnectError {
+  return new ConnectError(
+    'this idempotency_key was used for another item: choose a new key for a new item',
+    Code.AlreadyExists,
+  )
+}
+
 /** No item has the id asked for. */
 export function itemNotFound(): ConnectError {
   return new ConnectError('no item has this id', Code.NotFound)

@@ -73,6 +73,7 @@ export type ItemRow = HeadRow & {
   created_at: Date
   updated_at: Date
   original_end_at: Date
+  cancel_reason: string
 }
 
 export function headFromRow(row: HeadRow): Head {
@@ -151,5 +152,6 @@ export function itemFromRow(row: ItemRow): Item {
     },
     minIncrement: row.min_increment,
     version: row.version,
+    cancelReason: row.cancel_reason,
   })
 }

@@ -10,7 +10,7 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { context, isSpanContextValid, propagation, trace, TraceFlags } from '@opentelemetry/api'
-import { defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
+import { type Caller, defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
 import { cancelItem } from './cancel-item.ts'
 import { canonicalId } from './canonical-id.ts'
 import { createItem, type NewItem } from './create-item.ts'
@@ -53,7 +53,7 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
           session,
           id,
           changes,
-          undefined,
+          callerOf(request),
           cache.invalidate,
           currentTrace(),
         )
@@ -61,12 +61,11 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
       },
 
       async cancelItem(request) {
-        const { id, reason } = request
         const row = await cancelItem(
           session,
-          canonicalId(id),
-          reason,
-          undefined,
+          canonicalId(request.id),
+          request.reason,
+          callerOf(request),
           cache.invalidate,
           currentTrace(),
         )
@@ -143,6 +142,11 @@ async function placeBid(
   }
 }
 
+/** Nobody is an operator in trusted mode. */
+function callerOf({ userId }: { userId: string }): Caller {
+  return { userId: callerId(userId, 'user_id'), operator: false }
+}
+
 function newItem(request: CreateItemRequest): NewItem {
   return {
     title: request.title,
@@ -156,6 +160,7 @@ function newItem(request: CreateItemRequest): NewItem {
     startAtMs: request.startAt && timestampMs(request.startAt),
     endAtMs: request.endAt ? timestampMs(request.endAt) : 0,
     softClose: softCloseOf(request.softClose),
+    idempotencyKey: request.idempotencyKey,
     trace: currentTrace(),
   }
 }

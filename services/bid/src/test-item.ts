@@ -17,6 +17,7 @@ export async function putItem(session: Session, changes: Partial<NewItem> = {}) 
     startAtMs: undefined,
     endAtMs: Date.now() + 3_600_000,
     softClose: { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 0 },
+    idempotencyKey: '',
     trace: {},
     ...changes,
   })

@@ -15,23 +15,18 @@ export type ItemChanges = {
   category: string | undefined
 }
 
-/**
- * Returns the row as changed. Throws NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION.
- *
- * @param caller undefined in trusted mode: whoever asks is taken for the seller
- */
+/** Returns the row as changed. Throws NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION. */
 export async function updateItem(
   session: Session,
   id: string,
   changes: ItemChanges,
-  caller: Caller | undefined,
+  caller: Caller,
   invalidate: Invalidate,
   trace: Readonly<Record<string, string>>,
 ): Promise<ItemRow> {
   return await session.transaction(async (pipeline) => {
     const { row, nowMs } = await lockItem(pipeline, id)
-    const head = headFromRow(row)
-    const refusal = refuseChange(head, caller ?? { userId: head.sellerId, operator: false }, nowMs)
+    const refusal = refuseChange(headFromRow(row), caller, nowMs)
     if (refusal) throw changeRefused(refusal)
     const changed: ItemRow = {
       ...row,

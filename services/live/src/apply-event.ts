@@ -38,7 +38,7 @@ export function applyEvent(item: Item, event: ItemEvent): Change | undefined {
       return itemEnded(item, event.message)
     case 'item.cancelled': {
       const { reason, version } = event.message
-      return change(item, { status: ItemStatus.CANCELLED, version }, [
+      return change(item, { status: ItemStatus.CANCELLED, cancelReason: reason, version }, [
         { case: 'cancelled', value: { reason } },
       ])
     }

@@ -237,7 +237,7 @@ describe('an item’s life', () => {
     const watching = record(live.watchItem({ itemId: item.id }, { signal: stop.signal }))
     await watching.until(2)
     await bid(item.id, 'ann', 100n)
-    await bids.updateItem({ id: item.id, title: 'Tall lamp' })
+    await bids.updateItem({ id: item.id, title: 'Tall lamp', userId: 'seller' })
     await watching.until(5)
     expect(watching.cases()).toEqual(['snapshot', 'opened', 'bidPlaced', 'snapshot', 'ended'])
     const [first, , , updated, ended] = watching.seen.map(({ event }) => event)
@@ -256,7 +256,7 @@ describe('an item’s life', () => {
     const stop = new AbortController()
     const watching = record(live.watchItem({ itemId: item.id }, { signal: stop.signal }))
     await watching.until(1)
-    await bids.cancelItem({ id: item.id, reason: 'broken' })
+    await bids.cancelItem({ id: item.id, reason: 'broken', userId: 'seller' })
     await watching.until(2)
     const { event } = watching.seen[1] ?? {}
     expect(event?.case === 'cancelled' && event.value.reason).toBe('broken')
