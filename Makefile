@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help start up test test-unit test-integration test-faults bench check format proto-gen install clean
+.PHONY: help start up test test-unit test-integration test-faults test-attacks bench check format proto-gen install clean
 .DEFAULT_GOAL := help
 
 help: ## This list
@@ -39,6 +39,9 @@ test-integration: install ## Tests of SQL, broker and cache on real services
 
 test-faults: install ## The fault series at full length (SEED= replays one)
 	npm run --silent test-faults
+
+test-attacks: install ## What strangers can do to a server, beside honest bids (ARGS="--help" for more)
+	@npm run --silent test-attacks -- $(ARGS)
 
 bench: install ## Side-by-side figures, one table (ARGS="--help" for more)
 	@npm run --silent bench -- $(ARGS)

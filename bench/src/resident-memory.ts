@@ -18,7 +18,8 @@ export async function lowestResidentBytes(pid: number, forMs: number): Promise<n
   return lowest
 }
 
-async function readResidentBytes(pid: number): Promise<number> {
+/** As it is now, in bytes. NaN when unknown. */
+export async function readResidentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1_024
 }

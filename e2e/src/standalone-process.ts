@@ -14,9 +14,18 @@ export type StandaloneProcess = {
 
 export type StandaloneRun = { code: number | string; output: string; errors: string }
 
+export type StandaloneOptions = {
+  /** Descriptors it may use, its Postgres too; otherwise as many as we. */
+  filesMax?: number
+}
+
 /** Resolves when it has greeted. Rejects with all it said when it ends before. */
-export async function startStandalone(dataDir: string, port: number): Promise<StandaloneProcess> {
-  const child = spawnStandalone({ BIDMESH_DATA_DIR: dataDir, PORT: String(port) })
+export async function startStandalone(
+  dataDir: string,
+  port: number,
+  options: StandaloneOptions = {},
+): Promise<StandaloneProcess> {
+  const child = spawnStandalone({ BIDMESH_DATA_DIR: dataDir, PORT: String(port) }, options)
   const ended = endOf(child)
   const said = collect(child)
   const { promise: greeted, resolve } = Promise.withResolvers<void>()
@@ -47,8 +56,14 @@ export async function runStandalone(env: Record<string, string>): Promise<Standa
   return { code, ...said() }
 }
 
-function spawnStandalone(env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, ['standalone/src/main.ts'], {
+function spawnStandalone(
+  env: Record<string, string>,
+  { filesMax }: StandaloneOptions = {},
+): ChildProcess {
+  // Both limits: Node raises the soft one to the hard one.
+  const limit = filesMax === undefined ? ':' : `ulimit -n ${filesMax}`
+  const command = `${limit} && exec "$0" standalone/src/main.ts`
+  return spawn('/bin/sh', ['-c', command, process.execPath], {
     cwd: repository,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
