@@ -9,7 +9,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { refuseTimes, type SoftClose } from './auction.ts'
 import { itemKeyReused } from './errors.ts'
 import { insertOutbox, itemCreated } from './events.ts'
-import { headFromRow, type ItemRow } from './item-row.ts'
+import { headFromRow, itemColumns, type ItemRow } from './item-row.ts'
 
 export type NewItem = {
   title: string
@@ -59,8 +59,9 @@ async function findOrInsert(pipeline: Pipeline, item: NewItem): Promise<ItemRow>
     idempotencyKey === ''
       ? Promise.resolve([])
       : sql<MadeRow[]>`
-          SELECT i.*, k.digest FROM item_keys k JOIN items i ON i.id = k.item_id
-          WHERE k.seller_id = ${sellerId} AND k.idempotency_key = ${idempotencyKey}`,
+          SELECT ${sql([...itemColumns])}, digest
+          FROM item_keys JOIN items USING (seller_id)
+          WHERE seller_id = ${sellerId} AND idempotency_key = ${idempotencyKey} AND id = item_id`,
   ])
   if (!clock) throw new Error('the database did not tell the time')
   if (made) {

@@ -42,6 +42,7 @@ export const itemColumns = [
   'created_at',
   'updated_at',
   'original_end_at',
+  'cancel_reason',
 ] as const
 
 export type HeadRow = {
