@@ -596,7 +596,9 @@ export type ListItemsRequest = Message<"bids.v1.ListItemsRequest"> & {
   sellerId: string;
 
   /**
-   * Words that title or description must contain; empty: any.
+   * Words, each of which must begin a word of title or description, whatever its case and accents; blank: any.
+   * Signs within a word may be left out or put in: "F-150", "f150" and "F 150" find each other's items. Where a
+   * script writes no spaces (Chinese, Japanese, Thai …), any part of the text is found. Signs alone find nothing.
    *
    * @generated from field: string query = 6;
    */

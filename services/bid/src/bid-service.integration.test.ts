@@ -336,7 +336,8 @@ describe('lists', () => {
     expect(await ids({ status: ItemStatus.ACTIVE })).toEqual([teapot.id])
     expect(await ids({ query: 'blue meis' })).toEqual([teapot.id])
     expect(await ids({ query: "'); DROP TABLE items; --" })).toEqual([])
-    expect(await ids({ query: '!!! & | <->' })).toEqual([gone.id, teapot.id])
+    expect(await ids({ query: ' \t ' })).toEqual([gone.id, teapot.id])
+    expect(await ids({ query: '!!! & | <->' })).toEqual([])
   })
 
   it('page through bids, newest first', async () => {
