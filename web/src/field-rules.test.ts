@@ -1,15 +1,15 @@
 import { create } from '@bufbuild/protobuf'
-import { createValidator, violationsToProto } from '@bufbuild/protovalidate'
+import { violationsToProto } from '@bufbuild/protovalidate'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { describe, expect, it } from 'vitest'
 import { CreateItemRequestSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { brokenRules, brokenRulesOf } from './field-rules.ts'
+import { brokenRules, brokenRulesOf, validator } from './field-rules.ts'
 
 const request = create(CreateItemRequestSchema, { images: ['https://x', 'x'], startPrice: 1n })
 
 describe('field rules', () => {
   it('says of a refusal by the server what it would have said itself', () => {
-    const { violations = [] } = createValidator().validate(CreateItemRequestSchema, request)
+    const { violations = [] } = validator.validate(CreateItemRequestSchema, request)
     const [value, desc] = violationsToProto(violations)
     const refusal = new ConnectError('invalid', Code.InvalidArgument, undefined, [{ desc, value }])
     const words = brokenRulesOf(CreateItemRequestSchema, refusal)

@@ -2,14 +2,19 @@
  * The rules of the protos, held against a request before it is sent, in words that belong to a field. What the
  * server refuses for the same rules is read the same way, so that nobody learns two languages of mistakes.
  */
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { createRegistry, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator, pathFromViolationProto } from '@bufbuild/protovalidate'
 import { ViolationsSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
+import { file_rules_v1_rules } from '@bidmesh/gen/rules/v1/rules_pb.ts'
 import { ConnectError } from '@connectrpc/connect'
 import type { Faults } from './item-draft.ts'
 
-const validator = createValidator()
+/** Knows our own rules too, and leaves patterns to the browser, as the server does to its runtime. */
+export const validator = createValidator({
+  registry: createRegistry(file_rules_v1_rules),
+  regexMatch: (pattern, text) => new RegExp(pattern, 'u').test(text),
+})
 
 type Broken = { field: Path; ruleId: string; message: string }
 
@@ -63,16 +68,15 @@ function wordsFor(field: string, { ruleId, message }: Broken): string {
 /** Where the rule's own message would help nobody. Amounts are in minor units there: not in what people type. */
 const special: Readonly<Record<string, string>> = {
   'title string.min_len': 'Give it a title.',
+  'title string.visible': 'Give it a title.',
   'endAt required': 'Choose when bidding ends.',
-  'images string.pattern': 'An address begins with http:// or https:// and has no spaces.',
+  'images string.picture': 'An address begins with http:// or https:// and has no spaces.',
   'images repeated.max_items': 'Ten pictures at most.',
-  'currency string.pattern': 'Three capital letters, such as EUR.',
   'startPrice int64.gte_lte': 'This amount is out of range.',
   'minIncrement int64.gte_lte': 'This amount is out of range.',
   'softClose.window duration.gte_lte': 'Between 1 second and 3600 seconds.',
   'softClose.extension duration.gte_lte': 'Between 1 second and 3600 seconds.',
   'softClose.maxExtensions int32.gte_lte': 'Between 0 and 1000.',
-  'string.pattern': 'This has a character in it that cannot be taken.',
 }
 
 /** "must be at most 200 characters" → "Must be at most 200 characters." */

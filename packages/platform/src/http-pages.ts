@@ -74,6 +74,16 @@ function answerUnknown(path: string, request: HttpRequest, response: HttpRespons
   send(request, response, json(404, { code, message }))
 }
 
+/** Typed JSON, as a line. */
+export function sendJson(
+  request: HttpRequest,
+  response: HttpResponse,
+  status: number,
+  value: { code: string; message: string },
+): void {
+  send(request, response, json(status, value))
+}
+
 function send(request: HttpRequest, response: HttpResponse, page: Page): void {
   response.writeHead(page.status, {
     'content-type': page.type,

@@ -20,11 +20,17 @@ import type { Interceptor } from '@connectrpc/connect'
 import { codeToString } from '@connectrpc/connect/protocol-connect'
 import { createValidateInterceptor } from '@connectrpc/validate'
 import type { Log } from './log.ts'
+import { requestValidator } from './request-validator.ts'
 import { errorInterceptor, procedureName } from './rpc-errors.ts'
 
 /** In the order in which a request passes them. */
 export function rpcInterceptors(log: Log, ofParts: readonly Interceptor[] = []): Interceptor[] {
-  return [tracingInterceptor(), errorInterceptor(log), ...ofParts, createValidateInterceptor()]
+  return [
+    tracingInterceptor(),
+    errorInterceptor(log),
+    ...ofParts,
+    createValidateInterceptor({ validator: requestValidator }),
+  ]
 }
 
 /** Upper bounds in seconds: around the 1–20 ms of a bid under load, up to the longest deadline. */

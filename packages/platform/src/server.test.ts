@@ -204,7 +204,7 @@ describe('bad requests get typed errors', () => {
     [
       '64 KiB and one byte',
       JSON.stringify({ ...goodJson, user_id: 'x' }).padEnd(64 * 1024 + 1),
-      429,
+      413,
       { code: 'resource_exhausted' },
     ],
   ]
@@ -227,7 +227,7 @@ describe('bad requests get typed errors', () => {
     const { server } = await start()
     const response = await post(server, 'x'.repeat(10_000_000))
     expect([response.status, await response.json()]).toMatchObject([
-      429,
+      413,
       { code: 'resource_exhausted' },
     ])
   })

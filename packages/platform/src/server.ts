@@ -7,7 +7,6 @@
 import { once } from 'node:events'
 import type { Server as NetServer } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { errorCode } from './errors.ts'
 import { registerHealth } from './grpc-health.ts'
 import { registerReflection } from './grpc-reflection.ts'
@@ -16,13 +15,11 @@ import type { HttpHandler } from './http-dual-server.ts'
 import { createHttpPages } from './http-pages.ts'
 import type { Log } from './log.ts'
 import type { Part } from './part.ts'
+import { createProcedureHandler } from './procedure-handler.ts'
 import { createReadiness } from './readiness.ts'
 import { rpcInterceptors } from './rpc-interceptors.ts'
 import { StartError } from './start-error.ts'
 import { withTimeLimit } from './time-limit.ts'
-
-/** One message or body. The largest, an item with ten images, is below 32 KiB; the contract says 64. */
-export const READ_MAX_BYTES = 64 * 1024
 
 /** Longest deadline a caller may ask for; a longer one is INVALID_ARGUMENT. gRPC tools use minutes. */
 const MAX_TIMEOUT_MS = 10 * 60_000
@@ -66,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const readiness = createReadiness(options.parts)
   const stopping = new AbortController()
   const shutdown = new AbortController()
-  const procedures = connectNodeAdapter({
+  const procedures = createProcedureHandler({
     routes: (router) => {
       for (const part of options.parts) part.routes(router)
       registerHealth(router, { parts: options.parts, readiness, stopping: stopping.signal })
@@ -75,17 +72,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         options.parts.flatMap((part) => part.services),
       )
     },
-    readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: shutdown.signal,
     interceptors: rpcInterceptors(
       options.log,
       options.parts.flatMap((part) => part.interceptors ?? []),
     ),
-    // A misspelt field is a mistake to hear of, not to ignore. Binary messages keep unknown fields.
-    // Zeros are written out: a person with curl need not know which fields were left out.
-    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
     fallback: createHttpPages({ ...options, readiness }),
+    log: options.log,
   })
   const dual = createDualServer(refuseUnroutable(partsFirst(options.parts, procedures)))
   const port = await listen(dual.net, options)
@@ -126,7 +120,7 @@ function refuseUnroutable(handle: HttpHandler): HttpHandler {
     } catch {
       response.writeHead(400, { 'content-type': 'application/json', connection: 'close' })
       const message = 'the request has no usable host or path'
-      response.end(JSON.stringify({ code: 'invalid_argument', message }))
+      response.end(`${JSON.stringify({ code: 'invalid_argument', message })}\n`)
     }
   }
 }

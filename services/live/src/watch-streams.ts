@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream'
 import { type DescMessage, fromBinary, fromJsonString, type MessageShape } from '@bufbuild/protobuf'
-import { createValidator, violationsToProto } from '@bufbuild/protovalidate'
+import { violationsToProto } from '@bufbuild/protovalidate'
 import {
   type WatchItemRequest,
   WatchItemRequestSchema,
@@ -14,8 +14,9 @@ import {
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-dual-server.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
+import { messageLimitBytes } from '@bidmesh/platform/message-size.ts'
+import { requestValidator } from '@bidmesh/platform/request-validator.ts'
 import { toConnectError } from '@bidmesh/platform/rpc-errors.ts'
-import { READ_MAX_BYTES } from '@bidmesh/platform/server.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
 import { framed, type WireFormat } from './frame.ts'
@@ -109,12 +110,10 @@ export function createWatchStreams(options: WatchStreamsOptions) {
 /** A request message as it came. */
 type Body = { format: WireFormat; bytes: Uint8Array }
 
-const validator = createValidator()
-
 function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape<Desc>>) {
   return (body: Body): Asked => {
     const request = parse(schema, body)
-    const result = validator.validate(schema, request)
+    const result = requestValidator.validate(schema, request)
     if (result.kind !== 'valid') {
       const [value, desc] = violationsToProto(result.violations ?? [])
       const details = [{ desc, value }]
@@ -142,6 +141,10 @@ function isPlain(headers: HttpRequest['headers']): boolean {
 }
 
 const ENVELOPE_BYTES = 5
+/** Of both requests: 500 ids are 20 kB. */
+const READ_MAX_BYTES = Math.max(
+  ...[WatchItemRequestSchema, WatchItemsRequestSchema].map(messageLimitBytes),
+)
 
 /** The one enveloped message of a request. */
 async function readMessage(request: HttpRequest): Promise<Uint8Array> {

@@ -1,0 +1,58 @@
+/**
+ * Registers procedures one by one, each with what its request message asks for: how its JSON is read and how
+ * large it may be. Parts register whole services and need not know.
+ */
+import type { DescMethod } from '@bufbuild/protobuf'
+import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { messageLimitBytes } from './message-size.ts'
+import { strictTextDecoder } from './strict-json.ts'
+
+const utf8 = new TextEncoder()
+
+/** A line of its own in a terminal. */
+const lineEncoder = { encode: (text = '') => utf8.encode(`${text}\n`) }
+
+/**
+ * A misspelt field is a mistake to hear of, not to ignore. Binary messages keep unknown fields. Zeros are
+ * written out: a person with curl need not know which fields were left out.
+ */
+const jsonOptions = {
+  ignoreUnknownFields: false,
+  alwaysEmitImplicit: true,
+  textEncoder: lineEncoder,
+} as const
+
+/** @param router gets the procedures of what parts register here */
+export function strictRouter(router: ConnectRouter): ConnectRouter {
+  const strict: ConnectRouter = {
+    handlers: router.handlers,
+    rpc(method, implementation, options) {
+      // A variable, because the option's type does not know of `textDecoder`, which the library reads.
+      const strictJson = { ...jsonOptions, textDecoder: strictTextDecoder(method.input) }
+      const readMaxBytes = messageLimitBytes(method.input)
+      router.rpc(method, implementation, { ...options, jsonOptions: strictJson, readMaxBytes })
+      return strict
+    },
+    service(service, implementation, options) {
+      for (const method of service.methods) {
+        strict.rpc(method, implementationOf(method, implementation), options)
+      }
+      return strict
+    },
+  }
+  return strict
+}
+
+/** As the library does it: what a service leaves out is unimplemented. */
+function implementationOf(method: DescMethod, service: object): MethodImpl<DescMethod> {
+  const found: unknown = Reflect.get(service, method.localName)
+  const implementation =
+    typeof found === 'function' ? found.bind(service) : () => unimplemented(method)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part's type was checked for its service
+  return implementation as MethodImpl<DescMethod>
+}
+
+function unimplemented({ name }: DescMethod): never {
+  throw new ConnectError(`${name} is not implemented`, Code.Unimplemented)
+}
