@@ -9,7 +9,7 @@ import { migrate } from '@bidmesh/platform/migrate.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { projectEvents } from '@bidmesh/stats/project-events.ts'
-import { migrationsDirectory } from '@bidmesh/stats/stats-part.ts'
+import { statsSchema } from '@bidmesh/stats/schema.ts'
 import { formatNumber, type Outcome } from './figure.ts'
 import { median } from './percentile.ts'
 import { sampleBidEvents } from './sample-events.ts'
@@ -71,7 +71,7 @@ async function openSide(
   max: number,
 ): Promise<Side> {
   const url = await world.createDatabase(`bidmesh_bench_projection_${name}`)
-  await migrate({ url, directory: migrationsDirectory, log: world.log })
+  await migrate({ ...statsSchema, url, log: world.log })
   const sql = connectPostgres(url, { max: 1, applicationName: 'bench' })
   cleanup.defer(() => sql.end())
   const session = openSessionPool(url, { max, applicationName: 'bench' })

@@ -4,7 +4,7 @@
  * items.
  */
 import { randomUUIDv7 } from 'node:crypto'
-import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
+import { bidSchema } from '@bidmesh/bid/schema.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -77,7 +77,7 @@ export async function startTarget(
 
 export async function bidDatabase(world: World, name: string): Promise<string> {
   const url = await world.createDatabase(`bidmesh_bench_${name}`)
-  await migrate({ url, directory: migrationsDirectory, log: world.log })
+  await migrate({ ...bidSchema, url, log: world.log })
   return url
 }
 

@@ -15,7 +15,7 @@ import type {
   QueueSpec,
   Subscription,
 } from './broker.ts'
-import { countDeadLetter } from './count-dead-letter.ts'
+import { countDeadLetter, countRetry } from './count-dead-letter.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import { messageOf, TransientError } from './errors.ts'
 import { matchesTopic } from './match-topic.ts'
@@ -76,6 +76,7 @@ export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
     for (const key of spec.bindings) queue.bindings.add(key)
     const consumer = startConsumer(queue, spec.prefetch, handle, giveUp, log)
     const subscription: Subscription = {
+      waitsFor: consumer.waitsFor,
       stop: async () => {
         if (!subscriptions.delete(subscription)) return
         // Unbound first, so that what is published from now on is refused rather than forgotten.
@@ -159,9 +160,10 @@ function startConsumer(
   handle: BatchHandler,
   giveUp: (queue: Queue, event: IncomingEvent, error: unknown) => void,
   log: BrokerLog,
-): { stop: () => Promise<void> } {
+): Subscription {
   const stopping = new AbortController()
   let running: Promise<void> | undefined
+  let waitsFor: string | undefined
 
   async function run(): Promise<void> {
     // What is published in the same tick goes into the same batch.
@@ -169,26 +171,25 @@ function startConsumer(
     while (queue.waiting.length > 0 && !stopping.signal.aborted) {
       const batch = queue.waiting.splice(0, prefetch)
       let settledCount = 0
-      let failing = false
       await deliverBatch(batch, {
         signal: stopping.signal,
         handle: (items) => handle(items.map(({ event }) => event)),
         deadLetter: async ({ event }, error) => giveUp(queue, event, error),
         settled: (items) => {
-          failing = false
+          waitsFor = undefined
           settledCount += items.length
           for (const { done } of items) done()
         },
         retrying: (error, attempt, delayMs) => {
-          if (failing) return
-          failing = true
+          countRetry(queue.name)
+          const isNews = waitsFor === undefined
+          waitsFor = messageOf(error)
+          if (!isNews) return
           const fields = { queue: queue.name, events: batch.length, attempt, delayMs }
-          log.warn(
-            { ...fields, reason: messageOf(error) },
-            'events wait: their handler fails for now',
-          )
+          log.warn({ ...fields, reason: waitsFor }, 'events wait: their handler fails for now')
         },
       })
+      waitsFor = undefined
       queue.waiting.unshift(...batch.slice(settledCount))
     }
     running = undefined
@@ -199,6 +200,7 @@ function startConsumer(
   }
   queue.wake.add(wake)
   return {
+    waitsFor: () => waitsFor,
     stop: async () => {
       stopping.abort()
       queue.wake.delete(wake)

@@ -89,6 +89,7 @@ export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise
     await onceConnected(link, consumer.open)
     consumers.add(consumer)
     return {
+      waitsFor: consumer.waitsFor,
       stop: async () => {
         consumers.delete(consumer)
         await consumer.stop()

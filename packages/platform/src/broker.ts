@@ -102,6 +102,8 @@ export const statsQueue: DurableQueue = { name: 'stats', bindings: ['#'] }
 export const durableQueues: readonly DurableQueue[] = [statsQueue]
 
 export type Subscription = {
+  /** Why the batch in hand cannot be applied for now and is tried again; undefined when none waits. */
+  waitsFor(): string | undefined
   /** Takes no further batch, waits for the one in hand, and returns the rest to the queue (if it stays). */
   stop(): Promise<void>
 }

@@ -9,8 +9,8 @@ import { isAboutMessage } from './errors.ts'
 
 /** First wait after a failure: about the time a failover of a connection pool takes to notice. */
 const BACKOFF_MIN_MS = 50
-/** Longest wait: a database that is back should not be left idle for long. */
-const BACKOFF_MAX_MS = 5_000
+/** Longest wait: what is back should be used within two seconds, and a try is one small transaction. */
+const BACKOFF_MAX_MS = 2_000
 
 export type Delivery<E> = {
   /** All or nothing: when it rejects, nothing of the batch has had an effect. */

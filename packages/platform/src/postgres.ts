@@ -4,8 +4,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { isUnavailable, messageOf } from './errors.ts'
+import { errorCode, isUnavailable, messageOf } from './errors.ts'
 import { arrayType } from './postgres-arrays.ts'
+import {
+  bytesType,
+  expectSettings,
+  refusedParameter,
+  settingNames,
+  startupParameters,
+  timeType,
+} from './postgres-settings.ts'
+import { StartError } from './start-error.ts'
 
 /** A pool of one connection, which can be reserved. */
 export type SinglePool = postgres.Sql<{ bigint: bigint }>
@@ -39,7 +48,7 @@ export const plannedOnce = { plan_cache_mode: 'force_generic_plan', enable_seqsc
 function postgresSettings(options: PostgresOptions) {
   return {
     max: options.max,
-    types: { bigint: postgres.BigInt, array: arrayType },
+    types: { bigint: postgres.BigInt, array: arrayType, bytea: bytesType, date: timeType },
     fetch_types: false,
     // A pool that recycles a connection under a lane would only add reconnects.
     max_lifetime: null,
@@ -47,21 +56,126 @@ function postgresSettings(options: PostgresOptions) {
     // The driver's own back-off grows to 20 s; a database that is back should be used at once.
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: () => undefined,
-    connection: {
-      application_name: options.applicationName,
-      lock_timeout: options.lockTimeoutMs ?? 0,
-      statement_timeout: options.statementTimeoutMs ?? 0,
-      ...options.settings,
-    },
+    // The driver's type wants numbers for some, which it would leave out when they are 0.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    connection: startupParameters(
+      options.applicationName,
+      {
+        lockTimeoutMs: options.lockTimeoutMs ?? 0,
+        statementTimeoutMs: options.statementTimeoutMs ?? 0,
+      },
+      options.settings ?? {},
+    ) as { application_name: string },
   } as const
 }
 
 /** A server that takes longer to accept a connection is treated as away. */
 const CONNECT_TIMEOUT_SECONDS = 5
 
-/** Opens a pool; connects on first use. The caller ends it. */
+/** While a server only reads, a pool looks this often whether a new connection leads elsewhere. */
+const RENEW_PAUSE_MS = 1_000
+/** Longest wait for the last answers of a pool that was given up; its queries have limits of their own. */
+const RETIRE_LIMIT_MS = 15_000
+const RETIRE_LOOK_MS = 50
+
+/**
+ * Opens a pool; connects on first use. The caller ends it. When one of its connections finds itself on a server
+ * that takes reads only (a primary that became a standby, or was fenced off), all are given up and replaced: after
+ * a failover the name or proxy of the database leads elsewhere. Queries under way are answered by the old ones.
+ */
 export function connectPostgres(url: string, options: PostgresOptions): Sql {
-  return postgres(url, postgresSettings(options))
+  let pool = open()
+  let renewedAtMs = -RENEW_PAUSE_MS
+  const retiring = new Set<Promise<void>>()
+
+  function open(): Pool {
+    const opened: Pool = {
+      sql: postgres(url, {
+        ...postgresSettings(options),
+        onparameter: (name: string, value: string) => {
+          if (value === 'on' && saysReadOnly(name, options)) opened.readsOnly = true
+        },
+      }),
+      underWay: 0,
+      readsOnly: false,
+    }
+    return opened
+  }
+
+  /** The pool for the next statement. */
+  function use(): Pool {
+    if (!pool.readsOnly || performance.now() - renewedAtMs < RENEW_PAUSE_MS) return pool
+    renewedAtMs = performance.now()
+    const gone = retire(pool).finally(() => retiring.delete(gone))
+    retiring.add(gone)
+    pool = open()
+    return pool
+  }
+
+  return new Proxy<Sql>(pool.sql, {
+    apply: (_target, self, args) => {
+      const { sql } = use()
+      return counted(pool, Reflect.apply(sql, self, args))
+    },
+    get: (_target, key) => {
+      if (key !== 'end') return Reflect.get(pool.sql, key)
+      return async (limit?: { timeout?: number }) => {
+        await Promise.all([pool.sql.end(limit), ...retiring])
+      }
+    },
+  })
+}
+
+type Pool = {
+  sql: SinglePool
+  /** Statements sent and not answered. */
+  underWay: number
+  /** A connection has been told so: with its first answer, or at any later one. */
+  readsOnly: boolean
+}
+
+/** Ended when nothing is under way: the driver forgets queries that still wait for a connection then. */
+async function retire(pool: Pool): Promise<void> {
+  for (
+    let waitedMs = 0;
+    pool.underWay > 0 && waitedMs < RETIRE_LIMIT_MS;
+    waitedMs += RETIRE_LOOK_MS
+  )
+    await sleep(RETIRE_LOOK_MS)
+  await pool.sql.end({ timeout: 0 })
+}
+
+/** Counts a statement from when it is sent: the driver sends it when it is first waited for, a fragment never. */
+function counted(pool: Pool, query: unknown): unknown {
+  if (!(query instanceof Promise) || !('handle' in query)) return query
+  const { handle } = query
+  if (typeof handle !== 'function') return query
+  let sent = false
+  query.handle = function handleCounted(): unknown {
+    if (!sent) {
+      sent = true
+      pool.underWay += 1
+      const answered = () => {
+        pool.underWay -= 1
+      }
+      // Past the driver's own `then`, which would come back here.
+      void Promise.prototype.then.call(query, answered, answered)
+    }
+    return Reflect.apply(handle, query, [])
+  }
+  return query
+}
+
+/** Whether the server takes reads only, as it says with each connection and at each change. */
+export function isReadOnly({ parameters }: SinglePool): boolean {
+  const said: Readonly<Record<string, unknown>> = parameters
+  return said['in_hot_standby'] === 'on' || said['default_transaction_read_only'] === 'on'
+}
+
+function saysReadOnly(parameter: string, { settings }: PostgresOptions): boolean {
+  if (parameter === 'in_hot_standby') return true
+  // Unless it is we who asked for it.
+  return parameter === 'default_transaction_read_only' && settings?.[parameter] === undefined
 }
 
 /** Opens a pool of one; connects on first use. `onClose` is called whenever a connection has ended. */
@@ -83,30 +197,53 @@ export async function reserve(pool: SinglePool): Promise<ReservedSql> {
   return await pool.reserve()
 }
 
-/** `SELECT 1`, for `/readyz`. */
+/** `SELECT 1`: the server answers. Whether it is of use to us says `checkDatabase`. */
 export async function checkPostgres(sql: Sql): Promise<void> {
   await sql`SELECT 1`
 }
 
 /**
- * Waits until the database answers, saying so once a second; gives up only when `signal` aborts. Errors
- * that waiting cannot mend (wrong password, no such database) are thrown at once.
+ * Waits until the database answers, saying so once a second; gives up only when `signal` aborts. What waiting
+ * cannot mend is a StartError at once: a wrong password, no such database, a pooler that refuses our settings
+ * or leaves them out.
+ *
+ * @param writes wait also until it takes changes
  */
 export async function waitForPostgres(
   sql: Sql,
   log: { warn: (fields: object, message: string) => void },
-  signal?: AbortSignal,
+  { signal, writes = false }: { signal?: AbortSignal | undefined; writes?: boolean } = {},
 ): Promise<void> {
   for (;;) {
+    let reason: string
     try {
-      return await checkPostgres(sql)
+      const [server] = await sql<{ reads_only: string }[]>`
+        SELECT current_setting('transaction_read_only') AS reads_only`
+      if (!writes || server?.reads_only !== 'on') return await checkSettings(sql)
+      reason = 'it takes reads only'
     } catch (error) {
-      if (!isUnavailable(error)) throw error
-      log.warn(
-        { reason: messageOf(error) },
-        'waiting for Postgres: is it running, is DATABASE_URL right?',
-      )
-      await sleep(1_000, undefined, signal ? { signal } : {})
+      reason = messageOf(error)
+      if (error instanceof StartError) throw error
+      const refused = refusedParameter(reason)
+      if (refused) throw refused
+      if (!isWorthWaiting(error)) {
+        throw new StartError(`the database cannot be used: ${reason} (is DATABASE_URL right?)`, {
+          cause: error,
+        })
+      }
     }
+    log.warn({ reason }, 'waiting for Postgres: is it running, is DATABASE_URL right?')
+    await sleep(1_000, undefined, signal ? { signal } : {})
   }
+}
+
+/** A password or a database that is not there is a mistake when it was never right. */
+function isWorthWaiting(error: unknown): boolean {
+  return isUnavailable(error) && !/^(28|3D|42|0A)...$/.test(errorCode(error) ?? '')
+}
+
+async function checkSettings(sql: Sql): Promise<void> {
+  const rows = await sql<{ name: string; value: string }[]>`
+    SELECT name, current_setting(name) AS value FROM unnest(${[...settingNames]}::text[]) AS name`
+  expectSettings(rows)
 }

@@ -7,7 +7,7 @@
  */
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { BatchHandler, BrokerLog, IncomingEvent, QueueSpec, Subscription } from './broker.ts'
-import { countDeadLetter } from './count-dead-letter.ts'
+import { countDeadLetter, countRetry } from './count-dead-letter.ts'
 import { deliverBatch } from './deliver-batch.ts'
 import { messageOf } from './errors.ts'
 import { closeChannel } from './rabbitmq-connection.ts'
@@ -50,6 +50,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const stopping = new AbortController()
   let session: Session | undefined
   let running: Promise<void> | undefined
+  let waitsFor: string | undefined
 
   async function run(): Promise<void> {
     // Frames of one read are dispatched in one go: after this, all of them have arrived.
@@ -57,7 +58,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     for (;;) {
       const from = session
       if (from === undefined || from.arrived.length === 0 || stopping.signal.aborted) break
-      await deliver(options, from, stopping.signal)
+      await deliver(options, from, stopping.signal, (reason) => {
+        waitsFor = reason
+      })
     }
     running = undefined
   }
@@ -108,13 +111,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     await closeChannel(last.channel)
   }
 
-  return { open, stop }
+  return { open, waitsFor: () => waitsFor, stop }
 }
 
 async function deliver(
   { topology, queue, handle, publishDeadLetter, log }: ConsumerOptions,
   session: Session,
   stopping: AbortSignal,
+  tell: (waitsFor: string | undefined) => void,
 ): Promise<void> {
   const batch = session.arrived.splice(0).map((message) => ({ message, event: toEvent(message) }))
   let failing = false
@@ -133,16 +137,20 @@ async function deliver(
     },
     settled: (items) => {
       failing = false
+      tell(undefined)
       const last = items.at(-1)
       if (last !== undefined) acknowledgeUpTo(session, last.message)
     },
     retrying: (error, attempt, delayMs) => {
+      countRetry(queue.name)
+      tell(messageOf(error))
       if (failing) return
       failing = true
       const fields = { queue: queue.name, events: batch.length, attempt, delayMs }
       log.warn({ ...fields, reason: messageOf(error) }, 'events wait: their handler fails for now')
     },
   })
+  tell(undefined)
 }
 
 /** Everything before it on the channel is settled as well: batches and their parts are in order. */

@@ -7,9 +7,18 @@
  * What must stay true: a statement is never sent on another connection than the BEGIN before it. When
  * the connection is lost, everything in flight rejects, the session opens a new one only for the next
  * transaction, and the rest of the old transaction is refused before it is sent.
+ *
+ * Transactions are for changes, so a connection to a server that takes reads only is given up: the next one may
+ * lead to the server that took over.
  */
-import { TransientError } from './errors.ts'
-import { connectSingle, type PostgresOptions, reserve, type ReservedSql } from './postgres.ts'
+import { errorCode, isReadOnlyServer, ReadOnlyServerError, TransientError } from './errors.ts'
+import {
+  connectSingle,
+  isReadOnly,
+  type PostgresOptions,
+  reserve,
+  type ReservedSql,
+} from './postgres.ts'
 
 /** Sends statements together and resolves with all their results, or rejects with the first failure. */
 export type Pipeline = <Results extends unknown[]>(
@@ -20,7 +29,7 @@ export type Session = {
   /**
    * Runs `work` on the session's connection. `work` sends BEGIN first and COMMIT last by itself; when it
    * throws, the transaction is rolled back and the error thrown on. One call at a time (any number on a
-   * pool).
+   * pool). Runs it once more when a table was changed under a prepared statement, so `work` must allow that.
    */
   transaction<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -29,8 +38,14 @@ export type Session = {
 /** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
 const MAX_TRANSACTION_MS = 15_000
 
+/** feature_not_supported: "cached plan must not change result type", after ALTER TABLE. */
+const PLAN_OUT_OF_DATE = '0A000'
+/** How soon after a server that only reads another connection is tried: callers come by the thousand. */
+const READ_ONLY_PAUSE_MS = 250
+
 type Connection = {
   sql: ReservedSql
+  isReadOnly: () => boolean
   isLost: () => boolean
   drop: () => Promise<void>
   inFlight: { reject: (error: Error) => void }
@@ -39,20 +54,46 @@ type Connection = {
 /** Opens no connection yet: the first transaction does. */
 export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
   let current: Connection | undefined
+  let readOnlyUntilMs = 0
+
+  /** The connection in use, or a new one to a server that takes changes. */
+  async function writable(): Promise<Connection> {
+    if (performance.now() < readOnlyUntilMs) throw readOnlyServer()
+    if (current?.isReadOnly()) await current.drop()
+    if (!current || current.isLost()) current = await connect(url, options)
+    if (!current.isReadOnly()) return current
+    await giveUp(current)
+    throw readOnlyServer()
+  }
+
+  async function giveUp(connection: Connection): Promise<void> {
+    readOnlyUntilMs = performance.now() + READ_ONLY_PAUSE_MS
+    await connection.drop()
+  }
+
+  async function attempt<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T> {
+    const connection = await writable()
+    const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
+    try {
+      return await work(pipelineOn(connection))
+    } catch (error) {
+      // A lost connection has rolled back already; any doubt about the rollback costs the connection.
+      if (isReadOnlyServer(error)) await giveUp(connection)
+      else if (!connection.isLost()) await rollBack(connection)
+      throw error
+    } finally {
+      clearTimeout(limit)
+    }
+  }
 
   return {
     async transaction(work) {
-      if (!current || current.isLost()) current = await connect(url, options)
-      const connection = current
-      const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
       try {
-        return await work(pipelineOn(connection))
+        return await attempt(work)
       } catch (error) {
-        // A lost connection has rolled back already; any doubt about the rollback costs the connection.
-        if (!connection.isLost()) await rollBack(connection)
-        throw error
-      } finally {
-        clearTimeout(limit)
+        // Rolled back, and the driver has forgotten the plan that no longer fits.
+        if (errorCode(error) !== PLAN_OUT_OF_DATE) throw error
+        return await attempt(work)
       }
     },
     async close() {
@@ -104,7 +145,7 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   }
   try {
     const sql = await reserve(pool)
-    return { sql, isLost: () => lost, drop, inFlight }
+    return { sql, isReadOnly: () => isReadOnly(pool), isLost: () => lost, drop, inFlight }
   } catch (error) {
     await drop()
     throw error
@@ -114,6 +155,8 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
 function pipelineOn(connection: Connection): Pipeline {
   return async (statements) => {
     if (connection.isLost()) throw lostMidTransaction()
+    // Told since the last answer: what this transaction has locked will never be written.
+    if (connection.isReadOnly()) throw readOnlyServer()
     // The driver never settles what it had queued behind a statement whose types it was still asking for.
     const { promise: lost, reject } = Promise.withResolvers<never>()
     connection.inFlight.reject = reject
@@ -122,6 +165,10 @@ function pipelineOn(connection: Connection): Pipeline {
     await Promise.race([Promise.allSettled(sent), lost])
     return await Promise.all(sent)
   }
+}
+
+function readOnlyServer(): ReadOnlyServerError {
+  return new ReadOnlyServerError('the database takes reads only')
 }
 
 function lostMidTransaction(): TransientError {

@@ -4,12 +4,14 @@
  * was locked when its time came, announces itself to nobody.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTransient, messageOf } from '@bidmesh/platform/errors.ts'
+import { isTransient, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
+import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import { checkPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { CLOSE_BATCH, closeItems, closeOverdueItem, openItems, untilNextMs } from './close-items.ts'
 import type { Invalidate } from './place-bids.ts'
+import { bidSchema } from './schema.ts'
 
 const MAX_SLEEP_MS = 250
 /** Between an item that is due but locked and the next look at it. */
@@ -32,7 +34,8 @@ export function startAuctioneer(options: {
 }): Auctioneer {
   const { sql, session, invalidate, log } = options
   const stopping = new AbortController()
-  let failing = false
+  /** Why nothing can be opened or closed now. */
+  let failing: string | undefined
 
   async function pass(): Promise<number> {
     const opened = await openItems(session, invalidate)
@@ -53,13 +56,13 @@ export function startAuctioneer(options: {
       try {
         pauseMs = await pass()
         if (failing) log.info('auctioneer works again')
-        failing = false
+        failing = undefined
       } catch (error) {
         // Anything may pass or be mended from outside; giving up would leave auctions open for ever.
         const message = 'auctioneer cannot work, trying again'
         if (!failing && isTransient(error)) log.warn({ reason: messageOf(error) }, message)
         else if (!failing) log.error({ err: error }, message)
-        failing = true
+        failing = messageOf(error)
         pauseMs = FAILURE_PAUSE_MS
       }
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
@@ -68,7 +71,10 @@ export function startAuctioneer(options: {
 
   const running = run()
   return {
-    check: () => checkPostgres(sql),
+    check: async () => {
+      await checkDatabase(sql, { tables: bidSchema.tables, writes: true })
+      if (failing !== undefined) throw new TransientError(`auctions wait: ${failing}`)
+    },
     async stop() {
       stopping.abort()
       await running

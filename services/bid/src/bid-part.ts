@@ -1,14 +1,10 @@
 /** The bid service put together: pool for commands and queries, lanes for bids, cache for items. */
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
-import {
-  checkPostgres,
-  connectPostgres,
-  type Sql,
-  waitForPostgres,
-} from '@bidmesh/platform/postgres.ts'
+import { connectPostgres, type Sql, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { startAuctioneer } from './auctioneer.ts'
@@ -17,6 +13,7 @@ import { createItemCache, noItemCache } from './item-cache.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { bidRoutes } from './routes.ts'
+import { bidSchema } from './schema.ts'
 
 /** Connections for queries, and for commands other than bids, which have their lanes. */
 const QUERY_CONNECTIONS = 6
@@ -53,7 +50,7 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
     services: [BidService],
     routes: bidRoutes({ sql, session, lanes, cache, metrics }),
     interceptors: [explainRefusal],
-    check: () => checkPostgres(sql),
+    check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {
       await lanes.stop()
       await session.close()
@@ -102,13 +99,13 @@ async function openDatabase(
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   }
   const sql = connectPostgres(databaseUrl, { ...settings, max: queries })
-  await waitForPostgres(sql, log, signal)
-  await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
+  await waitForPostgres(sql, log, { signal, writes: true })
+  await migrate({ ...bidSchema, url: databaseUrl, log })
   return { sql, session: openSessionPool(databaseUrl, { ...settings, max: commands }) }
 }
 
 /** Plain SQL files, applied by dbmate. */
-export const migrationsDirectory = new URL('../migrations', import.meta.url).pathname
+export const migrationsDirectory = bidSchema.directory
 
 async function openRedis({
   redisUrl,

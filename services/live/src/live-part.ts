@@ -1,15 +1,11 @@
 /** The live service put together: events in, viewers out, and the chores that keep both right. */
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
+import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
-import {
-  checkPostgres,
-  connectPostgres,
-  type Sql,
-  waitForPostgres,
-} from '@bidmesh/platform/postgres.ts'
+import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { createMemoryChat } from './chat-memory.ts'
@@ -59,7 +55,7 @@ export async function startLive(options: LivePartOptions): Promise<Part> {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     settings: { default_transaction_read_only: 'on' },
   })
-  await waitForPostgres(sql, log, signal)
+  await waitForPostgres(sql, log, { signal })
   const clock = createServerClock()
   const metrics = createLiveMetrics()
   const hub = new Hub({
@@ -95,7 +91,8 @@ export async function startLive(options: LivePartOptions): Promise<Part> {
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
     drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),
     check: async () => {
-      await checkItems(sql)
+      // Ready once the service that owns the tables has made them.
+      await checkDatabase(sql, { tables: ['items', 'bids'], writes: false })
       await broker.check()
     },
     async stop() {
@@ -160,10 +157,4 @@ function startChores(hub: Hub, log: Log): () => void {
   ]
   void look()
   return () => timers.forEach((timer) => clearInterval(timer))
-}
-
-/** Ready once the service that owns the tables has made them. */
-async function checkItems(sql: Sql): Promise<void> {
-  await checkPostgres(sql)
-  await sql`SELECT FROM items LIMIT 0`
 }

@@ -14,9 +14,10 @@
  * Not flushing the commit of a delete (it would only repeat events) made no difference, so it is flushed.
  */
 import type { Broker, BrokerLog } from '@bidmesh/platform/broker.ts'
+import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import { backoffMs } from '@bidmesh/platform/deliver-batch.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import { checkPostgres, connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import { messageOf, TransientError } from '@bidmesh/platform/errors.ts'
+import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { openSession } from '@bidmesh/platform/session.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
@@ -58,7 +59,7 @@ export type RelayOptions = {
 }
 
 export type Relay = {
-  /** Rejects when the database or the broker does not answer. */
+  /** Rejects when the database or the broker does not answer, or while events cannot leave the outbox. */
   check: () => Promise<void>
   /** Finishes the transactions in hand, starts no other, and closes the relay's connections. */
   stop: () => Promise<void>
@@ -86,7 +87,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { databaseUrl, broker, log, signal } = options
   const connection = { applicationName: 'bidmesh relay', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
-  await waitForPostgres(sql, log, signal)
+  await waitForPostgres(sql, log, { signal, writes: true })
   const sessions = Array.from({ length: TRANSACTIONS_MAX }, () =>
     openSession(databaseUrl, connection),
   )
@@ -107,7 +108,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const running = run(state)
   return {
     check: async () => {
-      await Promise.all([checkPostgres(sql), broker.check()])
+      const database = checkDatabase(sql, { tables: ['outbox'], writes: true })
+      await Promise.all([database, broker.check()])
+      const stuck = state.shards.find(({ waitsFor }) => waitsFor !== undefined)
+      if (stuck) throw new TransientError(`events wait in the outbox: ${stuck.waitsFor}`)
     },
     stop: async () => {
       state.stopping = true
@@ -183,11 +187,10 @@ async function findWork({ sql, shards }: State): Promise<readonly Shard[]> {
     idle.map((shard) => scanOf(shard, nowMs)),
   )
   const found = idle.filter(({ shard }) => pending.has(shard))
+  const empty = idle.filter((shard) => !found.includes(shard))
+  for (const shard of empty) delete shard.waitsFor
   // A sweep that found something is not over: the same rows are read next.
-  swept(
-    idle.filter((shard) => !found.includes(shard)),
-    nowMs,
-  )
+  swept(empty, nowMs)
   return found.toSorted((a, b) => a.servedAtMs - b.servedAtMs)
 }
 
@@ -203,6 +206,8 @@ async function relayShards(
     const scans = shards.map((shard) => scanOf(shard, nowMs))
     const outcomes = await relayBatch(session, state, scans)
     swept(shards, nowMs)
+    // Another relay has it, or it is empty; what was read is settled below.
+    for (const shard of shards) delete shard.waitsFor
     if (outcomes.length > 0) recovered(state, 'relay', 'events leave the outbox again')
     for (const outcome of outcomes) {
       const shard = state.shards[outcome.shard]
@@ -212,7 +217,7 @@ async function relayShards(
     const reason: FailureReason = error instanceof BrokerFailure ? 'broker' : 'database'
     const cause = error instanceof BrokerFailure ? error.cause : error
     failed(state, 'relay', reason, 'events wait in the outbox', { reason: messageOf(cause) })
-    for (const shard of shards) retryLater(shard)
+    for (const shard of shards) retryLater(shard, messageOf(cause))
   } finally {
     for (const shard of shards) shard.busy = false
   }
@@ -237,7 +242,7 @@ function settle(state: State, shard: Shard, { done, full, blocked }: ShardOutcom
     failed(state, what, 'unroutable', 'a shard waits for a queue to be bound', fields)
     // Progress before the obstacle: the obstacle itself has not been tried again yet.
     if (last !== undefined) shard.failures = 0
-    retryLater(shard)
+    retryLater(shard, blocked.reason)
     return
   }
   shard.failures = 0

@@ -23,6 +23,8 @@ export type Shard = {
   /** Who waited longest goes first. */
   servedAtMs: number
   failures: number
+  /** Why the last try failed, until one did not or nothing is left to try. */
+  waitsFor?: string
   retryAtMs: number
   sweepAtMs: number
 }
@@ -50,7 +52,8 @@ export function scanOf({ shard, cursor, failures, sweepAtMs }: Shard, nowMs: num
 }
 
 /** After a failure: waits longer each time. */
-export function retryLater(shard: Shard): void {
+export function retryLater(shard: Shard, reason: string): void {
+  shard.waitsFor = reason
   shard.failures += 1
   shard.retryAtMs = performance.now() + backoffMs(shard.failures, Math.random, RETRY_LIMITS)
 }

@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import type { Broker } from '@bidmesh/platform/broker.ts'
+import { checkDatabase } from '@bidmesh/platform/check-database.ts'
+import { TransientError } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
-import { checkPostgres, connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
 import { openSession } from '@bidmesh/platform/session.ts'
 import { startConsumer } from './consumer.ts'
@@ -13,6 +15,7 @@ import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderb
 import { createStatsMetrics } from './metrics.ts'
 import { keepPurging } from './purge-inbox.ts'
 import { statsRoutes } from './routes.ts'
+import { statsSchema } from './schema.ts'
 
 /** One for the broom, the rest for queries. The consumer has a session of its own. */
 const POOL_SIZE = 7
@@ -22,7 +25,7 @@ const STATEMENT_TIMEOUT_MS = 15_000
 const REFILL_INTERVAL_MS = 1_000
 
 /** Plain SQL files, applied by dbmate. */
-export const migrationsDirectory = new URL('../migrations', import.meta.url).pathname
+export const migrationsDirectory = statsSchema.directory
 
 export type StatsPartOptions = {
   databaseUrl: string
@@ -40,8 +43,8 @@ export async function startStats(options: StatsPartOptions): Promise<Part> {
   const { databaseUrl, redisUrl, broker, log, signal } = options
   const settings = { applicationName: 'bidmesh stats', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })
-  await waitForPostgres(sql, log, signal)
-  await migrate({ url: databaseUrl, directory: migrationsDirectory, log })
+  await waitForPostgres(sql, log, { signal, writes: true })
+  await migrate({ ...statsSchema, url: databaseUrl, log })
   const redis = redisUrl ? await connectRedis(redisUrl, { log }) : undefined
   const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
   const metrics = createStatsMetrics()
@@ -57,8 +60,10 @@ export async function startStats(options: StatsPartOptions): Promise<Part> {
     services: [UserStatsService],
     routes: statsRoutes({ sql, leaderboards }),
     check: async () => {
-      await checkPostgres(sql)
+      await checkDatabase(sql, { tables: statsSchema.tables, writes: true })
       await broker.check()
+      const reason = subscription.waitsFor()
+      if (reason !== undefined) throw new TransientError(`events wait: ${reason}`)
     },
     async stop() {
       stopping.abort()

@@ -17,6 +17,8 @@ const defaultPorts: Readonly<Record<string, number>> = {
 export type TcpProxy = {
   /** The service's address by way of the proxy. */
   url: string
+  /** New connections lead to the service at `target`, as after a failover; those that are open stay. */
+  redirect: (target: string) => void
   /** Ends every connection without a goodbye. */
   cut: () => void
   /** Connections stay open and nothing goes through, until `thaw`. */
@@ -31,9 +33,7 @@ export type TcpProxy = {
 /** Starts on a free port of 127.0.0.1 and relays to the service at `target`. */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const url = new URL(target)
-  const host = url.hostname
-  const port = Number(url.port) || defaultPorts[url.protocol]
-  if (port === undefined) throw new Error(`${target} names no port`)
+  let upstreamAddress = addressOf(target)
   const sockets = new Set<Socket>()
   let frozen = false
   const adopt = (socket: Socket): void => {
@@ -43,7 +43,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     if (frozen) socket.pause()
   }
   const server = createServer((client) => {
-    const upstream = connect(port, host)
+    const upstream = connect(upstreamAddress)
     adopt(client)
     adopt(upstream)
     client.on('data', (bytes) => upstream.write(bytes))
@@ -71,6 +71,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   }
   return {
     url: url.href,
+    redirect: (to) => {
+      upstreamAddress = addressOf(to)
+    },
     cut,
     freeze: () => {
       frozen = true
@@ -84,4 +87,11 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     listen: () => listen(own),
     close: refuse,
   }
+}
+
+function addressOf(target: string): { host: string; port: number } {
+  const url = new URL(target)
+  const port = Number(url.port) || defaultPorts[url.protocol]
+  if (port === undefined) throw new Error(`${target} names no port`)
+  return { host: url.hostname, port }
 }

@@ -77,7 +77,9 @@ async function cloneMigrated(admin: Sql, clone: Clone): Promise<void> {
   if (created) {
     await migrate({
       url,
+      service: path.basename(path.dirname(clone.directory)),
       directory: clone.directory,
+      tables: [],
       log: { info: () => undefined, warn: () => undefined },
     })
   }

@@ -1,0 +1,6 @@
+/** The write side's tables: bid owns them, the auctioneer, the relay and live use them. */
+export const bidSchema = {
+  service: 'bid',
+  directory: new URL('../migrations', import.meta.url).pathname,
+  tables: ['items', 'bids', 'outbox'],
+} as const
