@@ -141,7 +141,7 @@ test('columns that are added while everything runs go unnoticed', async () => {
   const { id } = await putItem(world)
   const useAll = async () => {
     await placeBid(world, id)
-    await world.bids.updateItem({ id, title: 'Lamps' })
+    await world.bids.updateItem({ id, userId: 'sam', title: 'Lamps' })
     await world.bids.getItem({ id })
     await world.bids.listItems({ query: 'lamp' })
     await world.bids.getItemBids({ itemId: id })

@@ -2,5 +2,5 @@
 export const bidSchema = {
   service: 'bid',
   directory: new URL('../migrations', import.meta.url).pathname,
-  tables: ['items', 'bids', 'outbox'],
+  tables: ['items', 'bids', 'outbox', 'item_keys'],
 } as const

@@ -103,8 +103,8 @@ export async function refusesCommands(world: World, itemId: string): Promise<voi
   ])
   const commands = [
     () => putItem(world),
-    () => world.bids.updateItem({ id: itemId, title: 'Lamps' }),
-    () => world.bids.cancelItem({ id: itemId, reason: 'broken' }),
+    () => world.bids.updateItem({ id: itemId, userId: 'sam', title: 'Lamps' }),
+    () => world.bids.cancelItem({ id: itemId, userId: 'sam', reason: 'broken' }),
   ]
   for (const command of commands) {
     const error = await failureOf(command())
