@@ -828,7 +828,9 @@ export const LiveService: GenService<{
     output: typeof WatchItemsResponseSchema;
   },
   /**
-   * Shown to all viewers of the item, on every server. NOT_FOUND (no such item), UNAVAILABLE (chat store away).
+   * Shown to all viewers of the item, on every server, lines of a tenth of a second together. NOT_FOUND (no such
+   * item), UNAVAILABLE (chat store away), RESOURCE_EXHAUSTED (faster than can be read: of one person more than 5
+   * at once and 1 a second, of all on the item more than 30 and 10; the message and retry-after say when again).
    *
    * @generated from rpc live.v1.LiveService.SendChatMessage
    */

@@ -12,8 +12,8 @@ export const SLOT_INTERVAL_MS = TURN_INTERVAL_MS / SLOTS
 export type ClockWheel = {
   add: (viewer: Viewer) => void
   remove: (viewer: Viewer) => void
-  /** Call every {@link SLOT_INTERVAL_MS}. */
-  turn: (nowMs: number) => void
+  /** Whose turn it is; call every {@link SLOT_INTERVAL_MS}. */
+  turn: () => Iterable<Viewer>
   viewers: () => Iterable<Viewer>
   size: () => number
 }
@@ -35,9 +35,9 @@ export function createClockWheel(): ClockWheel {
       slotOf.get(viewer)?.delete(viewer)
       slotOf.delete(viewer)
     },
-    turn(nowMs) {
+    turn() {
       turned += 1
-      for (const viewer of slots[turned % SLOTS] ?? []) viewer.tick(nowMs)
+      return slots[turned % SLOTS] ?? []
     },
     viewers: () => slotOf.keys(),
     size: () => slotOf.size,

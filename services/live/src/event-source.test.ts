@@ -7,7 +7,8 @@ import { EventSource } from 'eventsource'
 import { afterEach, expect, it } from 'vitest'
 import type { HubOptions } from './hub.ts'
 import { startStreams } from './test-streams.ts'
-import { itemId, RecordingViewer } from './test-world.ts'
+import { RecordingViewer } from './recording-viewer.ts'
+import { itemId } from './test-auction.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => undo.splice(0).forEach((step) => step()))

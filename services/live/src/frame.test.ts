@@ -1,11 +1,14 @@
-import { create, fromBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toJson } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { ItemSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import {
   type WatchItemResponse,
   WatchItemResponseSchema,
+  WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { describe, expect, it } from 'vitest'
-import { burstOf, itemFrame } from './frame.ts'
+import { burstOf, itemFrame, itemsFrame } from './frame.ts'
+import { listEntry } from './list-entry.ts'
 
 const placed = create(WatchItemResponseSchema, {
   sequence: 7n,
@@ -71,7 +74,7 @@ describe('an encoded message', () => {
 
 describe('a burst', () => {
   const next = { ...placed, sequence: 8n, version: 10n }
-  const burst = burstOf([itemFrame(placed, 'ann'), itemFrame(next, 'bob', 'ann')])
+  const burst = burstOf([itemFrame(placed, 'ann'), itemFrame(next, 'bob', 'ann')], 9)
 
   it('has its messages in order, each as its reader is to see it', () => {
     const seen = (userId: string) =>
@@ -90,8 +93,37 @@ describe('a burst', () => {
     ])
   })
 
+  it('is only what its reader has not seen', () => {
+    expect([burst.after(9), burst.after(10)]).toEqual([undefined, undefined])
+    expect(messagesOf(burst.after(8)?.bytesFor('proto', '') ?? Buffer.alloc(0))).toEqual([next])
+    expect(burst.after(8)).toBe(burst.after(8))
+    expect([burst.after(7), burst.after(0)]).toEqual([burst, burst])
+  })
+
   it('is put together once', () => {
     expect(burst.bytesFor('json', 'cid')).toBe(burst.bytesFor('json', ''))
     expect(burst.bytesFor('json', 'ann')).toBe(burst.bytesFor('json', 'ann'))
   })
+})
+
+it.each([0, 1, 3])('a list of %s items, put together from them, reads as one message', (count) => {
+  const entries = Array.from({ length: count }, (_, index) =>
+    listEntry(
+      create(ItemSchema, { id: `item ${index}`, currentHighestBid: BigInt(index * 1_000) }),
+    ),
+  )
+  const serverTime = timestampFromMs(1_763_717_000_123)
+  const frame = itemsFrame(serverTime, entries)
+  const expected = create(WatchItemsResponseSchema, {
+    serverTime,
+    updates: entries.map(({ update }) => update),
+  })
+  expect(frame.messageFor('')).toEqual(expected)
+  const [proto] = unwrap(frame.bytesFor('proto', ''))
+  expect(fromBinary(WatchItemsResponseSchema, proto?.subarray(5) ?? new Uint8Array())).toEqual(
+    expected,
+  )
+  const [json] = unwrap(frame.bytesFor('json', ''))
+  const written: unknown = JSON.parse(json?.toString('utf8', 5) ?? '')
+  expect(written).toEqual(toJson(WatchItemsResponseSchema, expected, { alwaysEmitImplicit: true }))
 })

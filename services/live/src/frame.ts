@@ -3,13 +3,15 @@
  * differ between viewers, and only for the leader and for whoever has just lost the lead: those few get an
  * encoding of their own.
  */
-import { type DescMessage, type MessageShape, toBinary, toJson } from '@bufbuild/protobuf'
+import { create, toBinary, toJson } from '@bufbuild/protobuf'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import {
   type WatchItemResponse,
   WatchItemResponseSchema,
   type WatchItemsResponse,
   WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import type { ListEntry } from './list-entry.ts'
 
 /**
  * `proto` and `json`: enveloped messages, the same for Connect and gRPC-Web. `sse`: server-sent events.
@@ -21,7 +23,7 @@ export type WireFormat = 'proto' | 'json' | 'sse' | 'plain-sse'
 export type StreamMessage = WatchItemResponse | WatchItemsResponse
 
 /** Zeros are written out, as in all other answers. */
-const jsonOptions = { alwaysEmitImplicit: true } as const
+export const jsonOptions = { alwaysEmitImplicit: true } as const
 
 export type Frame<Message extends StreamMessage = StreamMessage> = {
   /** The message as `userId` is to read it; '' for nobody in particular. */
@@ -37,8 +39,7 @@ export function itemFrame(
   leaderId: string,
   outbidId = '',
 ): Frame<WatchItemResponse> {
-  const schema = WatchItemResponseSchema
-  const plain = lazyBytes(schema, message)
+  const plain = lazyBytes(message)
   const winning = variant(() => ({ ...message, youAreWinning: true }))
   const outbid = variant(() => ({ ...message, youWereOutbid: true }))
   const encoded = new Map<unknown, ReturnType<typeof lazyBytes>>()
@@ -52,7 +53,7 @@ export function itemFrame(
     bytesFor: (format, userId) => {
       const mine = messageFor(userId)
       if (mine === message) return plain(format)
-      const bytes = encoded.get(mine) ?? lazyBytes(schema, mine)
+      const bytes = encoded.get(mine) ?? lazyBytes(mine)
       encoded.set(mine, bytes)
       return bytes(format)
     },
@@ -60,10 +61,25 @@ export function itemFrame(
   }
 }
 
-/** A list looks the same to everybody. */
-export function itemsFrame(message: WatchItemsResponse): Frame<WatchItemsResponse> {
-  const bytes = lazyBytes(WatchItemsResponseSchema, message)
-  return { messageFor: () => message, bytesFor: (format) => bytes(format), concerns: [] }
+/** A list looks the same to everybody; it is put together from what its items look like. */
+export function itemsFrame(
+  serverTime: Timestamp,
+  entries: readonly ListEntry[],
+): Frame<WatchItemsResponse> {
+  const schema = WatchItemsResponseSchema
+  const head = variant(() => create(schema, { serverTime }))
+  const whole = variant(() => ({ ...head(), updates: entries.map(({ update }) => update) }))
+  // Of a protobuf message, fields may come one after the other in several pieces.
+  const proto = () =>
+    Buffer.concat([toBinary(schema, head()), ...entries.map((entry) => entry.proto())])
+  const json = () => {
+    const empty = JSON.stringify(toJson(schema, head(), jsonOptions))
+    return `${empty.slice(0, -']}'.length)}${entries.map((entry) => entry.json()).join(',')}]}`
+  }
+  const bytes = onceEach((format) =>
+    format === 'proto' ? encodeProto(proto()) : encodeJson(json(), format),
+  )
+  return { messageFor: whole, bytesFor: (format) => bytes(format), concerns: [] }
 }
 
 function variant<T>(make: () => T): () => T {
@@ -71,20 +87,27 @@ function variant<T>(make: () => T): () => T {
   return () => (made ??= make())
 }
 
-function lazyBytes<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>) {
+function onceEach(encode: (format: WireFormat) => Buffer): (format: WireFormat) => Buffer {
   const done: Partial<Record<WireFormat, Buffer>> = {}
-  return (format: WireFormat): Buffer => (done[format] ??= encode(schema, message, format))
+  return (format) => (done[format] ??= encode(format))
 }
 
-function encode<Desc extends DescMessage>(
-  schema: Desc,
-  message: MessageShape<Desc>,
-  format: WireFormat,
-): Buffer {
-  if (format === 'proto') return chunk(envelope(0, toBinary(schema, message)))
-  const json = JSON.stringify(toJson(schema, message, jsonOptions))
+function lazyBytes(message: WatchItemResponse): (format: WireFormat) => Buffer {
+  const schema = WatchItemResponseSchema
+  return onceEach((format) => {
+    if (format === 'proto') return encodeProto(toBinary(schema, message))
+    const json = JSON.stringify(toJson(schema, message, jsonOptions))
+    return encodeJson(json, format, `id: ${String(message.sequence)}\n`)
+  })
+}
+
+function encodeProto(bytes: Uint8Array): Buffer {
+  return chunk(envelope(0, bytes))
+}
+
+/** @param id the line of a server-sent event before its data */
+function encodeJson(json: string, format: WireFormat, id = ''): Buffer {
   if (format === 'json') return chunk(envelope(0, Buffer.from(json)))
-  const id = 'sequence' in message ? `id: ${String(message.sequence)}\n` : ''
   return framed(Buffer.from(`${id}data: ${json}\n\n`), format)
 }
 
@@ -107,30 +130,56 @@ export function framed(data: Buffer, format: WireFormat): Buffer {
   return format === 'plain-sse' ? data : chunk(data)
 }
 
+/** Units of work of one more frame, or item of a list, to one viewer: see `turns.ts`. A write is one. */
+const UNITS_PER_FRAME = 1 / 32
+
 /**
  * Frames that are sent together, in order: one write per viewer. The frames of one change, of one batch of
- * the broker, or of what a newcomer gets.
+ * the broker, or of what a newcomer gets. A room numbers its frames in the order in which they came to be,
+ * because they take their time to reach all viewers, and some have meanwhile been given the state as of later.
  */
 export type Burst = {
   frames: readonly Frame[]
   bytesFor: (format: WireFormat, userId: string) => Buffer
+  /** Number of the last frame; of a state, that of the last frame that it makes up for. */
+  last: number
+  /** What is after frame number `seen`; undefined for nothing. */
+  after: (seen: number) => Burst | undefined
+  /** Units of work of sending it to one viewer. */
+  units: number
 }
 
-export function burstOf(frames: readonly Frame[]): Burst {
+export function burstOf(frames: readonly Frame[], last: number, size = frames.length): Burst {
+  const parts = new Map<number, Burst>()
+  const burst: Burst = {
+    frames,
+    bytesFor: bytesOfAll(frames),
+    last,
+    units: 1 + size * UNITS_PER_FRAME,
+    after: (seen) => {
+      const count = last - seen
+      if (count <= 0) return undefined
+      if (count >= frames.length) return burst
+      const part = parts.get(count) ?? burstOf(frames.slice(-count), last)
+      parts.set(count, part)
+      return part
+    },
+  }
+  return burst
+}
+
+function bytesOfAll(frames: readonly Frame[]): Burst['bytesFor'] {
   const [only] = frames
-  if (only && frames.length === 1) return { frames, bytesFor: only.bytesFor }
+  if (only && frames.length === 1) return only.bytesFor
   const concerned = new Set(frames.flatMap((frame) => frame.concerns))
   const done = new Map<string, Buffer>()
-  return {
-    frames,
-    bytesFor: (format, userId) => {
-      const reader = concerned.has(userId) ? userId : ''
-      const key = `${format} ${reader}`
-      const bytes =
-        done.get(key) ?? Buffer.concat(frames.map((frame) => frame.bytesFor(format, reader)))
-      done.set(key, bytes)
-      return bytes
-    },
+  return (format, userId) => {
+    const reader = concerned.has(userId) ? userId : ''
+    const key = `${format} ${reader}`
+    const bytes =
+      done.get(key) ?? Buffer.concat(frames.map((frame) => frame.bytesFor(format, reader)))
+    done.set(key, bytes)
+    return bytes
   }
 }
 

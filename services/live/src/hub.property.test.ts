@@ -4,10 +4,11 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Hub, type Leave } from './hub.ts'
 import type { ItemEvent } from './item-event.ts'
-import { type ChangeKind, commit, itemId, newItem, RecordingViewer, seenOf } from './test-world.ts'
+import { RecordingViewer, seenOf } from './recording-viewer.ts'
+import { type ChangeKind, createAuction, itemId } from './test-auction.ts'
+import { createTurns } from './turns.ts'
 
 const users = ['ann', 'bob', '']
 const replicaCount = 2
@@ -81,7 +82,6 @@ test('streams are monotone and converge on the final state', async () => {
       ending,
       async (scheduler, actions, last) => {
         const world = createWorld(scheduler)
-        await world.run({ do: 'change', kind: 'open', user: 0 })
         for (const each of actions) await world.run(each)
         await world.run({ do: 'change', kind: last, user: 0 })
         await world.settle()
@@ -91,12 +91,12 @@ test('streams are monotone and converge on the final state', async () => {
     ),
     { numRuns: 400 },
   )
-})
+}, 30_000)
 
 type Stay = { leave: Leave | undefined; ended: boolean }
 
 function createWorld(scheduler: fc.Scheduler) {
-  let item: Item = newItem()
+  const auction = createAuction()
   const log: ItemEvent[] = []
   const heard = Array.from({ length: replicaCount }, () => 0)
   const hubs = heard.map(() => createTestHub())
@@ -113,13 +113,13 @@ function createWorld(scheduler: fc.Scheduler) {
       // Postgres answers at some moment between the question and the answer's arrival.
       readItems: async () => {
         await scheduler.schedule(Promise.resolve(), 'query sent')
-        const copy = item
+        const copy = auction.item()
         await scheduler.schedule(Promise.resolve(), 'answer comes')
         return [copy]
       },
       findItems: async () => [],
       readVersions: async () => {
-        const { version } = item
+        const { version } = auction.item()
         await scheduler.schedule(Promise.resolve(), 'versions come')
         return [{ id: itemId, version }]
       },
@@ -130,6 +130,10 @@ function createWorld(scheduler: fc.Scheduler) {
       onJoined: nothing,
       onLeft: nothing,
       sleep: () => scheduler.schedule(Promise.resolve(), 'catch up'),
+      turns: createTurns({
+        unitsPerTurn: 3,
+        nextTurn: (begin) => void scheduler.schedule(Promise.resolve(), 'next turn').then(begin),
+      }),
     })
   }
 
@@ -137,6 +141,7 @@ function createWorld(scheduler: fc.Scheduler) {
     const stay = stays.get(viewer)
     if (stay) stay.ended = true
     stay?.leave?.()
+    viewer.leave()
     stays.delete(viewer)
   }
 
@@ -175,13 +180,8 @@ function createWorld(scheduler: fc.Scheduler) {
 
   async function run(action: Action): Promise<void> {
     switch (action.do) {
-      case 'change': {
-        const committed = commit(item, action.kind, users[action.user] ?? '')
-        if (!committed) return
-        item = committed.item
-        log.push(committed.event)
-        return
-      }
+      case 'change':
+        return void log.push(...auction.change(action.kind, users[action.user]))
       case 'deliver':
         return deliver(action.replica, action.events)
       case 'lose':
@@ -224,5 +224,5 @@ function createWorld(scheduler: fc.Scheduler) {
     if (failures.length > 0) throw failures[0]
   }
 
-  return { run, settle, item: () => item, connected: () => [...stays.keys()] }
+  return { run, settle, item: auction.item, connected: () => [...stays.keys()] }
 }

@@ -12,7 +12,8 @@ import { expect, it, vi } from 'vitest'
 import type { StreamMessage } from './frame.ts'
 import { Hub, type HubOptions } from './hub.ts'
 import { createMailboxViewer } from './mailbox-viewer.ts'
-import { RecordingViewer } from './test-world.ts'
+import { RecordingViewer } from './recording-viewer.ts'
+import { createTurns } from './turns.ts'
 import type { OpenViewer, ViewerEvents } from './viewer.ts'
 
 const all = { itemIds: [], category: '', sellerId: '' }
@@ -30,6 +31,7 @@ function createWorld(ids: readonly string[], changes: Partial<HubOptions> = {}) 
     onClosed: calls.closed,
     onJoined: calls.joined,
     onLeft: calls.left,
+    turns: createTurns({ unitsPerTurn: Infinity }),
     ...changes,
   })
   const bid = (itemId: string, amount: bigint) => {

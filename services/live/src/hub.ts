@@ -11,6 +11,7 @@ import type { ItemEvent } from './item-event.ts'
 import { createItemReader, type ItemReader } from './item-reader.ts'
 import { ItemRoom } from './item-room.ts'
 import { createLists, type ListFilter, type Lists } from './lists.ts'
+import { createTurns, type Turns } from './turns.ts'
 import type { OpenViewer, Viewer } from './viewer.ts'
 
 /** A room outlives its last viewer for this long, so that who comes back finds what they missed. */
@@ -38,6 +39,7 @@ export type HubOptions = {
   onSent?: (viewers: number, messages: number, occurredAtMs: number | undefined) => void
   /** Tests pass their own. */
   sleep?: (ms: number) => Promise<void>
+  turns?: Turns
 }
 
 /** Ends a viewer's stay; may be called twice. */
@@ -51,16 +53,22 @@ export class Hub {
   readonly #reader: ItemReader
   readonly #lists: Lists
   readonly #rooms = new Map<string, Occupied>()
-  /** Rooms whose number of viewers has changed. */
-  readonly #recounted = new Set<ItemRoom>()
+  readonly #turns: Turns
+  /** Rooms with chat, or another number of viewers, to be told. */
+  readonly #stirred = new Set<ItemRoom>()
+  /** Viewers who are being let in. */
+  #entering = 0
   #draining: ConnectError | undefined
 
   constructor(options: HubOptions) {
     this.#options = options
+    this.#turns = options.turns ?? createTurns()
     this.#reader = createItemReader(options.readItems)
     this.#lists = createLists({
       findItems: options.findItems,
+      readVersions: options.readVersions,
       now: options.now,
+      turns: this.#turns,
       use: (itemId) => this.#use(itemId),
       release: (itemId) => this.#release(itemId),
     })
@@ -86,47 +94,54 @@ export class Hub {
 
   /** Lets a viewer of one item in. Rejects with the errors of `WatchItem`. */
   async watchItem(open: OpenViewer, itemId: string, afterSequence?: bigint): Promise<Leave> {
-    this.#admit()
-    const room = this.#use(itemId)
-    const entering = room.enter(open, afterSequence)
-    entering.catch(() => this.#release(itemId))
-    const viewer = await entering
-    this.#add(viewer)
+    const viewer = await this.#admit(async () => {
+      const entering = this.#use(itemId).enter(open, afterSequence)
+      entering.catch(() => this.#release(itemId))
+      return await entering
+    })
+    const room = this.#rooms.get(itemId)?.room
     this.#options.onJoined(itemId, viewer.userId)
     return once(() => {
-      room.leave(viewer)
+      room?.leave(viewer)
       this.viewers.remove(viewer)
       this.#release(itemId)
       this.#options.onLeft(itemId, viewer.userId)
     })
   }
 
-  /** Lets a viewer of a list in. */
-  async watchItems(open: OpenViewer, filter: ListFilter): Promise<Leave> {
-    this.#admit()
-    const { viewer, leave } = await this.#lists.enter(open, filter)
-    this.#add(viewer)
+  /** Lets a viewer of a list in; the signal aborts when the caller leaves before that. */
+  async watchItems(open: OpenViewer, filter: ListFilter, signal?: AbortSignal): Promise<Leave> {
+    let leave: Leave | undefined
+    const viewer = await this.#admit(async () => {
+      const entered = await this.#lists.enter(open, filter, signal)
+      leave = entered.leave
+      return entered.viewer
+    })
     return once(() => {
       this.viewers.remove(viewer)
-      leave()
+      leave?.()
     })
   }
 
   say(line: ChatLine): void {
-    this.#rooms.get(line.itemId)?.room.say(line)
+    const found = this.#rooms.get(line.itemId)
+    if (!found) return
+    found.room.say(line)
+    this.#stirred.add(found.room)
   }
 
   setViewerCount(itemId: string, count: number): void {
     const found = this.#rooms.get(itemId)
     if (!found) return
     found.room.setViewerCount(count)
-    this.#recounted.add(found.room)
+    this.#stirred.add(found.room)
   }
 
   /** Call every `SLOT_INTERVAL_MS`. */
   turn(nowMs: number): void {
-    this.viewers.turn(nowMs)
-    for (const room of this.#recounted) if (room.sendViewerCount()) this.#recounted.delete(room)
+    const unitsOf = ({ units }: Viewer) => units
+    this.#turns.forEach(this.viewers.turn(), unitsOf, (viewer) => viewer.tick(nowMs))
+    for (const room of this.#stirred) if (room.sendCompany()) this.#stirred.delete(room)
   }
 
   /** Compares every watched item with Postgres; call every second. */
@@ -142,7 +157,8 @@ export class Hub {
   /** Ends all streams with the reason, and those that are still asked for. */
   drain(reason: ConnectError): void {
     this.#draining = reason
-    for (const viewer of this.viewers.viewers()) viewer.end(reason)
+    const unitsOf = ({ units }: Viewer) => units
+    this.#turns.forEach(this.viewers.viewers(), unitsOf, (viewer) => viewer.end(reason))
   }
 
   /** Closes rooms that nobody has used for a while; call now and then. */
@@ -165,6 +181,7 @@ export class Hub {
     const room = new ItemRoom({
       read: () => this.#reader.read(itemId),
       now,
+      turns: this.#turns,
       ...(onSent && { onSent }),
       ...(sleep && { sleep }),
     })
@@ -188,15 +205,20 @@ export class Hub {
     this.#options.onClosed(itemId)
   }
 
-  #add(viewer: Viewer): void {
-    this.viewers.add(viewer)
-    if (this.#draining) viewer.end(this.#draining)
-  }
-
-  #admit(): void {
+  async #admit(enter: () => Promise<Viewer>): Promise<Viewer> {
     if (this.#draining) throw this.#draining
-    if (this.viewers.size() < this.#options.viewersMax) return
-    throw tooMany('too many viewers are on this server: try again shortly')
+    if (this.viewers.size() + this.#entering >= this.#options.viewersMax) {
+      throw tooMany('too many viewers are on this server: try again shortly')
+    }
+    this.#entering += 1
+    try {
+      const viewer = await enter()
+      this.viewers.add(viewer)
+      if (this.#draining) viewer.end(this.#draining)
+      return viewer
+    } finally {
+      this.#entering -= 1
+    }
   }
 }
 

@@ -1,19 +1,20 @@
 import { expect, it } from 'vitest'
-import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Burst } from './frame.ts'
 import { ItemRoom } from './item-room.ts'
-import { type ChangeKind, commit, itemId, newItem, RecordingViewer } from './test-world.ts'
+import { RecordingViewer } from './recording-viewer.ts'
+import { type ChangeKind, createAuction, itemId } from './test-auction.ts'
+import { createTurns } from './turns.ts'
 
 /** A room on an item that takes bids, with a clock that the test moves. */
-function createWorld() {
-  let item: Item = commit(newItem(), 'open', '')?.item ?? newItem()
+function createWorld(unitsPerTurn = Infinity) {
+  const auction = createAuction()
+  auction.change('open')
   let nowMs = 1_000_000
-  const room = new ItemRoom({ read: async () => item, now: () => nowMs })
-  const change = (kind: ChangeKind, userId = 'ann') => {
-    const committed = commit(item, kind, userId)
-    if (!committed) throw new Error(`${kind} is not possible`)
-    item = committed.item
-    return committed.event
+  const due: (() => void)[] = []
+  const turns = createTurns({ unitsPerTurn, nextTurn: (run) => void due.push(run) })
+  const room = new ItemRoom({ read: async () => auction.item(), now: () => nowMs, turns })
+  const receive = (kind: ChangeKind, userId?: string) => {
+    for (const event of auction.change(kind, userId)) room.receive(event)
   }
   const enter = async (userId = '', after?: bigint) => {
     const viewer = new RecordingViewer(userId)
@@ -21,22 +22,23 @@ function createWorld() {
     return viewer
   }
   const cases = (viewer: RecordingViewer) => viewer.messages.map(({ event }) => event.case)
-  return { room, change, enter, cases, pass: (ms: number) => (nowMs += ms) }
+  const turn = () => due.splice(0).forEach((run) => run())
+  return { room, receive, enter, cases, turn, pass: (ms: number) => (nowMs += ms) }
 }
 
 it('sends the events of a batch as one burst', async () => {
-  const { room, change, enter, cases } = createWorld()
+  const { room, receive, enter, cases } = createWorld()
   const viewer = await enter()
-  for (const event of [change('bid'), change('extending bid')]) room.receive(event)
+  for (const kind of ['bid', 'extending bid'] as const) receive(kind)
   expect(cases(viewer)).toEqual(['snapshot'])
   room.flush()
   expect(cases(viewer)).toEqual(['snapshot', 'bidPlaced', 'bidPlaced', 'endMoved'])
 })
 
 it('sends the latest state when a batch has more than can be sent to so many', async () => {
-  const { room, change, enter, cases } = createWorld()
+  const { room, receive, enter, cases } = createWorld()
   const viewers = await Promise.all(Array.from({ length: 101 }, () => enter()))
-  for (let count = 0; count < 1_000; count += 1) room.receive(change('bid'))
+  for (let count = 0; count < 1_000; count += 1) receive('bid')
   room.flush()
   for (const viewer of viewers) {
     expect(cases(viewer)).toEqual(['snapshot', 'snapshot'])
@@ -45,16 +47,16 @@ it('sends the latest state when a batch has more than can be sent to so many', a
 })
 
 it('tells again what a client may have missed, and nothing else', async () => {
-  const { room, change, enter, cases } = createWorld()
+  const { room, receive, enter, cases } = createWorld()
   await enter()
-  for (const kind of ['bid', 'extending bid', 'bid'] as const) room.receive(change(kind))
+  for (const kind of ['bid', 'extending bid', 'bid'] as const) receive(kind)
   room.flush()
   const resume = async (after: bigint) => {
     const sent: (string | undefined)[] = []
     const send = ({ frames }: Burst) =>
       void sent.push(...frames.map((frame) => caseOf(frame.messageFor(''))))
     const nothing = () => undefined
-    await room.enter(() => ({ userId: '', send, tick: nothing, end: nothing }), after)
+    await room.enter(() => ({ userId: '', units: 1, send, tick: nothing, end: nothing }), after)
     return sent
   }
   expect(await resume(3n)).toEqual(['viewerCount'])
@@ -62,7 +64,7 @@ it('tells again what a client may have missed, and nothing else', async () => {
   expect(await resume(1n)).toEqual(['bidPlaced', 'endMoved', 'bidPlaced', 'viewerCount'])
   // What was there when the room opened was not seen from here.
   expect(await resume(0n)).toEqual(['snapshot'])
-  room.receive(change('end'))
+  receive('end')
   room.flush()
   expect(await resume(2n)).toEqual(['endMoved', 'bidPlaced', 'ended', 'viewerCount'])
   // Whether the end was seen cannot be said.
@@ -81,10 +83,10 @@ it('answers a sequence the item has not reached with the state', async () => {
 })
 
 it('tells the leader, and whoever lost the lead', async () => {
-  const { room, change, enter } = createWorld()
+  const { room, receive, enter } = createWorld()
   const [ann, bob] = [await enter('ann'), await enter('bob')]
   for (const userId of ['ann', 'bob', 'bob']) {
-    room.receive(change('bid', userId))
+    receive('bid', userId)
     room.flush()
   }
   const flags = (viewer: RecordingViewer) =>
@@ -102,38 +104,47 @@ it('counts viewers in small rooms at once, and seldom in large ones', async () =
   const { room, enter, cases, pass } = createWorld()
   const viewer = await enter()
   room.setViewerCount(1)
-  expect(room.sendViewerCount()).toBe(true)
+  expect(room.sendCompany()).toBe(true)
   room.setViewerCount(2)
-  expect(room.sendViewerCount()).toBe(false)
+  expect(room.sendCompany()).toBe(false)
   pass(500)
-  expect(room.sendViewerCount()).toBe(true)
+  expect(room.sendCompany()).toBe(true)
   expect(cases(viewer)).toEqual(['snapshot', 'viewerCount', 'viewerCount'])
   for (let count = 0; count < 1_999; count += 1) await enter()
   room.setViewerCount(2_000)
   pass(999)
-  expect(room.sendViewerCount()).toBe(false)
+  expect(room.sendCompany()).toBe(false)
   pass(1)
-  expect(room.sendViewerCount()).toBe(true)
+  expect(room.sendCompany()).toBe(true)
+})
+
+const line = (ms: number, text: string) => ({
+  id: `${ms}-0`,
+  itemId,
+  userId: 'bob',
+  text,
+  sentAtMs: ms,
 })
 
 it('shows chat in its place among the changes', async () => {
-  const { room, change, enter } = createWorld()
+  const { room, receive, enter } = createWorld()
   const viewer = await enter()
-  room.receive(change('bid'))
+  receive('bid')
   room.flush()
-  room.say({ id: '5-0', itemId, userId: 'bob', text: 'hello', sentAtMs: 5 })
+  room.say(line(5, 'hello'))
+  room.sendCompany()
   const last = viewer.messages.at(-1)
   expect(last?.sequence).toBe(1n)
   expect(last?.event.case === 'chatMessage' && last.event.value.text).toBe('hello')
 })
 
 it('tells who comes back how many viewers there are, though nothing else has happened', async () => {
-  const { room, change, enter } = createWorld()
+  const { room, receive, enter } = createWorld()
   await enter()
-  room.receive(change('bid'))
+  receive('bid')
   room.flush()
   room.setViewerCount(2)
-  room.sendViewerCount()
+  room.sendCompany()
   const back = await enterAgain(room, 1n)
   expect(back).toContain(2n)
 })
@@ -150,7 +161,7 @@ async function enterAgain(room: ItemRoom, after: bigint): Promise<(bigint | unde
     }
   }
   const nothing = () => undefined
-  await room.enter(() => ({ userId: '', send, tick: nothing, end: nothing }), after)
+  await room.enter(() => ({ userId: '', units: 1, send, tick: nothing, end: nothing }), after)
   return counts
 }
 
@@ -158,12 +169,81 @@ it('a newcomer who was told a number that was taken back at once is told the old
   const { room, enter, pass } = createWorld()
   await enter()
   room.setViewerCount(2)
-  room.sendViewerCount()
+  room.sendCompany()
   room.setViewerCount(3)
   const newcomer = await enter()
   room.setViewerCount(2)
   pass(10_000)
-  room.sendViewerCount()
+  room.sendCompany()
   const last = newcomer.messages.at(-1)?.event
   expect(last).toMatchObject({ case: 'viewerCount', value: { viewers: 2n } })
+})
+
+it('gathers chat, shows lines together, and of very many the latest', async () => {
+  const { room, enter, cases, pass } = createWorld()
+  const viewer = await enter()
+  const texts = () =>
+    viewer.messages.flatMap(({ event }) => (event.case === 'chatMessage' ? event.value.text : []))
+  room.say(line(1, 'first'))
+  expect([texts(), room.sendCompany(), texts()]).toEqual([[], true, ['first']])
+  for (let count = 0; count < 1_000; count += 1) room.say(line(count, `${count}`))
+  pass(99)
+  expect([room.sendCompany(), texts()]).toEqual([false, ['first']])
+  pass(1)
+  expect(room.sendCompany()).toBe(true)
+  expect(texts()).toEqual(['first', ...Array.from({ length: 50 }, (_, index) => `${950 + index}`)])
+  for (let count = 0; count < 1_999; count += 1) await enter()
+  room.say(line(2_000, 'to many'))
+  pass(199)
+  expect(room.sendCompany()).toBe(false)
+  pass(1)
+  expect([room.sendCompany(), cases(viewer).at(-1)]).toEqual([true, 'chatMessage'])
+})
+
+it('tells a viewer of the bid that opens an item: the opening, then the bid', async () => {
+  const auction = createAuction()
+  const room = new ItemRoom({
+    read: async () => auction.item(),
+    now: () => 0,
+    turns: createTurns(),
+  })
+  const viewer = new RecordingViewer('')
+  await room.enter(viewer.open, undefined)
+  for (const event of auction.change('bid')) room.receive(event)
+  room.flush()
+  expect(viewer.messages.map(({ event, version }) => [event.case, version])).toEqual([
+    ['snapshot', 1n],
+    ['opened', 2n],
+    ['bidPlaced', 3n],
+  ])
+  expect(viewer.seen?.currentHighestBid).toBe(1_000n)
+})
+
+it('reaches many viewers in several turns, each in order, newcomers and returners too', async () => {
+  const { room, receive, enter, cases, turn } = createWorld(10)
+  const slow: RecordingViewer[] = []
+  const entering = Array.from({ length: 30 }, async () => slow.push(await enter()))
+  for (let count = 0; count < 40; count += 1) {
+    turn()
+    await Promise.resolve()
+  }
+  await Promise.all(entering)
+  const [first, last] = [slow[0], slow.at(-1)]
+  if (!first || !last) throw new Error('nobody came in')
+  receive('bid')
+  room.flush()
+  last.frozen = true
+  receive('bid')
+  room.flush()
+  const newcomer = new RecordingViewer('')
+  const coming = room.enter(newcomer.open, undefined)
+  // Before the burst reaches it, it has got the state as of later.
+  last.thaw()
+  for (let count = 0; count < 40; count += 1) {
+    turn()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await coming
+  expect(cases(first)).toEqual(['snapshot', 'bidPlaced', 'bidPlaced'])
+  for (const viewer of [...slow, newcomer]) expect(viewer.seen?.sequence).toBe(2n)
 })

@@ -1,7 +1,8 @@
 /**
- * One watched item with its viewers. Everything a viewer gets passes here, and all of them are at the same
- * position: a newcomer is let in once the feed is where Postgres was when they came, and from then on gets
- * what everybody gets. Frames of one batch of events are gathered and sent as one burst.
+ * One watched item with its viewers. Everything a viewer gets passes here, and all of them see the same
+ * frames in the same order: a newcomer is let in once the feed is where Postgres was when they came, and from
+ * then on gets what everybody gets. Frames of one batch of events are gathered and sent as one burst; one
+ * burst is on its way at a time, and what comes to be meanwhile is the next.
  */
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
@@ -15,11 +16,20 @@ import { type Burst, burstOf, type Frame, itemFrame, sharedBurst } from './frame
 import { type ChatLine, chatMessage } from './chat.ts'
 import type { ItemEvent } from './item-event.ts'
 import { ItemFeed, type Step } from './item-feed.ts'
+import { type ListEntry, listEntry } from './list-entry.ts'
 import { createReplay, type Replay } from './replay.ts'
-import type { OpenViewer, Source, Viewer } from './viewer.ts'
+import type { Turns } from './turns.ts'
+import { type OpenViewer, sendTo, type Source, type Viewer } from './viewer.ts'
 
 /** Messages × viewers of one burst; above it all get the latest state instead. About 30 MB in one go. */
 const DELIVERIES_MAX = 100_000
+/** Lines that wait to be shown; of more, the oldest are not: they are in the list of messages all the same. */
+const LINES_WAITING_MAX = 50
+/** Lines are shown together, ten times a second, and in a room of 10,000 once: writing costs 100 ms there. */
+const LINES_INTERVAL_MIN_MS = 100
+const LINES_INTERVAL_PER_VIEWER_MS = 0.1
+/** Of work to let one viewer in: the head of an answer and a first message, 50 µs. */
+export const UNITS_TO_ENTER = 5
 /** Counting viewers may cost this much: small rooms learn at once, one of 10,000 every five seconds. */
 const COUNT_INTERVAL_MIN_MS = 500
 const COUNT_INTERVAL_PER_VIEWER_MS = 0.5
@@ -28,6 +38,7 @@ export type ItemRoomOptions = {
   read: () => Promise<Item | undefined>
   /** The time to tell viewers, in ms since 1970. */
   now: () => number
+  turns: Turns
   /** After each burst of changes. `occurredAtMs` is that of its oldest bid, undefined without one. */
   onSent?: (viewers: number, messages: number, occurredAtMs: number | undefined) => void
   sleep?: (ms: number) => Promise<void>
@@ -37,28 +48,38 @@ type Told = NonNullable<MessageInitShape<typeof WatchItemResponseSchema>['event'
 
 export class ItemRoom implements Source {
   readonly feed: ItemFeed
-  /** Called with each step of the item, once it was sent. */
-  readonly listeners = new Set<() => void>()
+  /** Called with each step of the item. */
+  readonly listeners = new Set<(itemId: string) => void>()
   readonly latest: () => Burst
   readonly clock: () => Burst
   readonly #options: ItemRoomOptions
   readonly #viewers = new Set<Viewer>()
   #replay: Replay | undefined
+  /** Number of the last frame. */
+  #last = 0
   #gathered: Frame[] = []
   #gathering = false
+  #sending = false
   #oldestMs: number | undefined
+  #lines: ChatLine[] = []
+  #linesAtMs = 0
   #viewerCount = 0
   /** Undefined when not all viewers were told the same. */
   #toldCount: number | undefined = 0
   #toldCountAtMs = 0
+  #entry: { of: Item; entry: ListEntry } | undefined
 
   constructor(options: ItemRoomOptions) {
     this.#options = options
     this.feed = new ItemFeed({ ...options, onStep: (step) => this.#onStep(step) })
-    const state = () => [this.#position(), this.#viewerCount]
-    this.latest = sharedBurst(() => burstOf([this.#snapshot()]), state, options.now)
-    const clock = () => burstOf([this.#frame({ case: 'clock', value: {} })])
-    this.clock = sharedBurst(clock, state, options.now)
+    const state = () => [this.#position(), this.#viewerCount, this.#last]
+    const one = (frame: Frame) => burstOf([frame], this.#last)
+    this.latest = sharedBurst(() => one(this.#snapshot()), state, options.now)
+    this.clock = sharedBurst(
+      () => one(this.#frame({ case: 'clock', value: {} })),
+      state,
+      options.now,
+    )
   }
 
   receive(event: ItemEvent): void {
@@ -69,20 +90,13 @@ export class ItemRoom implements Source {
   /** Sends what the events since the last call have changed. */
   flush(): void {
     this.#gathering = false
-    const frames = this.#gathered
-    if (frames.length === 0) return
-    this.#gathered = []
-    const viewers = this.#viewers.size
-    const burst = frames.length * viewers > DELIVERIES_MAX ? this.latest() : burstOf(frames)
-    this.#send(burst)
-    this.#options.onSent?.(viewers, burst.frames.length, this.#oldestMs)
-    this.#oldestMs = undefined
-    for (const listener of this.listeners) listener()
+    this.#sendChanges()
   }
 
   /** Lets a viewer in with what it missed since `afterSequence`, or the state. See `WatchItem` for errors. */
   async enter(open: OpenViewer, afterSequence: bigint | undefined): Promise<Viewer> {
     if (!(await this.feed.fresh())) throw itemNotFound()
+    await this.#options.turns.room(UNITS_TO_ENTER)
     const { sequence } = this.#position()
     this.#replay ??= createReplay(sequence)
     // A number that is ahead comes from before the database was restored, or from another item.
@@ -92,7 +106,7 @@ export class ItemRoom implements Source {
     this.#viewers.add(viewer)
     // Who comes back may have been told another number, or the number of another server.
     if (missed && this.#toldCount !== this.#viewerCount) this.#toldCount = undefined
-    viewer.send(missed ? burstOf([...missed, this.#count()]) : this.latest())
+    viewer.send(missed ? burstOf([...missed, this.#count()], this.#last) : this.latest())
     return viewer
   }
 
@@ -101,25 +115,81 @@ export class ItemRoom implements Source {
   }
 
   say(line: ChatLine): void {
-    if (!this.feed.item) return
-    this.#send(burstOf([this.#frame({ case: 'chatMessage', value: chatMessage(line) })]))
+    if (!this.feed.item || this.#viewers.size === 0) return
+    this.#lines.push(line)
+    if (this.#lines.length > LINES_WAITING_MAX) this.#lines.shift()
   }
 
   setViewerCount(count: number): void {
     this.#viewerCount = count
   }
 
-  /** Sends the number of viewers if it has changed; false when that is not due yet. */
-  sendViewerCount(): boolean {
-    const viewers = this.#viewers.size
-    if (this.#viewerCount === this.#toldCount || viewers === 0) return true
+  /** Sends chat and the number of viewers, as far as they are due; false when some of it is not yet. */
+  sendCompany(): boolean {
+    if (this.#viewers.size === 0) this.#lines = []
+    if (this.#sending) return false
+    const frames = [...this.#linesDue(), ...this.#countDue()]
+    this.#last += frames.length
+    this.#send(burstOf(frames, this.#last))
+    const counted = this.#viewerCount === this.#toldCount || this.#viewers.size === 0
+    return counted && this.#lines.length === 0
+  }
+
+  /** The item as lists show it. */
+  entry(): ListEntry | undefined {
+    const { item } = this.feed
+    if (item && this.#entry?.of !== item) this.#entry = { of: item, entry: listEntry(item) }
+    return this.#entry?.entry
+  }
+
+  #linesDue(): Frame[] {
     const nowMs = this.#options.now()
-    const intervalMs = Math.max(COUNT_INTERVAL_MIN_MS, viewers * COUNT_INTERVAL_PER_VIEWER_MS)
-    if (nowMs - this.#toldCountAtMs < intervalMs) return false
+    if (!this.#isDue(this.#linesAtMs, LINES_INTERVAL_MIN_MS, LINES_INTERVAL_PER_VIEWER_MS))
+      return []
+    if (this.#lines.length > 0) this.#linesAtMs = nowMs
+    const lines = this.#lines
+    this.#lines = []
+    return lines.map((line) => this.#frame({ case: 'chatMessage', value: chatMessage(line) }))
+  }
+
+  #countDue(): Frame[] {
+    if (this.#viewerCount === this.#toldCount || this.#viewers.size === 0) return []
+    if (!this.#isDue(this.#toldCountAtMs, COUNT_INTERVAL_MIN_MS, COUNT_INTERVAL_PER_VIEWER_MS))
+      return []
     this.#toldCount = this.#viewerCount
-    this.#toldCountAtMs = nowMs
-    this.#send(burstOf([this.#count()]))
-    return true
+    this.#toldCountAtMs = this.#options.now()
+    return [this.#count()]
+  }
+
+  #isDue(atMs: number, minMs: number, perViewerMs: number): boolean {
+    const intervalMs = Math.max(minMs, this.#viewers.size * perViewerMs)
+    return this.#options.now() - atMs >= intervalMs
+  }
+
+  #sendChanges(): void {
+    if (this.#sending || this.#gathered.length === 0) return
+    const frames = this.#gathered
+    const [viewers, oldestMs] = [this.#viewers.size, this.#oldestMs]
+    this.#gathered = []
+    this.#oldestMs = undefined
+    const tooMany = frames.length * viewers > DELIVERIES_MAX
+    const burst = tooMany ? this.latest() : burstOf(frames, this.#last)
+    this.#send(burst, () => this.#options.onSent?.(viewers, burst.frames.length, oldestMs))
+  }
+
+  #send(burst: Burst, onSent?: () => void): void {
+    if (burst.frames.length === 0) return
+    this.#sending = true
+    this.#options.turns.forEach(
+      this.#viewers,
+      (viewer) => viewer.units * burst.units,
+      (viewer) => sendTo(viewer, burst),
+      () => {
+        this.#sending = false
+        onSent?.()
+        if (!this.#gathering) this.#sendChanges()
+      },
+    )
   }
 
   #count(): Frame<WatchItemResponse> {
@@ -133,19 +203,17 @@ export class ItemRoom implements Source {
       message.serverTime = serverTime
       this.#gather(itemFrame(message, item.highestBidderId, outbidBy(message)))
     }
-    if (!this.#gathering) this.flush()
+    for (const listener of this.listeners) listener(item.id)
+    if (!this.#gathering) this.#sendChanges()
   }
 
   #gather(frame: Frame<WatchItemResponse>): void {
+    this.#last += 1
     this.#gathered.push(frame)
     const { sequence, event } = frame.messageFor('')
     this.#replay?.add({ sequence, kind: kindOf(event.case), frame })
     const createdAt = event.case === 'bidPlaced' ? event.value.bid?.createdAt : undefined
     if (createdAt) this.#oldestMs ??= timestampMs(createdAt)
-  }
-
-  #send(burst: Burst): void {
-    for (const viewer of this.#viewers) viewer.send(burst)
   }
 
   #frame(event: Told): Frame<WatchItemResponse> {

@@ -2,60 +2,63 @@
  * Many items on one stream, for list pages. Everybody with the same filter is in the same room and gets the
  * same bytes; changes are gathered for a moment, because a list shows where an item stands and not each step.
  */
-import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import {
-  type ItemUpdate,
-  ItemUpdateSchema,
-  WatchItemsResponseSchema,
-} from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { type Burst, burstOf, itemsFrame, sharedBurst } from './frame.ts'
 import type { ItemFeed } from './item-feed.ts'
 import type { ItemRoom } from './item-room.ts'
-import type { OpenViewer, Source, Viewer } from './viewer.ts'
+import type { Turns } from './turns.ts'
+import { type OpenViewer, sendTo, type Source, type Viewer } from './viewer.ts'
 
 /** Ten updates a second are more than a list page can show. */
 const GATHER_MS = 100
+/** Of work to put a message together. */
+const UNITS_TO_TELL = 2
 /** Items of one room. */
 export const LIST_ITEMS_MAX = 500
 
 export type ListRoomOptions = {
   now: () => number
+  turns: Turns
   /** An item has left the list to make room, or with the list. */
   onRemoved: (itemId: string) => void
 }
-
-type Member = { room: ItemRoom; onChange: () => void }
 
 export class ListRoom implements Source {
   readonly latest: () => Burst
   readonly clock: () => Burst
   readonly #options: ListRoomOptions
   readonly #viewers = new Set<Viewer>()
-  readonly #members = new Map<string, Member>()
+  readonly #members = new Map<string, ItemRoom>()
   readonly #changed = new Set<string>()
+  readonly #onChange = (itemId: string): void => {
+    this.#changed.add(itemId)
+    this.#edition += 1
+    this.#wait()
+  }
   #timer: NodeJS.Timeout | undefined
   #edition = 0
+  /** Number of the last message to all. */
+  #last = 0
+  #sending = false
   #closed = false
 
   constructor(options: ListRoomOptions) {
     this.#options = options
-    const state = () => [this.#edition]
+    const state = () => [this.#edition, this.#last]
     this.latest = sharedBurst(() => this.#tell([...this.#members.keys()]), state, options.now)
     this.clock = sharedBurst(() => this.#tell([]), state, options.now)
   }
 
   feeds(): ItemFeed[] {
-    return [...this.#members.values()].map(({ room }) => room.feed)
+    return [...this.#members.values()].map(({ feed }) => feed)
   }
 
   /** Lets an item's room in; the caller has counted it in use. False when the list is full, or has it. */
   add(itemId: string, room: ItemRoom): boolean {
     if (this.#closed || this.#members.has(itemId) || !this.#makeSpace()) return false
-    const member = { room, onChange: () => this.#onChange(itemId) }
-    this.#members.set(itemId, member)
-    room.listeners.add(member.onChange)
+    this.#members.set(itemId, room)
+    room.listeners.add(this.#onChange)
     this.#onChange(itemId)
     return true
   }
@@ -63,8 +66,9 @@ export class ListRoom implements Source {
   /** Lets a viewer in, with all items. */
   enter(open: OpenViewer): Viewer {
     // What is still gathered would come as old news.
-    if (this.#timer) {
+    if (this.#timer && !this.#sending) {
       clearTimeout(this.#timer)
+      this.#timer = undefined
       this.#flush()
     }
     const viewer = open(this)
@@ -83,32 +87,41 @@ export class ListRoom implements Source {
     for (const itemId of this.#members.keys()) this.#remove(itemId)
   }
 
-  #onChange(itemId: string): void {
-    this.#changed.add(itemId)
-    this.#edition += 1
-    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS).unref()
+  #wait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      // Many lists may have the same item.
+      void this.#options.turns.room(UNITS_TO_TELL).then(() => this.#flush())
+    }, GATHER_MS).unref()
   }
 
   #flush(): void {
-    this.#timer = undefined
+    if (this.#sending || this.#changed.size === 0) return
+    this.#sending = true
+    this.#last += 1
     const burst = this.#tell([...this.#changed])
     this.#changed.clear()
-    for (const viewer of this.#viewers) viewer.send(burst)
+    this.#options.turns.forEach(
+      this.#viewers,
+      (viewer) => viewer.units * burst.units,
+      (viewer) => sendTo(viewer, burst),
+      () => {
+        this.#sending = false
+        if (this.#changed.size > 0 && !this.#closed) this.#wait()
+      },
+    )
   }
 
   #tell(itemIds: readonly string[]): Burst {
-    const updates = itemIds.flatMap((id) => {
-      const item = this.#members.get(id)?.room.feed.item
-      return item ? [update(item)] : []
-    })
+    const entries = itemIds.flatMap((id) => this.#members.get(id)?.entry() ?? [])
     const serverTime = timestampFromMs(this.#options.now())
-    return burstOf([itemsFrame(create(WatchItemsResponseSchema, { serverTime, updates }))])
+    return burstOf([itemsFrame(serverTime, entries)], this.#last, entries.length)
   }
 
   #remove(itemId: string): void {
-    const member = this.#members.get(itemId)
-    if (!member) return
-    member.room.listeners.delete(member.onChange)
+    const room = this.#members.get(itemId)
+    if (!room) return
+    room.listeners.delete(this.#onChange)
     this.#members.delete(itemId)
     this.#options.onRemoved(itemId)
   }
@@ -116,8 +129,8 @@ export class ListRoom implements Source {
   /** True when there is space for one more, if need be by letting go of one that has ended. */
   #makeSpace(): boolean {
     if (this.#members.size < LIST_ITEMS_MAX) return true
-    for (const [itemId, { room }] of this.#members) {
-      if (isOpen(room.feed.item)) continue
+    for (const [itemId, { feed }] of this.#members) {
+      if (isOpen(feed.item)) continue
       this.#remove(itemId)
       return true
     }
@@ -127,21 +140,4 @@ export class ListRoom implements Source {
 
 function isOpen(item: Item | undefined): boolean {
   return item?.status === ItemStatus.ACTIVE || item?.status === ItemStatus.SCHEDULED
-}
-
-function update(item: Item): ItemUpdate {
-  return create(ItemUpdateSchema, {
-    itemId: item.id,
-    sequence: item.sequence,
-    version: item.version,
-    currentHighestBid: item.currentHighestBid,
-    minimumNextBid: item.minimumNextBid,
-    bidCount: item.bidCount,
-    ...(item.endAt && { endAt: item.endAt }),
-    status: item.status,
-    outcome: item.outcome,
-    highestBidderId: item.highestBidderId,
-    hammerPrice: item.hammerPrice,
-    currency: item.currency,
-  })
 }

@@ -295,7 +295,9 @@ describe('server-sent events', () => {
     const ids: string[] = []
     for await (const { id, data } of read(url)) {
       expect(data.sequence).toBe(id)
-      if (ids.at(-1) !== id) ids.push(id)
+      // Others tell the time, or who is there.
+      if (ids.at(-1) === id) continue
+      ids.push(id)
       if (id === '3') break
       await bid(item.id, 'ann', 100n * (BigInt(id) + 1n))
     }
@@ -385,6 +387,34 @@ describe('company', () => {
     const call = live.sendChatMessage({ itemId, userId: 'ann', text: 'hello' })
     await expect(call).rejects.toMatchObject({ code: Code.NotFound })
     await expect(live.listChatMessages({ itemId })).rejects.toMatchObject({ code: Code.NotFound })
+  })
+
+  it('takes no more lines than can be read, says when again, and shows all it has taken', async () => {
+    const item = await putItem()
+    const stop = new AbortController()
+    const watching = record(live.watchItem({ itemId: item.id }, { signal: stop.signal }))
+    await watching.until(1)
+    const send = (text: string) => live.sendChatMessage({ itemId: item.id, userId: 'ann', text })
+    const sent = Array.from({ length: 40 }, (_, index) => send(String(index)))
+    const answers = await Promise.allSettled(sent)
+    const refused = answers.flatMap((each) =>
+      each.status === 'rejected' ? [ConnectError.from(each.reason)] : [],
+    )
+    const taken = answers.flatMap((each) =>
+      each.status === 'fulfilled' ? [each.value.message?.text] : [],
+    )
+    expect(refused.length).toBeGreaterThan(25)
+    for (const error of refused) {
+      expect(error.code).toBe(Code.ResourceExhausted)
+      expect(Number(error.metadata.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    }
+    await watching.until(1 + taken.length)
+    const shown = watching.seen.flatMap(({ event }) =>
+      event.case === 'chatMessage' ? [event.value.text] : [],
+    )
+    expect(new Set(shown)).toEqual(new Set(taken))
+    expect(shown).toHaveLength(taken.length)
+    stop.abort()
   })
 
   it('counts distinct viewers', async () => {

@@ -12,6 +12,7 @@ import {
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
+import { createChatLimits } from './chat-limits.ts'
 import { type Chat, chatMessage, isLineId } from './chat.ts'
 import type { StreamMessage } from './frame.ts'
 import type { Hub } from './hub.ts'
@@ -27,8 +28,8 @@ const DEFAULT_POINTS = 200
 export function watchesOf(hub: Hub) {
   const watchItem: Watch<WatchItemRequest> = (request, open) =>
     hub.watchItem(open, canonicalId(request.itemId), request.afterSequence)
-  const watchItems: Watch<WatchItemsRequest> = (request, open) =>
-    hub.watchItems(open, filterOf(request))
+  const watchItems: Watch<WatchItemsRequest> = (request, open, signal) =>
+    hub.watchItems(open, filterOf(request), signal)
   return { watchItem, watchItems }
 }
 
@@ -44,21 +45,23 @@ export type RoutesOptions = { sql: Sql; hub: Hub; chat: Chat; events: ViewerEven
 
 export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
   const { watchItem, watchItems } = watchesOf(hub)
+  const takeLine = createChatLimits()
   return (router: ConnectRouter): ConnectRouter =>
     router.service(LiveService, {
       async *watchItem(request, { signal }: HandlerContext) {
         const open = openMailbox(request.userId, isItemMessage, events)
-        yield* stream((viewer) => watchItem(request, viewer), open, signal)
+        yield* stream((viewer) => watchItem(request, viewer, signal), open, signal)
       },
 
       async *watchItems(request, { signal }: HandlerContext) {
         const open = openMailbox('', isItemsMessage, events)
-        yield* stream((viewer) => watchItems(request, viewer), open, signal)
+        yield* stream((viewer) => watchItems(request, viewer, signal), open, signal)
       },
 
       async sendChatMessage(request) {
         const itemId = canonicalId(request.itemId)
         const userId = callerId(request.userId, 'user_id')
+        takeLine(itemId, userId)
         if (!(await itemExists(sql, itemId))) throw itemNotFound()
         return { message: chatMessage(await chat.send({ itemId, userId, text: request.text })) }
       },

@@ -9,7 +9,13 @@ import type { Writable } from 'node:stream'
 import type { ConnectError } from '@connectrpc/connect'
 import { type Burst, framed } from './frame.ts'
 import type { StreamProtocol } from './stream-protocol.ts'
-import { BEHIND_LIMIT_MS, type Source, type Viewer, type ViewerEvents } from './viewer.ts'
+import {
+  BEHIND_LIMIT_MS,
+  NOTHING_SEEN,
+  type Source,
+  type Viewer,
+  type ViewerEvents,
+} from './viewer.ts'
 
 export type SocketViewerOptions = {
   /** Its head has been written, and says chunked where the protocol's format is. */
@@ -23,6 +29,7 @@ export type SocketViewerOptions = {
 
 export class SocketViewer implements Viewer {
   readonly userId: string
+  readonly units = 1
   readonly #response: { end: () => unknown }
   readonly #socket: Writable
   readonly #protocol: StreamProtocol
@@ -33,6 +40,7 @@ export class SocketViewer implements Viewer {
   /** Something was left out meanwhile. */
   #missed = false
   #ended = false
+  #seen = NOTHING_SEEN
 
   constructor(options: SocketViewerOptions) {
     this.userId = options.userId
@@ -46,14 +54,16 @@ export class SocketViewer implements Viewer {
   send(burst: Burst): void {
     // A connection that is gone takes nothing; that is not slow.
     if (this.#ended || this.#socket.destroyed) return
-    if (this.#fullSinceMs === undefined) return this.#write(burst)
+    const news = burst.after(this.#seen)
+    if (!news) return
+    if (this.#fullSinceMs === undefined) return this.#write(news)
     if (this.#missed) return
     this.#missed = true
     this.#events.fellBehind()
   }
 
   tick(nowMs: number): void {
-    if (this.#fullSinceMs === undefined) this.send(this.#source.clock())
+    if (this.#fullSinceMs === undefined) this.#tellTime()
     else if (nowMs - this.#fullSinceMs > BEHIND_LIMIT_MS && !this.#socket.destroyed) {
       this.#events.dropped()
       // It would not read a farewell either.
@@ -61,7 +71,14 @@ export class SocketViewer implements Viewer {
     }
   }
 
+  #tellTime(): void {
+    const clock = this.#source.clock()
+    // Otherwise there is something on its way, and it tells the time as well.
+    if (clock.last === this.#seen && !this.#ended && !this.#socket.destroyed) this.#write(clock)
+  }
+
   #write(burst: Burst): void {
+    this.#seen = burst.last
     if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
     // One burst may be more than the socket takes at once: only what comes meanwhile is missed.
     this.#fullSinceMs = Date.now()

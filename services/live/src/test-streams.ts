@@ -5,15 +5,16 @@ import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { vi } from 'vitest'
 import { Hub, type HubOptions } from './hub.ts'
 import { watchesOf } from './routes.ts'
-import { type ChangeKind, commit, newItem } from './test-world.ts'
+import { type ChangeKind, createAuction } from './test-auction.ts'
 import { createWatchStreams } from './watch-streams.ts'
 
-export async function startStreams(changes: Partial<HubOptions> = {}) {
-  let item = newItem()
-  item = commit(item, 'open', '')?.item ?? item
+/** @param description of the item, to make its snapshots large */
+export async function startStreams(changes: Partial<HubOptions> = {}, description = '') {
+  const auction = createAuction(description)
+  auction.change('open')
   const nothing = () => undefined
   const hub = new Hub({
-    readItems: async () => [item],
+    readItems: async () => [auction.item()],
     findItems: async () => [],
     readVersions: async () => [],
     now: Date.now,
@@ -36,13 +37,8 @@ export async function startStreams(changes: Partial<HubOptions> = {}) {
     hub,
     events,
     port: address.port,
-    item: () => item,
-    change: (kind: ChangeKind) => {
-      const committed = commit(item, kind, 'ann')
-      if (!committed) throw new Error(kind)
-      item = committed.item
-      hub.receive([committed.event])
-    },
+    item: auction.item,
+    change: (kind: ChangeKind) => hub.receive(auction.change(kind)),
     stop: () => {
       server.close()
       server.closeAllConnections()

@@ -30,8 +30,15 @@ import {
 } from './stream-protocol.ts'
 import type { OpenViewer, ViewerEvents } from './viewer.ts'
 
-/** How a stream is asked for: once its request is known, by whoever can open a viewer for it. */
-export type Watch<Request> = (request: Request, open: OpenViewer) => Promise<Leave>
+/**
+ * How a stream is asked for: once its request is known, by whoever can open a viewer for it. The signal aborts
+ * when the caller leaves.
+ */
+export type Watch<Request> = (
+  request: Request,
+  open: OpenViewer,
+  signal: AbortSignal,
+) => Promise<Leave>
 
 export type WatchStreamsOptions = {
   watchItem: Watch<WatchItemRequest>
@@ -41,7 +48,7 @@ export type WatchStreamsOptions = {
 }
 
 /** A request that was read and checked, waiting for its viewer. */
-type Asked = { userId: string; watch: (open: OpenViewer) => Promise<Leave> }
+type Asked = { userId: string; watch: (open: OpenViewer, signal: AbortSignal) => Promise<Leave> }
 
 const pagePath = /^\/live\/items\/([^/?]+)$/
 
@@ -72,7 +79,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
         const socket = begin(response, protocol)
         const { events } = options
         return new SocketViewer({ response, socket, protocol, userId, source, events })
-      })
+      }, left.signal)
       if (left.signal.aborted) leave()
     } catch (error) {
       if (left.signal.aborted) return
@@ -120,7 +127,7 @@ function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape
       throw new ConnectError(result.error.message, Code.InvalidArgument, undefined, details)
     }
     const userId = 'userId' in request ? String(request.userId) : ''
-    return { userId, watch: (open) => watch(request, open) }
+    return { userId, watch: (open, signal) => watch(request, open, signal) }
   }
 }
 
