@@ -23,6 +23,17 @@ const reliedOn = {
   default_transaction_isolation: 'read committed',
 } as const
 
+/**
+ * The session of a client that has vanished without a goodbye ends after 8 s, and with it the locks it holds. The
+ * other side of it is in `postgres-socket.ts`.
+ */
+const vanishedClients = {
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '1',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '8000',
+} as const
+
 /** Start-up parameters of every connection. The driver leaves out numbers that are 0, and a role may have others. */
 export function startupParameters(
   applicationName: string,
@@ -32,6 +43,7 @@ export function startupParameters(
   return {
     application_name: applicationName,
     ...reliedOn,
+    ...vanishedClients,
     lock_timeout: `${limits.lockTimeoutMs}ms`,
     statement_timeout: `${limits.statementTimeoutMs}ms`,
     ...further,
@@ -70,7 +82,8 @@ function isReliedOn(name: string, value: string): boolean {
 export function refusedParameter(message: string): StartError | undefined {
   const found = /unsupported startup parameter(?: in options)?:? *"?(\w+)/i.exec(message)
   if (!found) return undefined
-  const names = [...settingNames, 'lock_timeout', 'statement_timeout'].join(', ')
+  const others = ['lock_timeout', 'statement_timeout', ...Object.keys(vanishedClients)]
+  const names = [...settingNames, ...others].join(', ')
   return new StartError(
     `the server (a connection pooler?) refuses the start-up parameter ${found[1]}: "${message}". ` +
       `Let it take what Bidmesh says when it connects (PgBouncer: track_extra_parameters, or ` +

@@ -1,11 +1,12 @@
 /**
- * The only module that knows postgres.js. `int8` arrives as `bigint`, `timestamptz` as `Date`; statements
+ * The only module that knows postgres.js, with `postgres-pool.ts` and `postgres-socket.ts`. `int8` arrives as `bigint`, `timestamptz` as `Date`; statements
  * are prepared and pipelined. Durability is the server's default and is never turned off here.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { errorCode, isUnavailable, messageOf } from './errors.ts'
 import { arrayType } from './postgres-arrays.ts'
+import { type PoolEvents, renewedPool } from './postgres-pool.ts'
 import {
   bytesType,
   expectSettings,
@@ -14,6 +15,7 @@ import {
   startupParameters,
   timeType,
 } from './postgres-settings.ts'
+import { withSockets } from './postgres-socket.ts'
 import { StartError } from './start-error.ts'
 
 /** A pool of one connection, which can be reserved. */
@@ -31,7 +33,10 @@ export type PostgresOptions = {
   applicationName: string
   /** Longest wait for a row lock; 0 waits for ever. */
   lockTimeoutMs?: number
-  /** Longest single statement; 0 is unlimited. */
+  /**
+   * Longest single statement; 0 is unlimited. The server ends it then, and {@link answerLimitMs} is when we
+   * no longer wait for the server.
+   */
   statementTimeoutMs?: number
   /** Further settings of the connection, e.g. of the planner. */
   settings?: Readonly<Record<string, string>>
@@ -43,6 +48,20 @@ export type PostgresOptions = {
  * instead of 3.5. A plan made while a table was empty must not read all of it later.
  */
 export const plannedOnce = { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' } as const
+
+/** For the way there and back of a statement that the server has ended, on a busy machine. */
+const ANSWER_ALLOWANCE_MS = 1_000
+
+/**
+ * How long an answer may take: what the server grants the statement, and the way. The server's limit is of no
+ * use in a black hole; silence beyond this one is what finds it. Node has no `TCP_USER_TIMEOUT`, and keepalive
+ * asks idle connections only. Undefined for statements without a limit.
+ */
+export function answerLimitMs({
+  statementTimeoutMs = 0,
+}: Pick<PostgresOptions, 'statementTimeoutMs'>): number | undefined {
+  return statementTimeoutMs === 0 ? undefined : statementTimeoutMs + ANSWER_ALLOWANCE_MS
+}
 
 /** How this project talks to Postgres. */
 function postgresSettings(options: PostgresOptions) {
@@ -72,98 +91,18 @@ function postgresSettings(options: PostgresOptions) {
 /** A server that takes longer to accept a connection is treated as away. */
 const CONNECT_TIMEOUT_SECONDS = 5
 
-/** While a server only reads, a pool looks this often whether a new connection leads elsewhere. */
-const RENEW_PAUSE_MS = 1_000
-/** Longest wait for the last answers of a pool that was given up; its queries have limits of their own. */
-const RETIRE_LIMIT_MS = 15_000
-const RETIRE_LOOK_MS = 50
-
 /**
- * Opens a pool; connects on first use. The caller ends it. When one of its connections finds itself on a server
- * that takes reads only (a primary that became a standby, or was fenced off), all are given up and replaced: after
- * a failover the name or proxy of the database leads elsewhere. Queries under way are answered by the old ones.
+ * Opens a pool; connects on first use. The caller ends it. When one of its connections is lost, or finds itself on
+ * a server that takes reads only (a primary that became a standby, or was fenced off), all are given up and
+ * replaced: after a failover the name or proxy of the database leads elsewhere. Queries under way are answered by
+ * the old ones.
  */
 export function connectPostgres(url: string, options: PostgresOptions): Sql {
-  let pool = open()
-  let renewedAtMs = -RENEW_PAUSE_MS
-  const retiring = new Set<Promise<void>>()
-
-  function open(): Pool {
-    const opened: Pool = {
-      sql: postgres(url, {
-        ...postgresSettings(options),
-        onparameter: (name: string, value: string) => {
-          if (value === 'on' && saysReadOnly(name, options)) opened.readsOnly = true
-        },
-      }),
-      underWay: 0,
-      readsOnly: false,
-    }
-    return opened
-  }
-
-  /** The pool for the next statement. */
-  function use(): Pool {
-    if (!pool.readsOnly || performance.now() - renewedAtMs < RENEW_PAUSE_MS) return pool
-    renewedAtMs = performance.now()
-    const gone = retire(pool).finally(() => retiring.delete(gone))
-    retiring.add(gone)
-    pool = open()
-    return pool
-  }
-
-  return new Proxy<Sql>(pool.sql, {
-    apply: (_target, self, args) => {
-      const { sql } = use()
-      return counted(pool, Reflect.apply(sql, self, args))
-    },
-    get: (_target, key) => {
-      if (key !== 'end') return Reflect.get(pool.sql, key)
-      return async (limit?: { timeout?: number }) => {
-        await Promise.all([pool.sql.end(limit), ...retiring])
-      }
-    },
+  return renewedPool({
+    url,
+    create: (events) => openDriver(url, options, events),
+    limitMs: answerLimitMs(options),
   })
-}
-
-type Pool = {
-  sql: SinglePool
-  /** Statements sent and not answered. */
-  underWay: number
-  /** A connection has been told so: with its first answer, or at any later one. */
-  readsOnly: boolean
-}
-
-/** Ended when nothing is under way: the driver forgets queries that still wait for a connection then. */
-async function retire(pool: Pool): Promise<void> {
-  for (
-    let waitedMs = 0;
-    pool.underWay > 0 && waitedMs < RETIRE_LIMIT_MS;
-    waitedMs += RETIRE_LOOK_MS
-  )
-    await sleep(RETIRE_LOOK_MS)
-  await pool.sql.end({ timeout: 0 })
-}
-
-/** Counts a statement from when it is sent: the driver sends it when it is first waited for, a fragment never. */
-function counted(pool: Pool, query: unknown): unknown {
-  if (!(query instanceof Promise) || !('handle' in query)) return query
-  const { handle } = query
-  if (typeof handle !== 'function') return query
-  let sent = false
-  query.handle = function handleCounted(): unknown {
-    if (!sent) {
-      sent = true
-      pool.underWay += 1
-      const answered = () => {
-        pool.underWay -= 1
-      }
-      // Past the driver's own `then`, which would come back here.
-      void Promise.prototype.then.call(query, answered, answered)
-    }
-    return Reflect.apply(handle, query, [])
-  }
-  return query
 }
 
 /** Whether the server takes reads only, as it says with each connection and at each change. */
@@ -178,13 +117,24 @@ function saysReadOnly(parameter: string, { settings }: PostgresOptions): boolean
   return parameter === 'default_transaction_read_only' && settings?.[parameter] === undefined
 }
 
-/** Opens a pool of one; connects on first use. `onClose` is called whenever a connection has ended. */
+/** Opens a pool of one; connects on first use. `onLost` is called whenever a connection has ended. */
 export function connectSingle(
   url: string,
   options: Omit<PostgresOptions, 'max'>,
-  onClose: () => void = () => undefined,
+  onLost: () => void = () => undefined,
 ): SinglePool {
-  return postgres(url, { ...postgresSettings({ ...options, max: 1 }), onclose: onClose })
+  return openDriver(url, { ...options, max: 1 }, { onLost, onReadOnly: () => undefined })
+}
+
+function openDriver(url: string, options: PostgresOptions, events: PoolEvents): SinglePool {
+  return withSockets((socket) => {
+    const onparameter = (name: string, value: string): void => {
+      if (value === 'on' && saysReadOnly(name, options)) events.onReadOnly()
+    }
+    // Keepalive is set by whoever opens the socket.
+    const settings = { ...postgresSettings(options), socket, keep_alive: null, onparameter }
+    return postgres(url, settings)
+  }, events.onLost)
 }
 
 /**

@@ -12,13 +12,18 @@
  * lead to the server that took over.
  */
 import { errorCode, isReadOnlyServer, ReadOnlyServerError, TransientError } from './errors.ts'
+import { noAnswer } from './postgres-pool.ts'
+import { endNow } from './postgres-socket.ts'
 import {
+  answerLimitMs,
   connectSingle,
   isReadOnly,
   type PostgresOptions,
   reserve,
   type ReservedSql,
 } from './postgres.ts'
+import { joinLines, reportSilence } from './silent-lines.ts'
+import { withTimeLimit } from './time-limit.ts'
 
 /** Sends statements together and resolves with all their results, or rejects with the first failure. */
 export type Pipeline = <Results extends unknown[]>(
@@ -37,6 +42,8 @@ export type Session = {
 
 /** A transaction that takes longer (lock waits included) has lost its server: the connection is dropped. */
 const MAX_TRANSACTION_MS = 15_000
+/** Longest opening of a connection: 5 s until the server lets us in, and a first question. */
+const OPEN_LIMIT_MS = 6_000
 
 /** feature_not_supported: "cached plan must not change result type", after ALTER TABLE. */
 const PLAN_OUT_OF_DATE = '0A000'
@@ -48,6 +55,11 @@ type Connection = {
   isReadOnly: () => boolean
   isLost: () => boolean
   drop: () => Promise<void>
+  /** The answer to what was sent at `sentAtMs` is overdue: this connection is dead, and it is not alone. */
+  giveUp: (sentAtMs: number) => void
+  /** Longest wait for the answers of a pipeline. */
+  limitMs: number | undefined
+  heardAtMs: number
   inFlight: { reject: (error: Error) => void }
 }
 
@@ -55,6 +67,10 @@ type Connection = {
 export function openSession(url: string, options: Omit<PostgresOptions, 'max'>): Session {
   let current: Connection | undefined
   let readOnlyUntilMs = 0
+  const leave = joinLines(url, {
+    heardAtMs: () => current?.heardAtMs ?? Infinity,
+    giveUp: () => void current?.drop(),
+  })
 
   /** The connection in use, or a new one to a server that takes changes. */
   async function writable(): Promise<Connection> {
@@ -97,6 +113,7 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
       }
     },
     async close() {
+      leave()
       await current?.drop()
       current = undefined
     },
@@ -141,11 +158,19 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
     if (lost) return
     lost = true
     inFlight.reject(lostMidTransaction())
-    await pool.end({ timeout: 0 })
+    await endNow(pool)
+  }
+  const limitMs = answerLimitMs(options)
+  function giveUp(sentAtMs: number): void {
+    inFlight.reject(noAnswer(limitMs))
+    void drop()
+    reportSilence(url, sentAtMs)
   }
   try {
-    const sql = await reserve(pool)
-    return { sql, isReadOnly: () => isReadOnly(pool), isLost: () => lost, drop, inFlight }
+    const sql = await withTimeLimit(reserve(pool), OPEN_LIMIT_MS, 'connecting to the database')
+    const heardAtMs = performance.now()
+    const is = { isReadOnly: () => isReadOnly(pool), isLost: () => lost }
+    return { sql, ...is, drop, giveUp, limitMs, heardAtMs, inFlight }
   } catch (error) {
     await drop()
     throw error
@@ -160,10 +185,18 @@ function pipelineOn(connection: Connection): Pipeline {
     // The driver never settles what it had queued behind a statement whose types it was still asking for.
     const { promise: lost, reject } = Promise.withResolvers<never>()
     connection.inFlight.reject = reject
-    const sent = statements(connection.sql)
-    // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
-    await Promise.race([Promise.allSettled(sent), lost])
-    return await Promise.all(sent)
+    const { limitMs } = connection
+    const sentAtMs = performance.now()
+    const overdue = limitMs && setTimeout(() => connection.giveUp(sentAtMs), limitMs)
+    try {
+      const sent = statements(connection.sql)
+      // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
+      await Promise.race([Promise.allSettled(sent), lost])
+      connection.heardAtMs = performance.now()
+      return await Promise.all(sent)
+    } finally {
+      clearTimeout(overdue)
+    }
   }
 }
 

@@ -18,9 +18,9 @@ import { bidSchema } from './schema.ts'
 /** Connections for queries, and for commands other than bids, which have their lanes. */
 const QUERY_CONNECTIONS = 6
 const COMMAND_CONNECTIONS = 4
-/** Commands and queries wait and run no longer than this. */
+/** Commands and queries wait and run no longer than this; a second later their connection counts as dead. */
 const LOCK_TIMEOUT_MS = 5_000
-const STATEMENT_TIMEOUT_MS = 10_000
+const STATEMENT_TIMEOUT_MS = 6_000
 
 export type BidPartOptions = {
   databaseUrl: string

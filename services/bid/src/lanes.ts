@@ -17,6 +17,8 @@ import { type BidEntry, type BidOutcome, type Invalidate, placeBids } from './pl
 
 /** Longest wait for an item's lock. Beyond it the bid is answered ABORTED, undecided. */
 const LOCK_TIMEOUT_MS = 5_000
+/** The wait for the lock and a second for the work; another second later the connection counts as dead. */
+const STATEMENT_TIMEOUT_MS = 6_000
 /** Heads remembered for early answers: 10,000 of about 0.5 kB. */
 const MAX_REMEMBERED_HEADS = 10_000
 
@@ -49,6 +51,7 @@ export function createLanes(options: LanesOptions): Lanes {
       applicationName: 'bidmesh bid lane',
       settings: plannedOnce,
       lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     }),
   )
   const lanes = sessions.map((session) => laneOn(session, options))

@@ -42,7 +42,12 @@ const TRANSACTIONS_MAX = SHARD_COUNT / SHARDS_PER_TRANSACTION
 /** Connections beside those of the transactions: the poll, and a readiness or metrics query. */
 const POOL_SIZE = 2
 /** Every statement touches at most 4,000 rows by key. */
-const STATEMENT_TIMEOUT_MS = 10_000
+const STATEMENT_TIMEOUT_MS = 5_000
+/**
+ * Longest silence of a relay that holds shards: the longest wait for confirms, and a second. The server does not
+ * see that a relay has vanished, and nobody else could relay these shards.
+ */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 6_000
 
 const POLL_LIMITS = { minMs: 5, maxMs: 50 }
 /** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
@@ -85,7 +90,11 @@ type State = RelayBatchOptions & {
 /** Waits for the database and relays from then on, whatever goes away and comes back. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { databaseUrl, broker, log, signal } = options
-  const connection = { applicationName: 'bidmesh relay', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
+  const connection = {
+    applicationName: 'bidmesh relay',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    settings: { idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS) },
+  }
   const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
   await waitForPostgres(sql, log, { signal, writes: true })
   const sessions = Array.from({ length: TRANSACTIONS_MAX }, () =>

@@ -1,6 +1,7 @@
 /**
  * A TCP relay that tests put before a service to take the network away: cut connections, refuse new ones,
- * or swallow every byte while connections stay open. The service itself is left alone.
+ * hold back every byte while connections stay open, or make black holes of those there are. The service
+ * itself is left alone.
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -24,6 +25,13 @@ export type TcpProxy = {
   /** Connections stay open and nothing goes through, until `thaw`. */
   freeze: () => void
   thaw: () => void
+  /**
+   * From now on whatever either side of the present connections says is swallowed, goodbyes included, as
+   * when a host or the way to it has vanished. New connections work.
+   */
+  swallow: () => void
+  /** Connections that nobody has ended on the near side. */
+  open: () => number
   /** Cuts, and refuses new connections until `listen`. */
   refuse: () => Promise<void>
   listen: () => Promise<void>
@@ -35,7 +43,10 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const url = new URL(target)
   let upstreamAddress = addressOf(target)
   const sockets = new Set<Socket>()
+  const clients = new Set<Socket>()
   let frozen = false
+  /** Of connections made before: they are black holes. */
+  let swallowing = new AbortController()
   const adopt = (socket: Socket): void => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
@@ -44,12 +55,11 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   }
   const server = createServer((client) => {
     const upstream = connect(upstreamAddress)
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
     adopt(client)
     adopt(upstream)
-    client.on('data', (bytes) => upstream.write(bytes))
-    upstream.on('data', (bytes) => client.write(bytes))
-    client.on('close', () => upstream.destroy())
-    upstream.on('close', () => client.destroy())
+    relay(client, upstream, swallowing.signal)
   })
   const listen = async (on: number): Promise<void> => {
     server.listen(on, '127.0.0.1')
@@ -83,6 +93,11 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       frozen = false
       for (const socket of sockets) socket.resume()
     },
+    swallow: () => {
+      swallowing.abort()
+      swallowing = new AbortController()
+    },
+    open: () => clients.size,
     refuse,
     listen: () => listen(own),
     close: refuse,
@@ -94,4 +109,18 @@ function addressOf(target: string): { host: string; port: number } {
   const port = Number(url.port) || defaultPorts[url.protocol]
   if (port === undefined) throw new Error(`${target} names no port`)
   return { host: url.hostname, port }
+}
+
+/** What either says reaches the other, its end included, until the signal. */
+function relay(client: Socket, upstream: Socket, swallowed: AbortSignal): void {
+  const pass = (from: Socket, to: Socket): void => {
+    from.on('data', (bytes) => {
+      if (!swallowed.aborted) to.write(bytes)
+    })
+    from.on('close', () => {
+      if (!swallowed.aborted) to.destroy()
+    })
+  }
+  pass(client, upstream)
+  pass(upstream, client)
 }
