@@ -2,7 +2,8 @@
  * The broker contract inside one process, for standalone. Nothing here outlives the process, so the only
  * safety it can promise is that the work is done: a publish resolves once every bound handler has finished
  * its events or has given them up as dead letters. Until then the outbox keeps them, and a `kill -9` loses
- * nothing. A queue lives as long as it has a subscription; without one its events are unroutable. Exclusive
+ * nothing. A queue lives as long as it has a subscription; without one its events are unroutable, and so are
+ * those that a declared queue without one should get. Exclusive
  * queues get what is published and have no say in it: no publish waits for them or fails because of them.
  */
 import { UnroutableError } from './broker.ts'
@@ -10,6 +11,7 @@ import type {
   BatchHandler,
   Broker,
   BrokerLog,
+  DurableQueue,
   IncomingEvent,
   OutgoingEvent,
   QueueSpec,
@@ -49,6 +51,7 @@ type Queue = {
 /** A broker of its own: two of them know nothing of each other. */
 export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
   const queues = new Set<Queue>()
+  const declared = new Map<string, DurableQueue>()
   const subscriptions = new Set<Subscription>()
   const dead: DeadLetter[] = []
   let closed = false
@@ -70,6 +73,12 @@ export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
     return queue
   }
 
+  /** Declared, and without a subscription. */
+  function missing(): DurableQueue[] {
+    const there = new Set([...queues].filter(({ exclusive }) => !exclusive).map(({ name }) => name))
+    return [...declared.values()].filter(({ name }) => !there.has(name))
+  }
+
   async function subscribe(spec: QueueSpec, handle: BatchHandler): Promise<Subscription> {
     if (closed) return await rejectClosed()
     const queue = queueOf(spec)
@@ -89,10 +98,17 @@ export function createMemoryBroker({ log }: { log: BrokerLog }): MemoryBroker {
   }
 
   return {
-    publish: (events) => (closed ? rejectClosed() : publish(events, [...queues])),
-    declare: () => (closed ? rejectClosed() : Promise.resolve()),
+    publish: (events) => (closed ? rejectClosed() : publish(events, [...queues], missing())),
+    declare: async (queue) => {
+      if (closed) await rejectClosed()
+      declared.set(queue.name, queue)
+    },
     subscribe,
-    check: () => (closed ? rejectClosed() : Promise.resolve()),
+    check: async () => {
+      if (closed) await rejectClosed()
+      const [queue] = missing()
+      if (queue) throw new TransientError(`queue ${queue.name} has no subscription`)
+    },
     close: async () => {
       closed = true
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
@@ -109,7 +125,11 @@ function newQueue(name: string, exclusive: boolean): Queue {
   return { name, exclusive, bindings: new Set(), waiting: [], wake: new Set() }
 }
 
-function publish(events: readonly OutgoingEvent[], queues: readonly Queue[]): Promise<void> {
+function publish(
+  events: readonly OutgoingEvent[],
+  queues: readonly Queue[],
+  missing: readonly DurableQueue[],
+): Promise<void> {
   const full = queues.find(
     ({ exclusive, waiting }) => !exclusive && waiting.length + events.length > WAITING_MAX,
   )
@@ -138,7 +158,10 @@ function publish(events: readonly OutgoingEvent[], queues: readonly Queue[]): Pr
       [...bindings].some((key) => matchesTopic(key, event.type)),
     )
     const durableCount = bound.filter(({ exclusive }) => !exclusive).length
-    if (durableCount === 0) unroutable.push(event)
+    const missed = missing.some(({ bindings }) =>
+      bindings.some((key) => matchesTopic(key, event.type)),
+    )
+    if (durableCount === 0 || missed) unroutable.push(event)
     left += durableCount
     for (const { exclusive, waiting } of bound) {
       const settle = exclusive ? ignore : done

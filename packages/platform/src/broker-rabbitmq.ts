@@ -1,8 +1,8 @@
 /**
  * The broker contract on RabbitMQ (3.10 or later), with amqplib. What must stay true: a publish resolves
- * only after confirms for all of its events and returns for none; after any loss everything is declared and
- * every subscription is open again before anybody can publish on the new connection. Otherwise an event that
- * an exclusive queue takes would count as routed while the durable queue it must reach is missing.
+ * only after confirms for all of its events, returns for none, and the word of every keeper that its durable
+ * queue was there all along: RabbitMQ counts an event as routed when any queue takes it. After any loss
+ * everything is declared and every subscription is open again before anybody can publish on the new connection.
  */
 import type { ChannelModel } from 'amqplib'
 import type {
@@ -13,16 +13,19 @@ import type {
   QueueSpec,
   Subscription,
 } from './broker.ts'
+import { UnroutableError } from './broker.ts'
 import { TransientError } from './errors.ts'
-import { closeChannel, connectRabbit } from './rabbitmq-connection.ts'
+import { connectRabbit } from './rabbitmq-connection.ts'
 import type { RabbitConnection } from './rabbitmq-connection.ts'
 import { createConsumer } from './rabbitmq-consumer.ts'
 import type { Consumer } from './rabbitmq-consumer.ts'
+import { createKeeper } from './rabbitmq-keeper.ts'
+import type { Keeper } from './rabbitmq-keeper.ts'
 import { toLetter } from './rabbitmq-message.ts'
 import type { Letter } from './rabbitmq-message.ts'
 import { createPublisher } from './rabbitmq-publisher.ts'
 import type { Publisher } from './rabbitmq-publisher.ts'
-import { declareExchanges, declareQueue, topologyOf } from './rabbitmq-topology.ts'
+import { declareExchanges, topologyOf } from './rabbitmq-topology.ts'
 import type { Topology } from './rabbitmq-topology.ts'
 import { withTimeLimit } from './time-limit.ts'
 
@@ -41,6 +44,8 @@ export type RabbitBrokerOptions = {
   confirmTimeoutMs?: number
   /** Most messages in an exclusive queue; for tests. */
   exclusiveMaxLength?: number
+  /** Between two looks after the declared queues; for tests. */
+  lookIntervalMs?: number
 }
 
 /** The publisher of the connection in use, replaced with it. */
@@ -55,7 +60,7 @@ type Publishing = {
 export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise<Broker> {
   const { url, log, namespace, signal, exclusiveMaxLength } = options
   const topology = topologyOf(namespace)
-  const declared = new Set<DurableQueue>()
+  const keepers = new Map<string, Keeper>()
   const consumers = new Set<Consumer>()
   const { open, publish, check } = publishing(topology, options.confirmTimeoutMs)
   const link = await connectRabbit({
@@ -64,15 +69,23 @@ export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise
     ...(signal && { signal }),
     setup: async (model, connection) => {
       const use = await open(model, connection)
-      for (const queue of declared) await declareOn(model, topology, queue)
+      for (const keeper of keepers.values()) await keeper.open(model)
       for (const consumer of consumers) await consumer.open(model)
       use()
     },
   })
 
   async function declare(queue: DurableQueue): Promise<void> {
-    await onceConnected(link, (model) => declareOn(model, topology, queue))
-    declared.add(queue)
+    const { lookIntervalMs } = options
+    const keeper = createKeeper({ link, topology, queue, log, lookIntervalMs })
+    try {
+      await onceConnected(link, keeper.open)
+      keepers.get(queue.name)?.close()
+      keepers.set(queue.name, keeper)
+    } catch (error) {
+      keeper.close()
+      throw error
+    }
   }
 
   async function subscribe(queue: QueueSpec, handle: BatchHandler): Promise<Subscription> {
@@ -98,16 +111,32 @@ export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise
   }
 
   return {
-    publish: (events) => publish(topology.events, events.map(toLetter)),
+    publish: (events) =>
+      kept([...keepers.values()], () => publish(topology.events, events.map(toLetter))),
     declare,
     subscribe,
-    check,
+    check: async () => {
+      await check()
+      await Promise.all([...keepers.values()].map((keeper) => keeper.check()))
+    },
     close: async () => {
+      for (const keeper of keepers.values()) keeper.close()
       await Promise.all([...consumers].map((consumer) => consumer.stop()))
       consumers.clear()
       await link.close()
     },
   }
+}
+
+/** Publishes between two looks at the durable queues: what is unroutable is told only when the rest is safe. */
+async function kept(keepers: readonly Keeper[], publish: () => Promise<void>): Promise<void> {
+  const verifications = keepers.map((keeper) => keeper.watch())
+  const unroutable = await publish().catch((error: unknown) => {
+    if (error instanceof UnroutableError) return error
+    throw error
+  })
+  await Promise.all(verifications.map((verify) => verify()))
+  if (unroutable) throw unroutable
 }
 
 function publishing(topology: Topology, confirmTimeoutMs?: number): Publishing {
@@ -139,19 +168,6 @@ function publishing(topology: Topology, confirmTimeoutMs?: number): Publishing {
       await withTimeLimit(current.ping(), CHECK_TIMEOUT_MS, 'RabbitMQ')
     },
   }
-}
-
-/** On a channel of its own: a queue that is refused takes the channel with it. */
-async function declareOn(
-  model: ChannelModel,
-  topology: Topology,
-  queue: DurableQueue,
-): Promise<void> {
-  const channel = await model.createChannel()
-  // Refusals are told to the RPC that met them; unheard, the event would end the process.
-  channel.on('error', () => undefined)
-  await declareQueue(channel, topology, queue)
-  await closeChannel(channel)
 }
 
 /** Acts on the connection in use, and on the next one when it is lost meanwhile. */

@@ -3,8 +3,9 @@
  * `broker-exclusive.integration.test.ts`. What only RabbitMQ has is in `broker-rabbitmq.integration.test.ts`.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { UnroutableError } from './broker.ts'
+import { statsQueue, UnroutableError } from './broker.ts'
 import { TransientError } from './errors.ts'
+import { eventually } from './testing/eventually.ts'
 import {
   idsOf as ids,
   recorder,
@@ -42,6 +43,29 @@ describe.each(testBrokers)('$name', ({ open, keepsNothing }) => {
     await broker.publish([event({ type: 'item.ended' })])
     await Promise.all([all.until(2), items.until(1)])
     expect([all.seen.length, items.seen.length, bids.seen.length]).toEqual([2, 1, 1])
+  })
+
+  test('no event is safe while a declared queue is missing, whoever else keeps it', async () => {
+    const { broker, deleteQueue } = await start()
+    const [others, before, after] = [recorder(), recorder(), recorder()]
+    await broker.declare(statsQueue)
+    await broker.subscribe({ name: 'all', bindings: ['#'], prefetch: 10 }, others.handle)
+    const kept = await broker.subscribe({ ...statsQueue, prefetch: 10 }, before.handle)
+    const [first, second] = [event(), event()]
+    await broker.publish([first])
+    await before.until(1)
+    await kept.stop()
+    await deleteQueue(statsQueue.name)
+    if (keepsNothing) await expect(broker.check()).rejects.toThrow('stats')
+    if (keepsNothing) await expect(broker.publish([second])).rejects.toThrow(UnroutableError)
+    // As the relay does: again, until it is safe.
+    const safe = eventually(() => broker.publish([second]))
+    await others.until(2)
+    await broker.subscribe({ ...statsQueue, prefetch: 10 }, after.handle)
+    await safe
+    await after.until(1)
+    expect(new Set(ids(after.seen))).toEqual(new Set([second.id]))
+    await broker.check()
   })
 
   test('order is kept over many publishes and batches, and no batch exceeds the prefetch', async () => {

@@ -43,7 +43,7 @@ export type IncomingEvent = OutgoingEvent & {
 }
 
 /**
- * No queue is bound for these events that keeps them: they are nowhere but with the caller. Permanent until
+ * A queue that must keep these events is missing: they are nowhere but with the caller. Permanent until
  * somebody binds one, so it is not transient in the sense of `errors.ts`; the outbox keeps the events and
  * tries again.
  */
@@ -121,21 +121,23 @@ export type Broker = {
   /**
    * Publishes in the order given and resolves when every event is safe: RabbitMQ has it persistent and
    * confirmed in every queue bound for it; memory has seen every handler of such a durable queue finish it
-   * (there is no other safety in a process that may be killed). Exclusive queues make no event safe: memory
-   * leaves them out of account, RabbitMQ cannot, so `declare` the durable queues before you publish.
+   * (there is no other safety in a process that may be killed). Exclusive queues, and queues of strangers, make
+   * no event safe: `declare` the durable queues before you publish, and no event counts as safe while one of
+   * them is missing.
    * Rejects when any event is not safe:
    * - `UnroutableError` names the events no queue is bound for; every *other* event of the call is safe. In
    *   memory they have gone to exclusive queues all the same, and go there again with the next try: what is
    *   shown live does not wait for a consumer that is away;
-   * - anything else is transient (connection lost, no confirm in time), and some or all of the events may
-   *   have been published: the caller publishes them again.
+   * - anything else is transient (connection lost, no confirm in time, a declared queue was deleted), and some
+   *   or all of the events may have been published: the caller publishes them again.
    */
   publish(events: readonly OutgoingEvent[]): Promise<void>
   /**
-   * Declares the queue and its bindings and consumes nothing: from now on it keeps what is published. Done
-   * again on every new connection, before anything can be published there. Rejects when the broker refuses
-   * the queue (declared before with other arguments). No effect in memory, where a queue lives by its
-   * subscriptions and an event without one is unroutable.
+   * Declares the queue and its bindings and consumes nothing: from now on it keeps what is published, and this
+   * broker answers for it. Done again on every new connection, before anything can be published there, and within
+   * a second when the queue is deleted or unbound. Rejects when the broker refuses the queue (declared before
+   * with other arguments). In memory, where a queue lives by its subscriptions, the events of a declared queue
+   * without one are unroutable.
    */
   declare(queue: DurableQueue): Promise<void>
   /**
@@ -144,7 +146,7 @@ export type Broker = {
    * when the broker refuses the queue (declared before with other arguments).
    */
   subscribe(queue: QueueSpec, handle: BatchHandler): Promise<Subscription>
-  /** Resolves when the broker answers now, rejects with the reason otherwise. For `/readyz`. */
+  /** Resolves when the broker answers now and has every declared queue, rejects with the reason otherwise. For `/readyz`. */
   check(): Promise<void>
   /** Stops every subscription and closes the connection; publishes in flight reject as transient. */
   close(): Promise<void>

@@ -85,7 +85,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const onMessage = (message: ConsumeMessage | null) => {
       if (message === null) {
         log.warn({ queue: queue.name }, 'RabbitMQ cancelled the consumer (queue deleted?)')
-        link.restart(model)
+        void reopen(model, opened)
         return
       }
       opened.arrived.push(message)
@@ -98,6 +98,17 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     opened.consumerTag = consumerTag
     opened.release = link.guard(model, channel).release
     session = opened
+  }
+
+  /** Declares the queue again; the connection's other subscriptions, and who publishes there, notice nothing. */
+  async function reopen(model: ChannelModel, { channel, release }: Session): Promise<void> {
+    release()
+    try {
+      await closeChannel(channel)
+      if (!stopping.signal.aborted) await open(model)
+    } catch {
+      link.restart(model)
+    }
   }
 
   async function stop(): Promise<void> {

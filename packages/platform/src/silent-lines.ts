@@ -27,7 +27,7 @@ export function joinLines(url: string, line: Line): () => void {
 
 /** What was sent to the server at `url` at `sinceMs` was never answered. */
 export function reportSilence(url: string, sinceMs: number): void {
-  for (const line of [...(linesTo.get(serverOf(url)) ?? [])]) {
+  for (const line of linesTo.get(serverOf(url)) ?? []) {
     if (line.heardAtMs() <= sinceMs) line.giveUp()
   }
 }

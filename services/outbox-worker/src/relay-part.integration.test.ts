@@ -34,3 +34,38 @@ test('an event that was published before the stats service ever ran waits in its
   await counted.until(1)
   expect(counted.seen.map((event) => event.id)).toEqual([id])
 })
+
+test('an event waits in the outbox while the queue of the statistics is missing', async () => {
+  await using cleanup = new AsyncDisposableStack()
+  const { url: databaseUrl, sql, drop } = await createTestDatabase('services/bid/migrations')
+  cleanup.defer(drop)
+  const { broker, admin, topology, close } = await startTestRabbit()
+  cleanup.defer(close)
+  const [shown, counted] = [recorder(), recorder()]
+  const live = { name: 'live', bindings: ['#'], prefetch: 10, exclusive: true } as const
+  await broker.subscribe(live, shown.handle)
+  const log = createLog({ name: 'test', level: 'silent' })
+  const { signal } = new AbortController()
+  const relay = await startRelayPart({ databaseUrl, broker, log, signal })
+  cleanup.defer(relay.stop)
+
+  const sent: string[] = []
+  for (let round = 0; round < 5; round += 1) {
+    await admin.deleteQueue(topology.name(statsQueue.name))
+    // What was in it is gone with it: from here on, everything must be kept.
+    sent.splice(0)
+    for (let shard = 0; shard < 8; shard += 1) {
+      const id = randomUUID()
+      sent.push(id)
+      await sql`
+        INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
+        VALUES (${shard}, ${id}, ${randomUUID()}, 'item.created', '', '{}', clock_timestamp())`
+    }
+    await eventually(async () => expect(await sql`SELECT FROM outbox`).toHaveLength(0))
+  }
+  await broker.subscribe({ ...statsQueue, prefetch: 10 }, counted.handle)
+  await eventually(() =>
+    expect(new Set(counted.seen.map((event) => event.id))).toEqual(new Set(sent)),
+  )
+  await relay.check()
+})

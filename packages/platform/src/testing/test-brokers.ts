@@ -19,13 +19,15 @@ export type TestBroker = {
   broker: Broker
   /** Ids and errors of the queue's dead letters so far. */
   deadLetters: (queue: string) => Promise<{ id: string; error: string }[]>
+  /** Deletes a durable queue that has no subscription; in memory there is none then. */
+  deleteQueue: (queue: string) => Promise<void>
   /** Most events waiting in an exclusive queue. */
   exclusiveMaxLength: number
   close: () => Promise<void>
 }
 
 async function rabbit(): Promise<TestBroker> {
-  const { broker, deadLetters, close } = await startTestRabbit({
+  const { broker, admin, topology, deadLetters, close } = await startTestRabbit({
     exclusiveMaxLength: EXCLUSIVE_MAX_LENGTH,
   })
   return {
@@ -35,6 +37,7 @@ async function rabbit(): Promise<TestBroker> {
         id: String(properties.messageId),
         error: String(properties.headers?.['x-error']),
       })),
+    deleteQueue: async (queue) => void (await admin.deleteQueue(topology.name(queue))),
     exclusiveMaxLength: EXCLUSIVE_MAX_LENGTH,
     close,
   }
@@ -49,6 +52,7 @@ async function memory(): Promise<TestBroker> {
         .deadLetters()
         .filter((letter) => letter.queue === queue)
         .map((letter) => ({ id: letter.event.id, error: letter.error })),
+    deleteQueue: async () => undefined,
     exclusiveMaxLength: 16_000,
     close: () => broker.close(),
   }
