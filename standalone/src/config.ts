@@ -3,6 +3,7 @@ import {
   authMode,
   directory,
   host,
+  hostNames,
   processShape,
   readConfig,
   wholeNumber,
@@ -14,6 +15,8 @@ export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
       ...processShape,
       // Whoever can reach it is believed, so only this machine can.
       HOST: host().default('127.0.0.1'),
+      // Nor can a web page under a name that points here.
+      ALLOWED_HOSTS: hostNames().default([]),
       AUTH_MODE: authMode().default('trusted'),
       BIDMESH_DATA_DIR: directory().default('./.data'),
       // More than 200 would be a load test, and there is `make bench` for that.

@@ -42,6 +42,7 @@ test('reads values, defaults for what is unset or empty, and nothing else', () =
     HOST: '0.0.0.0',
     PORT: 0,
     LOG_LEVEL: 'info',
+    CORS_ORIGINS: [],
     LANES: 4,
   })
 })
@@ -80,4 +81,32 @@ test('jwt is refused by name, not treated as trusted', () => {
   expect(faultsOf({ ...good, AUTH_MODE: 'jwt' })).toEqual([
     expect.stringContaining('this version cannot check tokens yet, so jwt is refused'),
   ])
+})
+
+test('origins and names are exact, and between commas', () => {
+  const { CORS_ORIGINS, ALLOWED_HOSTS } = readConfig(shape, {
+    ...good,
+    CORS_ORIGINS: 'https://app.example.org, http://localhost:5173',
+    ALLOWED_HOSTS: 'auction.example.org,bids.internal',
+  })
+  expect(CORS_ORIGINS).toEqual(['https://app.example.org', 'http://localhost:5173'])
+  expect(ALLOWED_HOSTS).toEqual(['auction.example.org', 'bids.internal'])
+  expect(readConfig(shape, { ...good, CORS_ORIGINS: '*' }).CORS_ORIGINS).toEqual(['*'])
+  const origins = [
+    'app.example.org',
+    'https://app.example.org/',
+    'https://*.example.org',
+    'https://a,*',
+    ',',
+  ]
+  for (const value of origins) {
+    expect(faultsOf({ ...good, CORS_ORIGINS: value })).toEqual([
+      expect.stringMatching(/^CORS_ORIGINS cannot be used: expected origins between commas/),
+    ])
+  }
+  for (const value of ['https://a.example', 'a.example:80', 'a b', 'a/b']) {
+    expect(faultsOf({ ...good, ALLOWED_HOSTS: value })).toEqual([
+      expect.stringMatching(/^ALLOWED_HOSTS cannot be used: expected names/),
+    ])
+  }
 })

@@ -118,11 +118,45 @@ export function authMode() {
   })
 }
 
+/** Items between commas, without the spaces around them. */
+function listed(value: string): string[] {
+  return value.split(',').map((item) => item.trim())
+}
+
+/** `CORS_ORIGINS`: as a browser sends them in `Origin`, or `*` alone. */
+export function origins() {
+  const expected =
+    'origins between commas, such as https://app.example.org,http://localhost:5173, or *'
+  return text(
+    expected,
+    (value) =>
+      value.trim() === '*' ||
+      listed(value).every((item) => !item.includes('*') && URL.parse(item)?.origin === item),
+  ).transform(listed)
+}
+
+/** `ALLOWED_HOSTS`: names without ports. */
+export function hostNames() {
+  return text('names between commas, such as auction.example.org, without ports', (value) =>
+    listed(value).every((item) => URL.parse(`http://${item}`)?.host === item.toLowerCase()),
+  ).transform(listed)
+}
+
 /** What every process reads; spread it into the shape of a service. */
 export const processShape = {
   HOST: host().default('0.0.0.0'),
   PORT: port().default(8080),
   LOG_LEVEL: logLevel().default('info'),
+  /** Web pages of these origins may call; none but those we serve without it. */
+  CORS_ORIGINS: origins().default([]),
+  /** The only names answered for, besides localhost and addresses; any name without it. */
+  ALLOWED_HOSTS: hostNames().optional(),
 }
 
-export type ProcessConfig = { HOST: string; PORT: number; LOG_LEVEL: LogLevel }
+export type ProcessConfig = {
+  HOST: string
+  PORT: number
+  LOG_LEVEL: LogLevel
+  CORS_ORIGINS: readonly string[]
+  ALLOWED_HOSTS?: readonly string[] | undefined
+}

@@ -108,6 +108,8 @@ async function serve<Config extends ProcessConfig>(
   const server = await startServer({
     host: config.HOST,
     port: config.PORT,
+    corsOrigins: config.CORS_ORIGINS,
+    allowedHosts: config.ALLOWED_HOSTS,
     parts,
     log,
     metricsText,

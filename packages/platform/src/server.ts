@@ -14,6 +14,7 @@ import { createDualServer } from './http-dual-server.ts'
 import type { HttpHandler } from './http-dual-server.ts'
 import { createHttpPages } from './http-pages.ts'
 import type { Log } from './log.ts'
+import { createOriginGate, type OriginRules } from './origin-gate.ts'
 import type { Part } from './part.ts'
 import { createProcedureHandler } from './procedure-handler.ts'
 import { createReadiness } from './readiness.ts'
@@ -34,7 +35,7 @@ export class PortInUseError extends StartError {
   override name = 'PortInUseError'
 }
 
-export type ServerOptions = {
+export type ServerOptions = OriginRules & {
   /** Address to listen on. */
   host: string
   /** 0 lets the system choose. */
@@ -81,7 +82,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     fallback: createHttpPages({ ...options, readiness }),
     log: options.log,
   })
-  const dual = createDualServer(refuseUnroutable(partsFirst(options.parts, procedures)))
+  const dual = createDualServer(
+    refuseUnroutable(gated(createOriginGate(options), partsFirst(options.parts, procedures))),
+  )
   const port = await listen(dual.net, options)
   return {
     url: `http://${clientHost(options.host)}:${port}`,
@@ -97,6 +100,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       if (!(await endsWithin(closed, ABORT_LIMIT_MS))) dual.destroy()
       await closed
     },
+  }
+}
+
+/** Requests that the gate lets through. */
+function gated(gate: ReturnType<typeof createOriginGate>, handle: HttpHandler): HttpHandler {
+  return (request, response) => {
+    if (!gate(request, response)) handle(request, response)
   }
 }
 
