@@ -10,7 +10,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
-import { getItemBids, listItems, listUserBids } from './queries.ts'
+import { getItemBids, listUserBids } from './queries.ts'
+import { listItems } from './list-items.ts'
 import { putItem } from './test-item.ts'
 
 /** Forged tokens for each list: some thousand values, a second or two. */
@@ -41,7 +42,7 @@ const itemsBy = (orderBy: OrderBy) => (pageToken: string) =>
   listItems(
     database.sql,
     { category: '', status: undefined, sellerId: '', query: '', orderBy },
-    { pageSize: 1, pageToken },
+    { pageSize: 1, pageToken, full: false },
   )
 
 const digits = (count: number) => fc.stringMatching(new RegExp(`^\\d{${count}}$`))

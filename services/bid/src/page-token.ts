@@ -64,19 +64,26 @@ export function decodePageToken(
   )
 }
 
+export type PageRequest = { pageSize: number; pageToken: string }
+
 export type Page<Row> = { rows: Row[]; nextPageToken: string }
 
-/** Cuts the extra row that tells whether there is a next page. */
+/**
+ * Cuts the extra row that tells whether there is a next page.
+ *
+ * @param found how many rows there were, the extra one included, when not all of them were brought along
+ */
 export function pageOf<Row, Shown>(
   rows: readonly Row[],
   size: number,
   list: readonly unknown[],
   position: (row: Row) => Position,
   show: (row: Row) => Shown,
+  found = rows.length,
 ): Page<Shown> {
   const shown = rows.slice(0, size)
   const last = shown.at(-1)
-  const more = rows.length > size && last !== undefined
+  const more = found > shown.length && last !== undefined
   return {
     rows: shown.map(show),
     nextPageToken: more ? encodePageToken(list, position(last)) : '',

@@ -3,6 +3,9 @@ import { durationMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt
 import {
   BidService,
   type CreateItemRequest,
+  ItemView,
+  type ListItemsRequest,
+  type ListSellerItemsRequest,
   type PlaceBidRequest,
   type SoftClose as SoftCloseMessage,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -21,7 +24,8 @@ import { itemFromRow, statusName } from './item-row.ts'
 import type { Lanes } from './lanes.ts'
 import type { BidMetrics } from './metrics.ts'
 import type { BidOutcome } from './place-bids.ts'
-import { getItem, getItemBids, listItems, listUserBids } from './queries.ts'
+import { listItems } from './list-items.ts'
+import { getItem, getItemBids, listUserBids } from './queries.ts'
 import { updateItem } from './update-item.ts'
 
 export type RoutesOptions = {
@@ -84,14 +88,14 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
       async listItems(request) {
         const { category, sellerId, query, orderBy } = request
         const filter = { category, status: statusName(request.status), sellerId, query, orderBy }
-        const { rows, nextPageToken } = await listItems(sql, filter, request)
+        const { rows, nextPageToken } = await listItems(sql, filter, pageRequest(request))
         return { items: rows, nextPageToken }
       },
 
       async listSellerItems(request) {
         const sellerId = callerId(request.sellerId, 'seller_id')
         const filter = { category: '', status: undefined, sellerId, query: '', orderBy: 0 } as const
-        const { rows, nextPageToken } = await listItems(sql, filter, request)
+        const { rows, nextPageToken } = await listItems(sql, filter, pageRequest(request))
         return { items: rows, nextPageToken }
       },
 
@@ -107,6 +111,10 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
         return { bids: rows, nextPageToken }
       },
     })
+}
+
+function pageRequest({ pageSize, pageToken, view }: ListItemsRequest | ListSellerItemsRequest) {
+  return { pageSize, pageToken, full: view === ItemView.FULL }
 }
 
 async function placeBid(

@@ -1,0 +1,168 @@
+/**
+ * Lists of items, by keyset. Bids go on while somebody pages, and prices and ends move with them; what must
+ * stay true is that an item that matches all the while is shown at least once.
+ *
+ * Both only ever rise. In rising order (ENDING_SOON, PRICE_ASC) an item can thus only move on to pages not yet
+ * asked for: it may come twice. In falling order (PRICE_DESC) it could jump back over the position, unseen. So
+ * from the second page on, that order goes by the prices as the first page saw them.
+ */
+import {
+  type Item,
+  type ListItemsRequest,
+  ListItemsRequest_OrderBy as OrderBy,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
+import {
+  decodePageToken,
+  DEFAULT_PAGE_SIZE,
+  isCount,
+  isTime,
+  isUuid,
+  type Page,
+  pageOf,
+  type PageRequest,
+  type Position,
+  type PositionKind,
+} from './page-token.ts'
+
+/**
+ * Of a page, as text: when so many are reached, it ends early. Clients of gRPC take 4 MiB unless told
+ * otherwise, a hundred summaries of usual items are 60 kB, and the largest item there may be is 80 kB.
+ */
+const PAGE_BYTES_MAX = 1024 * 1024
+/** Bids looked back through for a held price; beyond, the item counts as one that nobody has bid on. */
+const LOOKED_BACK_MAX = 1_000
+
+export type ItemFilter = {
+  category: string
+  /** Undefined: any. */
+  status: ItemRow['status'] | undefined
+  sellerId: string
+  /** Words, each of which must begin a word of title or description; blank: any. */
+  query: string
+  orderBy: ListItemsRequest['orderBy']
+}
+
+/** Without `description`, unless `full` asks for it. */
+export async function listItems(
+  sql: Sql,
+  filter: ItemFilter,
+  request: PageRequest & { full: boolean },
+): Promise<Page<Item>> {
+  const list = ['items', filter]
+  const order: ItemOrder =
+    (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
+  const after = decodePageToken(request.pageToken, list, order.kinds)
+  const query = filter.query.trim()
+  const size = request.pageSize || DEFAULT_PAGE_SIZE
+  const columns = request.full
+    ? sql`${sql([...itemColumns])}`
+    : sql`${sql(summaryColumns)}, '' AS description`
+  const rows = await sql<ListedRow[]>`
+    SELECT * FROM (
+      SELECT page.*, count(*) OVER () AS found,
+        sum(octet_length(page::text)) OVER (ORDER BY ${order.by(sql)}) - octet_length(page::text)
+          AS bytes_before
+      FROM (
+        SELECT items.* FROM (
+          SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
+          WHERE true
+            ${filter.category ? sql`AND category = ${filter.category}` : sql``}
+            ${filter.status ? sql`AND status = ${filter.status}` : sql``}
+            ${filter.sellerId ? sql`AND seller_id = ${filter.sellerId}` : sql``}
+            ${query ? sql`AND item_words(title, description) @@ words_query(${query})` : sql``}
+          ${query || order.keys ? fence(sql) : sql``}
+        ) AS items
+        WHERE true ${after ? order.after(sql, after) : sql``}
+        ORDER BY ${order.by(sql)}
+        LIMIT ${size + 1}
+      ) AS page
+    ) AS measured
+    WHERE bytes_before < ${PAGE_BYTES_MAX}
+    ORDER BY ${order.by(sql)}`
+  const found = Number(rows[0]?.found ?? 0)
+  return pageOf(rows, size, list, order.position, itemFromRow, found)
+}
+
+const summaryColumns = itemColumns.filter((column) => column !== 'description')
+
+/**
+ * Lets the planner find first and order then. Left to itself it may go through all items in the order asked
+ * for, cutting the words of each, until enough have those of the query, or never; and it would work out a
+ * price once to filter and once more to sort.
+ */
+const fence = (sql: Sql) => sql`OFFSET 0`
+
+type ListedRow = ItemRow & {
+  found: bigint
+  /** Of the orders by price: minor units, what the order goes by. */
+  price: bigint
+  /** Of the order by falling price: the transaction before which prices are held. */
+  held: bigint
+}
+
+type Fragment = ReturnType<Sql>
+
+type ItemOrder = {
+  /** More columns to order by. */
+  keys?: (sql: Sql, after: Position | undefined) => Fragment
+  by: (sql: Sql) => Fragment
+  after: (sql: Sql, position: Position) => Fragment
+  position: (row: ListedRow) => Position
+  kinds: readonly PositionKind[]
+}
+
+/** The price shown: the start price until somebody bids. Not indexed, so that bids stay in-place updates. */
+const shownPrice = (sql: Sql) => sql`greatest(current_highest_bid, start_price)`
+
+/**
+ * The price that transactions before `held` have made: those had ended when the first page was asked for, so it
+ * is never more than that page saw. (A time would not do: a bid is seen later than it was decided.) Ids of
+ * transactions are compared as Postgres does, modulo 2^32; what is too long ago to tell counts as later.
+ */
+const heldPrice = (sql: Sql, held: string) => {
+  const isBefore = (row: 'items' | 'latest') =>
+    sql`(${sql(row)}.xmin::text::bigint - ${held}::bigint) & 4294967295 >= 2147483648`
+  return sql`
+    CASE WHEN ${isBefore('items')} THEN ${shownPrice(sql)} ELSE coalesce((
+      SELECT amount FROM (
+        SELECT amount, xmin FROM bids WHERE item_id = items.id
+        ORDER BY sequence DESC LIMIT ${LOOKED_BACK_MAX}
+      ) AS latest WHERE ${isBefore('latest')} LIMIT 1
+    ), start_price) END`
+}
+
+const itemOrders = {
+  [OrderBy.NEWEST]: {
+    by: (sql) => sql`id DESC`,
+    after: (sql, [id = '']) => sql`AND id < ${id}`,
+    position: (row) => [row.id],
+    kinds: [isUuid],
+  },
+  [OrderBy.ENDING_SOON]: {
+    by: (sql) => sql`end_at, id`,
+    after: (sql, [endAt = '', id = '']) =>
+      sql`AND (end_at, id) > (${endAt}::timestamptz, ${id}::uuid)`,
+    position: (row) => [row.end_at.toISOString(), row.id],
+    kinds: [isTime, isUuid],
+  },
+  [OrderBy.PRICE_ASC]: {
+    keys: (sql) => sql`, ${shownPrice(sql)} AS price`,
+    by: (sql) => sql`price, id`,
+    after: (sql, [price = '', id = '']) => sql`AND (price, id) > (${price}::bigint, ${id}::uuid)`,
+    position: (row) => [String(row.price), row.id],
+    kinds: [isCount, isUuid],
+  },
+  [OrderBy.PRICE_DESC]: {
+    keys: (sql, after) =>
+      after
+        ? sql`, ${heldPrice(sql, after[0] ?? '')} AS price, ${after[0] ?? ''}::bigint AS held`
+        : sql`, ${shownPrice(sql)} AS price,
+            pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held`,
+    by: (sql) => sql`price DESC, id DESC`,
+    after: (sql, [, price = '', id = '']) => sql`AND (price, id) < (${price}::bigint, ${id}::uuid)`,
+    position: (row) => [String(row.held), String(row.price), row.id],
+    kinds: [isCount, isCount, isUuid],
+  },
+} satisfies Record<number, ItemOrder>
