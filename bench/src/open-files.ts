@@ -1,19 +1,12 @@
 /** How many files a process may open, by Linux's /proc: each viewer is a connection, at both of its ends. */
-import { readFile } from 'node:fs/promises'
+import { openFilesMax } from '@bidmesh/platform/open-files.ts'
 
 /** Beside the viewers: modules, database, broker, cache. */
 const OTHER_FILES = 200
 
 /** Throws, with what to do, when so many viewers do not fit into one process. Node has raised its limit already. */
 export async function expectOpenFiles(viewers: number): Promise<void> {
-  const limits = await readFile('/proc/self/limits', 'latin1').catch(() => '')
-  refuseTooMany(viewers, openFilesMax(limits))
-}
-
-/** The soft limit; undefined where it is unknown or there is none. */
-export function openFilesMax(limits: string): number | undefined {
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
-  return soft === undefined ? undefined : Number(soft)
+  refuseTooMany(viewers, await openFilesMax())
 }
 
 export function refuseTooMany(viewers: number, filesMax: number | undefined): void {

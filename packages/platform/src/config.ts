@@ -151,6 +151,8 @@ export const processShape = {
   CORS_ORIGINS: origins().default([]),
   /** The only names answered for, besides localhost and addresses; any name without it. */
   ALLOWED_HOSTS: hostNames().optional(),
+  /** Absent: what the descriptors of the process allow, see connection-limit.ts. */
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000).optional(),
 }
 
 export type ProcessConfig = {
@@ -159,4 +161,5 @@ export type ProcessConfig = {
   LOG_LEVEL: LogLevel
   CORS_ORIGINS: readonly string[]
   ALLOWED_HOSTS?: readonly string[] | undefined
+  MAX_CONNECTIONS?: number | undefined
 }

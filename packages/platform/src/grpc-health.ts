@@ -2,7 +2,6 @@
  * `grpc.health.v1.Health`: the readiness of `/readyz` in the form that gRPC clients, Kubernetes probes
  * and load balancers ask for. The empty name is the whole process; a service's name is its part.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import {
@@ -14,6 +13,9 @@ import type { Readiness, ReadinessProbe } from './readiness.ts'
 
 /** How soon a watcher hears of a change; as long as one answer of the readiness probe is shared. */
 const WATCH_INTERVAL_MS = 1_000
+
+/** Each costs about 50 kB as long as it lasts. Load balancers and clients have one each; probes use Check. */
+export const WATCHES_MAX = 256
 
 export type HealthOptions = {
   parts: readonly Part[]
@@ -33,6 +35,8 @@ export function registerHealth(router: ConnectRouter, options: HealthOptions): v
     const ready = part === undefined ? readiness.ready : readiness.parts[part] === 'ok'
     return ready ? Status.SERVING : Status.NOT_SERVING
   }
+  const changes = createChanges(options)
+  let watches = 0
   router.service(Health, {
     check: async ({ service }) => {
       const status = statusOf(service, await options.readiness.check())
@@ -46,16 +50,66 @@ export function registerHealth(router: ConnectRouter, options: HealthOptions): v
       return { statuses: Object.fromEntries(statuses) }
     },
     async *watch({ service }, { signal }) {
-      const ended = AbortSignal.any([signal, options.stopping])
-      let last: Status | undefined
-      while (!signal.aborted) {
-        const status = statusOf(service, await options.readiness.check())
-        if (status !== last) yield { status }
-        last = status
-        if (options.stopping.aborted) return
-        // Wakes early when the call or the server ends.
-        await sleep(WATCH_INTERVAL_MS, undefined, { signal: ended }).catch(() => undefined)
+      if (watches >= WATCHES_MAX) {
+        const message = `${WATCHES_MAX} callers are watching already: use Check`
+        throw new ConnectError(message, Code.ResourceExhausted)
+      }
+      watches += 1
+      try {
+        let last: Status | undefined
+        while (!signal.aborted) {
+          const seen = changes.count()
+          const status = statusOf(service, await options.readiness.check())
+          if (status !== last) yield { status }
+          last = status
+          if (options.stopping.aborted) return
+          await changes.after(seen, signal)
+        }
+      } finally {
+        watches -= 1
       }
     },
   })
+}
+
+type Changes = {
+  /** How many there have been. */
+  count: () => number
+  /** Resolves once there have been more, or when the call ends. */
+  after: (seen: number, signal: AbortSignal) => Promise<void>
+}
+
+/** One look a second for all watchers, and none while nobody watches: 20,000 timers made bids take 9 s. */
+function createChanges({ readiness, stopping }: HealthOptions): Changes {
+  const waiting = new Set<() => void>()
+  let count = 0
+  let known = ''
+  let timer: NodeJS.Timeout | undefined
+  const changed = () => {
+    count += 1
+    for (const wake of waiting) wake()
+  }
+  const look = async () => {
+    const now = JSON.stringify(await readiness.check())
+    if (now !== known) changed()
+    known = now
+  }
+  stopping.addEventListener('abort', changed)
+  return {
+    count: () => count,
+    after: async (seen, signal) => {
+      if (count !== seen || signal.aborted) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.add(resolve)
+      const ended = () => resolve()
+      signal.addEventListener('abort', ended)
+      timer ??= setInterval(() => void look(), WATCH_INTERVAL_MS).unref()
+      await promise
+      signal.removeEventListener('abort', ended)
+      waiting.delete(resolve)
+      if (waiting.size > 0) return
+      clearInterval(timer)
+      timer = undefined
+    },
+  }
 }

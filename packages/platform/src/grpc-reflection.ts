@@ -7,7 +7,7 @@
 import { createRegistry, toBinary } from '@bufbuild/protobuf'
 import type { DescExtension, DescFile, DescService, Registry } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
-import { Code } from '@connectrpc/connect'
+import { Code, ConnectError } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { ServerReflection } from '@bidmesh/gen/grpc/reflection/v1/reflection_pb.ts'
@@ -28,25 +28,33 @@ type Answer =
     }
   | { case: 'errorResponse'; value: { errorCode: number; errorMessage: string } }
 
+/** Tools ask one at a time, and for a moment. */
+export const REFLECTIONS_MAX = 32
+
 /** Adds both versions of reflection for `services`, health and reflection itself. */
 export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
   const answer = createAnswers([...services, Health, ServerReflection, ServerReflectionAlpha])
-  router.service(ServerReflection, {
-    async *serverReflectionInfo(requests) {
+  let open = 0
+  /** Answers one question after the other, for at most so many callers at once. */
+  async function* answerAll<Request extends { host: string; messageRequest: Question }>(
+    requests: AsyncIterable<Request>,
+  ) {
+    if (open >= REFLECTIONS_MAX) {
+      const message = `${REFLECTIONS_MAX} callers ask already: try again`
+      throw new ConnectError(message, Code.ResourceExhausted)
+    }
+    open += 1
+    try {
       for await (const request of requests) {
         const messageResponse = answer(request.messageRequest)
         yield { validHost: request.host, originalRequest: request, messageResponse }
       }
-    },
-  })
-  router.service(ServerReflectionAlpha, {
-    async *serverReflectionInfo(requests) {
-      for await (const request of requests) {
-        const messageResponse = answer(request.messageRequest)
-        yield { validHost: request.host, originalRequest: request, messageResponse }
-      }
-    },
-  })
+    } finally {
+      open -= 1
+    }
+  }
+  router.service(ServerReflection, { serverReflectionInfo: (requests) => answerAll(requests) })
+  router.service(ServerReflectionAlpha, { serverReflectionInfo: (requests) => answerAll(requests) })
 }
 
 function createAnswers(services: readonly DescService[]): (question: Question) => Answer {
@@ -95,8 +103,17 @@ function notFound(what: string): Answer {
 function fileAnswer(file: DescFile | undefined, what: string): Answer {
   if (!file) return notFound(what)
   const wanted = [...withImports([file]).values()]
-  const fileDescriptorProto = wanted.map((one) => toBinary(FileDescriptorProtoSchema, one.proto))
+  const fileDescriptorProto = wanted.map(descriptorBytes)
   return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } }
+}
+
+/** Written once: whoever asks a thousand times costs no more than the bytes. */
+const written = new Map<DescFile, Uint8Array>()
+
+function descriptorBytes(file: DescFile): Uint8Array {
+  const bytes = written.get(file) ?? toBinary(FileDescriptorProtoSchema, file.proto)
+  written.set(file, bytes)
+  return bytes
 }
 
 function extensionsOf(registry: Registry, typeName: string): DescExtension[] {

@@ -110,12 +110,14 @@ async function serve<Config extends ProcessConfig>(
     port: config.PORT,
     corsOrigins: config.CORS_ORIGINS,
     allowedHosts: config.ALLOWED_HOSTS,
+    maxConnections: config.MAX_CONNECTIONS,
     parts,
     log,
     metricsText,
   })
   onStop(server.stop)
-  log.info({ url: server.url, parts: parts.map((part) => part.name) }, 'ready')
+  const { url, maxConnections } = server
+  log.info({ url, maxConnections, parts: parts.map((part) => part.name) }, 'ready')
   await options.started?.(server, config)
   if (!signal.aborted) await once(signal, 'abort')
 }

@@ -7,6 +7,8 @@
 import { once } from 'node:events'
 import type { Server as NetServer } from 'node:net'
 import { Code, ConnectError } from '@connectrpc/connect'
+import { createConnectionCuts } from './connection-cuts.ts'
+import { connectionLimit } from './connection-limit.ts'
 import { errorCode } from './errors.ts'
 import { registerHealth } from './grpc-health.ts'
 import { registerReflection } from './grpc-reflection.ts'
@@ -44,6 +46,8 @@ export type ServerOptions = OriginRules & {
   log: Log
   /** The page `/metrics`. */
   metricsText: () => Promise<string>
+  /** Connections at once; absent: as many as the descriptors allow, at most 32,000. */
+  maxConnections?: number | undefined
   /** Tests shorten it; at most 5 s otherwise. */
   finishLimitMs?: number
 }
@@ -52,6 +56,8 @@ export type Server = {
   /** `http://host:port`, with a name a client can use when listening on all addresses. */
   url: string
   port: number
+  /** Connections it takes at once. */
+  maxConnections: number
   /**
    * Not ready, takes no new connection, answers what is in hand (at most 5.5 s), returns. Parts are the
    * caller's to stop, afterwards.
@@ -82,13 +88,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     fallback: createHttpPages({ ...options, readiness }),
     log: options.log,
   })
-  const dual = createDualServer(
-    refuseUnroutable(gated(createOriginGate(options), partsFirst(options.parts, procedures))),
-  )
+  const { max: maxConnections, filesMax } = await connectionLimit(options.maxConnections)
+  if (maxConnections < (options.maxConnections ?? 0)) {
+    options.log.warn(
+      { filesMax, maxConnections },
+      'fewer connections than asked for: raise ulimit -n',
+    )
+  }
+  const dual = createDualServer({
+    handle: refuseUnroutable(
+      gated(createOriginGate(options), partsFirst(options.parts, procedures)),
+    ),
+    maxConnections,
+    cut: createConnectionCuts(options.log),
+  })
   const port = await listen(dual.net, options)
   return {
     url: `http://${clientHost(options.host)}:${port}`,
     port,
+    maxConnections,
     stop: async () => {
       readiness.shutDown()
       stopping.abort()

@@ -1,0 +1,242 @@
+/** What one client, or a crowd of them, may take from the others: nothing they need. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect as connectHttp2, constants } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Code, createClient } from '@connectrpc/connect'
+import { createGrpcTransport } from '@connectrpc/connect-node'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
+import { afterEach, describe, expect, test } from 'vitest'
+import { BODY_BYTES_PER_CONNECTION_MAX } from './body-budget.ts'
+import { freePort } from './free-port.ts'
+import { WATCHES_MAX } from './grpc-health.ts'
+import { createLog } from './log.ts'
+import type { Part } from './part.ts'
+import { type Server, type ServerOptions, startServer } from './server.ts'
+import { eventually } from './testing/eventually.ts'
+import { UNREAD_BYTES_MAX } from './unread-budget.ts'
+
+const large = Buffer.alloc(8 * 1024 * 1024)
+const placeBid = '/bids.v1.BidService/PlaceBid'
+const post = { ':method': 'POST', ':path': placeBid, 'content-type': 'application/json' }
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** A server with one part that counts its calls; `GET /large` answers with more than the system takes over. */
+async function start(options: Partial<ServerOptions> = {}) {
+  const lines: string[] = []
+  let calls = 0
+  const part: Part = {
+    name: 'bid',
+    services: [BidService],
+    routes: (router) => {
+      router.service(BidService, {
+        placeBid: (_, { signal }) => {
+          calls += 1
+          const { promise, reject } = Promise.withResolvers<never>()
+          signal.addEventListener('abort', () => reject(signal.reason))
+          return promise
+        },
+      })
+    },
+    handle: (asked, response) => {
+      if (asked.url !== '/large') return false
+      response.end(large)
+      return true
+    },
+    check: async () => undefined,
+    stop: async () => undefined,
+  }
+  const destination = { write: (line: string) => lines.push(line) }
+  const server = await startServer({
+    host: '127.0.0.1',
+    port: 0,
+    parts: [part],
+    log: createLog({ name: 'test', level: 'debug', destination }),
+    metricsText: async () => '',
+    finishLimitMs: 50,
+    ...options,
+  })
+  cleanups.push(() => server.stop())
+  return { server, lines, calls: () => calls }
+}
+
+async function openSockets({ port }: Pick<Server, 'port'>, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  for (let index = 0; index < count; index += 1) {
+    const socket = connectTcp({ port, host: '127.0.0.1' }).on('error', () => undefined)
+    cleanups.push(() => socket.destroy())
+    sockets.push(socket)
+    await once(socket, 'connect')
+  }
+  return sockets
+}
+
+/** A session, and the code with which the server sends it away. */
+function openSession(server: Server) {
+  const session = connectHttp2(server.url).on('error', () => undefined)
+  cleanups.push(() => session.destroy())
+  const { promise: goaway, resolve } = Promise.withResolvers<number>()
+  session.on('goaway', resolve)
+  return { session, goaway }
+}
+
+function callOn(session: ClientHttp2Session, headers = post) {
+  return session.request(headers).on('error', () => undefined)
+}
+
+async function expectAlive({ url }: Pick<Server, 'url'>): Promise<void> {
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+}
+
+describe('places', () => {
+  test('idle connections give way to newcomers, the oldest first, and the log says so', async () => {
+    const { server, lines } = await start({ maxConnections: 4 })
+    expect(server.maxConnections).toBe(4)
+    const sockets = await openSockets(server, 6)
+    await eventually(() =>
+      expect(sockets.map((socket) => socket.closed)).toEqual([
+        true,
+        true,
+        false,
+        false,
+        false,
+        false,
+      ]),
+    )
+    await expectAlive(server)
+    expect(lines.join('')).toContain('connections were cut')
+  })
+
+  test('a process with few descriptors survives more connections than it has', async () => {
+    const port = await freePort()
+    const main = join(import.meta.dirname, 'testing/counting-process.ts')
+    const child = spawn(
+      '/bin/sh',
+      ['-c', 'ulimit -n 400 && exec "$0" "$1"', process.execPath, main],
+      {
+        env: { ...process.env, HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'info' },
+      },
+    )
+    cleanups.push(() => child.kill('SIGKILL'))
+    const ready = once(createInterface(child.stdout), 'line')
+    const told = once(child.stdout, 'data').then(() => undefined)
+    await Promise.all([ready, told])
+    const url = `http://127.0.0.1:${port}`
+    await eventually(() => expectAlive({ url }))
+    await openSockets({ port }, 600)
+    await expectAlive({ url })
+    expect(child.exitCode).toBeNull()
+  }, 60_000)
+})
+
+describe('manners of HTTP/2', () => {
+  test('requests that are reset at once begin nothing, and end the session', async () => {
+    const { server, calls } = await start()
+    const { session, goaway } = openSession(server)
+    await once(session, 'connect')
+    let isOpen = true
+    void goaway.then(() => (isOpen = false))
+    while (isOpen) {
+      for (let count = 0; count < 50; count += 1) {
+        if (!session.destroyed && !session.closed) callOn(session).close(constants.NGHTTP2_CANCEL)
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await goaway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    expect(calls()).toBe(0)
+    await expectAlive(server)
+  })
+
+  test('a deadline that passes for all calls in flight ends nothing', async () => {
+    const { server, calls } = await start()
+    const { session } = openSession(server)
+    await once(session, 'connect')
+    const streams = Array.from({ length: 100 }, () => callOn(session))
+    const body = JSON.stringify({ item_id: crypto.randomUUID(), amount: 1, user_id: 'ann' })
+    for (const stream of streams) stream.end(body)
+    await eventually(() => expect(calls()).toBe(100))
+    for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL)
+    const healthz = session.request({ ':path': '/healthz' })
+    const [headers] = await once(healthz, 'response')
+    expect(headers[':status']).toBe(200)
+    expect(session.destroyed).toBe(false)
+  })
+
+  test('bytes that are for nothing end the session', async () => {
+    const { server } = await start()
+    const [socket] = await openSockets(server, 1)
+    const ping = Buffer.concat([Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0]), Buffer.alloc(8)])
+    socket?.resume().write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1')
+    const closed = socket && once(socket, 'close')
+    const pings = Buffer.concat(Array.from({ length: 1_000 }, () => ping))
+    const flood = setInterval(() => socket?.write(pings), 1)
+    await expect(closed).resolves.toBeDefined()
+    clearInterval(flood)
+    await expectAlive(server)
+  })
+})
+
+describe('budgets', () => {
+  test('bodies that never end: the connection that exceeds its own is sent away', async () => {
+    const { server } = await start()
+    const { session, goaway } = openSession(server)
+    await once(session, 'connect')
+    const body = Buffer.alloc(60_000, ' ')
+    const streams = Math.ceil(BODY_BYTES_PER_CONNECTION_MAX / body.length) + 1
+    for (let index = 0; index < streams; index += 1) callOn(session).write(body)
+    expect(await goaway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    await expectAlive(server)
+  })
+
+  test('answers nobody reads: those who owe are cut until the rest fits', async () => {
+    const { server } = await start()
+    // The system takes about half of each.
+    const count = (4 * UNREAD_BYTES_MAX) / large.length
+    const sockets = await openSockets(server, count)
+    // Reading nothing, the end of a connection is seen by writing only.
+    for (const socket of sockets) socket.pause().write('GET /large HTTP/1.1\r\nhost: x\r\n\r\n')
+    await eventually(() => {
+      for (const socket of sockets) if (!socket.destroyed) socket.write('\r\n')
+      expect(sockets.some((socket) => socket.destroyed)).toBe(true)
+    })
+    await expectAlive(server)
+  })
+
+  test('gRPC health watches are few, and free again when they end', async () => {
+    const { server } = await start()
+    const leave = new AbortController()
+    const watchers = Array.from({ length: Math.ceil(WATCHES_MAX / 100) }, () =>
+      createClient(
+        Health,
+        createGrpcTransport({ baseUrl: server.url, idleConnectionTimeoutMs: 10 }),
+      ),
+    )
+    const watch = async (index: number, signal = leave.signal): Promise<number> => {
+      const client = watchers[index % watchers.length]
+      if (client === undefined) throw new Error('no client')
+      const [answer] = await Array.fromAsync(
+        (async function* () {
+          for await (const { status } of client.watch({}, { signal })) yield status
+        })(),
+      ).catch((error: { code: Code }) => [error.code])
+      return answer ?? 0
+    }
+    const held = Array.from({ length: WATCHES_MAX }, (_, index) => watch(index))
+    await eventually(async () =>
+      expect(await watch(0, AbortSignal.timeout(200))).toBe(Code.ResourceExhausted),
+    )
+    leave.abort()
+    expect(new Set(await Promise.all(held))).toEqual(new Set([Code.Canceled]))
+    await eventually(async () =>
+      expect(await watch(0, AbortSignal.timeout(200))).not.toBe(Code.ResourceExhausted),
+    )
+  }, 30_000)
+})
