@@ -9,6 +9,8 @@ export type AttackOptions = {
   seconds: number
   /** Of the sizes in the descriptions, 0.01–1. */
   scale: number
+  /** Little is measured around each attack: enough to see who lives. */
+  isShort: boolean
 }
 
 const SECONDS_DEFAULT = 6
@@ -47,6 +49,7 @@ export function readAttackOptions(args: readonly string[]): AttackOptions | 'hel
       attacks: chosen(values.only),
       seconds: numberOf('--seconds', values.seconds ?? String(SECONDS_DEFAULT), 1, SECONDS_MAX),
       scale: numberOf('--scale', values.scale ?? '1', 0.01, 1),
+      isShort: false,
     }
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`, {

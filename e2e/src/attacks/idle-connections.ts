@@ -1,7 +1,7 @@
 import { type Attack, scaled, untilOver } from './attack.ts'
 import { countOpen, openSockets } from './raw-socket.ts'
 
-/** More than {@link FILES_MAX} of the server. */
+/** More than the server has descriptors. */
 const CONNECTIONS = 3_000
 
 export const idleConnections: Attack = {

@@ -18,16 +18,25 @@ import { GROWTH_MAX_BYTES, type Measured, shortcomings } from './verdict.ts'
 const HONEST_PER_SECOND = 100
 /** Connections of honest bidders; few enough that each bids several times a second. */
 const HONEST_BIDDERS = 20
-/** Code compiled, heap grown, pools filled: growth after this is the attack's. */
-const WARM_UP_MS = 5_000
 const WARM_UP_PER_SECOND = 400
-/** At 100 bids/s, enough for a p99. */
-const BEFORE_MS = 3_000
-/** How long a server may take to give memory back: collections come when it has something to do. */
-const GIVE_BACK_LIMIT_MS = 20_000
-const AFTER_MS = 2_000
 
-export type AttackResult = Measured & { attack: string; did: string; shortcomings: string[] }
+/** Lengths in ms; `giveBack` is how long a server may take to give memory back. */
+type Phases = { warmUp: number; before: number; after: number; giveBack: number }
+
+/**
+ * Warm means: code compiled, heap grown, pools filled, so that growth is the attack's. Three seconds make
+ * a p99; collections come when there is something to do.
+ */
+const usualPhases: Phases = { warmUp: 5_000, before: 3_000, after: 2_000, giveBack: 20_000 }
+/** To see that the server lives: half a minute for all attacks. */
+const shortPhases: Phases = { warmUp: 2_000, before: 500, after: 300, giveBack: 0 }
+
+export type AttackResult = Measured & {
+  attack: string
+  did: string
+  isAlive: boolean
+  shortcomings: string[]
+}
 
 /** Progress on `log`; resolves with one result for each attack. */
 export async function runAttacks(
@@ -35,14 +44,15 @@ export async function runAttacks(
   log: ProgressLog,
 ): Promise<AttackResult[]> {
   const results: AttackResult[] = []
+  const phases = options.isShort ? shortPhases : usualPhases
   let server: ServerUnderAttack | undefined
   try {
     for (const attack of options.attacks) {
-      server ??= await startWarm(log)
+      server ??= await startWarm(log, phases)
       log.info({}, attack.name)
-      const result = await runOne(server, attack, options)
+      const result = await runOne(server, attack, { ...options, phases })
       results.push(result)
-      if (result.shortcomings.length === 0) continue
+      if (result.isAlive && (options.isShort || result.shortcomings.length === 0)) continue
       log.warn({ did: result.did }, `${attack.name}: ${result.shortcomings.join(', ')}`)
       await server.stop()
       server = undefined
@@ -53,21 +63,21 @@ export async function runAttacks(
   return results
 }
 
-async function startWarm(log: ProgressLog): Promise<ServerUnderAttack> {
+async function startWarm(log: ProgressLog, { warmUp }: Phases): Promise<ServerUnderAttack> {
   log.info({}, 'starting a server')
   const server = await startServerUnderAttack()
-  await bidHonestly(server, WARM_UP_MS, WARM_UP_PER_SECOND)
+  await bidHonestly(server, warmUp, WARM_UP_PER_SECOND)
   return server
 }
 
 async function runOne(
   server: ServerUnderAttack,
   attack: Attack,
-  { seconds, scale }: AttackOptions,
+  { seconds, scale, phases }: AttackOptions & { phases: Phases },
 ): Promise<AttackResult> {
   const [before, beforeBytes] = await Promise.all([
-    bidHonestly(server, BEFORE_MS),
-    lowestResidentBytes(server.pid, BEFORE_MS),
+    bidHonestly(server, phases.before),
+    lowestResidentBytes(server.pid, phases.before),
   ])
   const peak = watchMemory(server.pid)
   const attackMs = seconds * 1_000
@@ -78,19 +88,15 @@ async function runOne(
     runAttacker({ ...target, name: attack.name, attackMs }),
   ])
   const peakBytes = await peak()
-  const { after, afterBytes } = await untilGivenBack(server, beforeBytes)
+  const { after, afterBytes } = await untilGivenBack(server, beforeBytes, phases)
   const measured: Measured = {
     memory: { beforeBytes, peakBytes, afterBytes },
     honest: { beforeMs: before.p99Ms, duringMs: during.p99Ms, afterMs: after.p99Ms },
     failed: sum([before.failed, during.failed, after.failed]),
   }
-  const ended = isRunning(server.pid) ? [] : ['the server ended']
-  return {
-    ...measured,
-    attack: attack.name,
-    did,
-    shortcomings: [...ended, ...shortcomings(measured)],
-  }
+  const isAlive = isRunning(server.pid)
+  const found = [...(isAlive ? [] : ['the server ended']), ...shortcomings(measured)]
+  return { ...measured, attack: attack.name, did, isAlive, shortcomings: found }
 }
 
 type Honest = { p50Ms: number; p99Ms: number; failed: Record<string, number> }
@@ -114,12 +120,16 @@ async function bidHonestly(
   return { ...latency, failed }
 }
 
-async function untilGivenBack(server: ServerUnderAttack, beforeBytes: number) {
-  const deadlineMs = performance.now() + GIVE_BACK_LIMIT_MS
+async function untilGivenBack(
+  server: ServerUnderAttack,
+  beforeBytes: number,
+  { after: afterMs, giveBack }: Phases,
+) {
+  const deadlineMs = performance.now() + giveBack
   for (;;) {
     const [after, afterBytes] = await Promise.all([
-      bidHonestly(server, AFTER_MS),
-      lowestResidentBytes(server.pid, AFTER_MS),
+      bidHonestly(server, afterMs),
+      lowestResidentBytes(server.pid, afterMs),
     ])
     const isBack = afterBytes - beforeBytes < GROWTH_MAX_BYTES / 2
     if (isBack || performance.now() > deadlineMs || !isRunning(server.pid)) {

@@ -59,7 +59,7 @@ it('forgets what is complete, however often it is told', () => {
 })
 
 it('counts no more of a body than handlers keep: a gigabyte that is thrown away is not held', () => {
-  const { bodies, cuts } = budgetOf(100 * KiB, 100 * KiB)
+  const { bodies, cuts } = budgetOf(1_000 * KiB, 1_000 * KiB)
   const body = bodies.begin(new Socket(), () => undefined)
   for (let count = 0; count < 1_000; count += 1) bodies.hold(body, 16 * KiB)
   expect(cuts).toEqual([])

@@ -6,14 +6,14 @@
  */
 import type { Socket } from 'node:net'
 
-/** 256 of the largest bodies at once. */
+/** 40 items as large as they can be, or some thousand usual bodies, all of them half sent. */
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
-/** A gateway with 60 of the largest bodies on their way; a connection of HTTP/1.1 has one. */
+/** A gateway with ten such items on their way; a connection of HTTP/1.1 has one. */
 export const BODY_BYTES_PER_CONNECTION_MAX = 4 * 1024 * 1024
 /** What a request costs before its first byte: stream, headers, handler. */
 export const REQUEST_BYTES = 4 * 1024
-/** Handlers read no further; what comes after is thrown away as it comes. */
-const HELD_PER_BODY_MAX = 64 * 1024
+/** Handlers keep no more (384 KiB, see message-size.ts); what comes after is thrown away as it comes. */
+const HELD_PER_BODY_MAX = 512 * 1024
 /** After relief this share of the budget is held at most: not every further byte is to be a search. */
 const RELIEVED_SHARE = 0.75
 

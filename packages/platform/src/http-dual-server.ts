@@ -17,7 +17,7 @@ import { createUnreadBudget } from './unread-budget.ts'
 
 /** A client that has connected sends its first three bytes within this time or is cut off. */
 const FIRST_BYTES_LIMIT_MS = 10_000
-/** A whole request of at most 64 KiB; slower than 2 kB/s is not a client but an attack. */
+/** A whole request: 64 KiB at 2 kB/s, the largest item at 13 kB/s; slower is no client but an attack. */
 const REQUEST_LIMIT_MS = 30_000
 /** Node's default, said here because both protocols must agree on it. */
 const MAX_HEADER_BYTES = 16 * 1024

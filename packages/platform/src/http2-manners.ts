@@ -13,10 +13,14 @@ import { type Allowance, createAllowance } from './allowance.ts'
 export const MAX_CONCURRENT_STREAMS = 100
 
 /**
- * Requests that were reset before their answer: twice all that can be in flight, for a deadline that passes
- * for all of them. Those over come back at the rate of a busy gateway's deadlines.
+ * Requests that were reset as soon as they had come: twice all that can be in flight, for deadlines that
+ * passed while the process did not get to read. Those that were in hand for a while have cost the client
+ * a stream for as long, and are not counted: gateways cancel what their callers give up.
  */
 const RESETS = { burst: 2 * MAX_CONCURRENT_STREAMS, perSecond: 50 }
+
+/** A stream that lasts longer is worth it: 100 of them allow 1,000 requests a second. */
+const YOUNG_MS = 100
 
 /**
  * Bytes that are part of no request and no body: settings, pings, priorities, window updates, frames of
@@ -30,6 +34,9 @@ const HEAD_BYTES = 4 * 1024
 
 /** Of a frame of data, before its bytes. */
 const FRAME_HEAD_BYTES = 9
+
+/** What a client may send of a body before it is read: nghttp2's default. */
+const STREAM_WINDOW_BYTES = 65_535
 
 /** Answers that wait for a client's window, of all sessions together. At about 10 kB each. */
 const UNTAKEN_MAX = 2_000
@@ -49,10 +56,10 @@ export type Manners = {
   readonly streams: Map<ServerHttp2Stream, number | undefined>
   readonly resets: Allowance
   readonly overhead: Allowance
-  /** Of requests and bodies, since the last look. */
+  /** Of requests and bodies, so far. */
   explainedBytes: number
-  readBytes: number
-  writtenBytes: number
+  /** Read, explained by nothing, and held against it, so far. */
+  overheadBytes: number
 }
 
 export function createManners(session: ServerHttp2Session, socket: Socket): Manners {
@@ -63,8 +70,7 @@ export function createManners(session: ServerHttp2Session, socket: Socket): Mann
     resets: createAllowance(RESETS),
     overhead: createAllowance(OVERHEAD_BYTES),
     explainedBytes: 0,
-    readBytes: 0,
-    writtenBytes: 0,
+    overheadBytes: 0,
   }
 }
 
@@ -78,21 +84,20 @@ export function countData(manners: Manners, bytes: number): void {
   manners.explainedBytes += bytes + FRAME_HEAD_BYTES
 }
 
-/** True while the client resets no more than people do. */
-export function mayReset({ resets }: Manners): boolean {
-  return resets.spend(1)
+/** A request was reset; true while the client does that no more than people do. */
+export function mayReset({ resets }: Manners, ageMs: number): boolean {
+  return ageMs > YOUNG_MS || resets.spend(1)
 }
 
-/** Looks at what came since the last look; true while most of it was for something. */
+/** Looks at what has come; true while most of it was for something. */
 export function isCalm(manners: Manners): boolean {
   const { bytesRead, bytesWritten } = manners.socket
-  const read = bytesRead - manners.readBytes
-  const written = bytesWritten - manners.writtenBytes
-  const explained = manners.explainedBytes + written * OVERHEAD_PER_BYTE_WRITTEN
-  manners.readBytes = bytesRead
-  manners.writtenBytes = bytesWritten
-  manners.explainedBytes = 0
-  return manners.overhead.spend(Math.max(0, read - explained))
+  // Bodies are explained when their handlers read them; until then they are within their windows.
+  const waiting = manners.streams.size * STREAM_WINDOW_BYTES
+  const explained = manners.explainedBytes + waiting + bytesWritten * OVERHEAD_PER_BYTE_WRITTEN
+  const more = Math.max(0, bytesRead - explained - manners.overheadBytes)
+  manners.overheadBytes += more
+  return manners.overhead.spend(more)
 }
 
 /** Tells the client why and closes its connection, whatever it says to that. */

@@ -148,6 +148,7 @@ function admit(
 ): void {
   const { stream } = request
   const { socket, streams } = manners
+  const cameMs = performance.now()
   countRequest(manners)
   streams.set(stream, undefined)
   if (streams.size === 1) slots.busy(socket)
@@ -158,7 +159,7 @@ function admit(
     if (body) bodies.release(body)
     streams.delete(stream)
     if (streams.size === 0) slots.idle(socket)
-    if (stream.aborted && !mayReset(manners)) tooManyResets()
+    if (stream.aborted && !mayReset(manners, performance.now() - cameMs)) tooManyResets()
   })
 }
 
