@@ -1,15 +1,16 @@
 /**
- * A durable quorum queue bound to every event, declared exactly as a consumer's: what a relay's messages
- * and the raw publisher's go to. Raw publishing is what amqplib and RabbitMQ can do at best: one confirm
+ * The durable quorum queue of the statistics: what a relay's messages and the raw publisher's go to. The relay
+ * declares it and publishes nothing while it is missing. Raw publishing is what amqplib and RabbitMQ can do at best: one confirm
  * channel, bodies without CloudEvents headers, a full window of unconfirmed messages.
  */
 import { connect } from 'amqplib'
+import { statsQueue } from '@bidmesh/platform/broker.ts'
 import { declareExchanges, declareQueue, topologyOf } from '@bidmesh/platform/rabbitmq-topology.ts'
 
 /** As many in flight as the relay has with all of its shards at work. */
 const rawWindow = 8_000
 
-const name = 'bench'
+const { name } = statsQueue
 
 export type BenchQueue = {
   /** Publishes every payload, persistent and mandatory; resolves when the last is confirmed. */
@@ -19,7 +20,7 @@ export type BenchQueue = {
   purge: () => Promise<void>
   /** RabbitMQ's version. */
   version: string
-  /** Deletes the queue. */
+  /** The queue stays. */
   close: () => Promise<void>
 }
 
@@ -28,7 +29,7 @@ export async function openBenchQueue(amqpUrl: string): Promise<BenchQueue> {
   const channel = await connection.createConfirmChannel()
   const topology = topologyOf()
   await declareExchanges(channel, topology)
-  await declareQueue(channel, topology, { name, bindings: ['#'], prefetch: 1 })
+  await declareQueue(channel, topology, statsQueue)
   await channel.purgeQueue(name)
   const { version } = connection.connection.serverProperties
 
@@ -63,11 +64,7 @@ export async function openBenchQueue(amqpUrl: string): Promise<BenchQueue> {
     count: async () => (await channel.checkQueue(name)).messageCount,
     purge: async () => void (await channel.purgeQueue(name)),
     version,
-    async close() {
-      await channel.deleteQueue(name)
-      await channel.deleteQueue(`${name}.dead`)
-      await connection.close()
-    },
+    close: () => connection.close(),
   }
 }
 

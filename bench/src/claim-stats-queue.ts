@@ -7,13 +7,12 @@ import { connect } from 'amqplib'
 const names = ['stats', 'stats.dead'] as const
 
 /**
- * `cleanup` deletes the queue with all that is left in it; the function returned does so before its time.
- * Throws when it exists already: whose RabbitMQ this is, others use it.
+ * `cleanup` deletes the queue with all that is left in it. Throws when it exists already: whose RabbitMQ this is, others use it.
  */
 export async function claimStatsQueue(
   cleanup: AsyncDisposableStack,
   amqpUrl: string,
-): Promise<() => Promise<void>> {
+): Promise<void> {
   const connection = cleanup.adopt(await connect(amqpUrl), (each) => each.close())
   const probe = await connection.createChannel()
   // The server closes a channel that asks for what is not there; that is the answer hoped for.
@@ -27,11 +26,9 @@ export async function claimStatsQueue(
       `RabbitMQ has a queue "${names[0]}" already: give the bench a RabbitMQ of its own, or delete it`,
     )
   }
-  const remove = async (): Promise<void> => {
+  cleanup.defer(async () => {
     const channel = await connection.createChannel()
     for (const name of names) await channel.deleteQueue(name)
     await channel.close()
-  }
-  cleanup.defer(remove)
-  return remove
+  })
 }

@@ -27,12 +27,10 @@ export async function runOutboxDrain(world: World): Promise<Outcome> {
   await using cleanup = new AsyncDisposableStack()
   const databaseUrl = await bidDatabase(world, 'outbox')
   const sql = openSql(cleanup, databaseUrl)
+  await claimStatsQueue(cleanup, world.amqpUrl)
   const queue = cleanup.adopt(await openBenchQueue(world.amqpUrl), (each) => each.close())
   const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl }
-  const removeStatsQueue = await claimStatsQueue(cleanup, world.amqpUrl)
   await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', env)
-  // The relay has declared it, and nobody consumes here: every event would fill two queues.
-  await removeStatsQueue()
   const events = sampleBidEvents(eventCount, items, users).map(({ event }) => event)
   const drained: number[] = []
   const raw: number[] = []

@@ -148,3 +148,26 @@ test('a consumer whose queue is deleted declares it again, and the connection st
   }
   expect(lines.filter((line) => line.includes('connected'))).toHaveLength(1)
 })
+
+test('what a deleted queue had delivered is handled before anything new', async () => {
+  const { broker, admin, topology } = await startRelaying()
+  const busy = Promise.withResolvers<void>()
+  const all = recorder(() => busy.promise)
+  await broker.subscribe({ name: 'all', bindings: ['#'], prefetch: 20 }, all.handle)
+  const before = Array.from({ length: 5 }, () => testEvent())
+  for (const event of before) await broker.publish([event])
+  await eventually(() => all.batches.length === 1)
+  // Nothing of it is left in the queue: all has been delivered.
+  await eventually(async () =>
+    expect((await admin.checkQueue(topology.name('all'))).messageCount).toBe(0),
+  )
+  await admin.deleteQueue(topology.name('all'))
+  const after = testEvent()
+  const arrived = eventually(async () => {
+    await broker.publish([after])
+    expect(idsOf(all.seen)).toContain(after.id)
+  })
+  busy.resolve()
+  await arrived
+  expect(idsOf(all.seen).slice(0, 6)).toEqual([...idsOf(before), after.id])
+})

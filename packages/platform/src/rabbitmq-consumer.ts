@@ -39,6 +39,8 @@ type Session = {
   consumerTag: string
   arrived: ConsumeMessage[]
   lost: AbortController
+  /** The queue is gone, and what has arrived is all that is left of it. */
+  cancelled: boolean
   release: () => void
 }
 
@@ -48,7 +50,8 @@ type Item = { message: ConsumeMessage; event: IncomingEvent }
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { link, topology, queue, log } = options
   const stopping = new AbortController()
-  let session: Session | undefined
+  /** Oldest first; all but the last are cancelled. */
+  const sessions = new Set<Session>()
   let running: Promise<void> | undefined
   let waitsFor: string | undefined
 
@@ -56,12 +59,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     // Frames of one read are dispatched in one go: after this, all of them have arrived.
     await Promise.resolve()
     for (;;) {
-      const from = session
-      if (from === undefined || from.arrived.length === 0 || stopping.signal.aborted) break
+      const from = [...sessions].find(({ arrived }) => arrived.length > 0)
+      if (from === undefined || stopping.signal.aborted) break
       await deliver(options, from, stopping.signal, (reason) => {
         waitsFor = reason
       })
     }
+    for (const { cancelled, channel } of sessions) if (cancelled) void closeChannel(channel)
     running = undefined
   }
 
@@ -76,11 +80,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       consumerTag: '',
       arrived: [],
       lost: new AbortController(),
+      cancelled: false,
       release: () => undefined,
     }
     channel.on('close', () => {
       opened.arrived.length = 0
       opened.lost.abort()
+      sessions.delete(opened)
     })
     const onMessage = (message: ConsumeMessage | null) => {
       if (message === null) {
@@ -89,7 +95,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         return
       }
       opened.arrived.push(message)
-      session = opened
+      sessions.add(opened)
       running ??= run()
     }
     const { consumerTag } = await channel.consume(name, onMessage)
@@ -97,15 +103,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     if (stopping.signal.aborted) return await closeChannel(channel)
     opened.consumerTag = consumerTag
     opened.release = link.guard(model, channel).release
-    session = opened
+    sessions.add(opened)
   }
 
-  /** Declares the queue again; the connection's other subscriptions, and who publishes there, notice nothing. */
-  async function reopen(model: ChannelModel, { channel, release }: Session): Promise<void> {
-    release()
+  /**
+   * Declares the queue again, at once; the connection's other subscriptions, and who publishes there, notice
+   * nothing. What the old queue had delivered exists nowhere else, so it is still handled, before anything new.
+   */
+  async function reopen(model: ChannelModel, opened: Session): Promise<void> {
+    opened.cancelled = true
+    opened.release()
     try {
-      await closeChannel(channel)
       if (!stopping.signal.aborted) await open(model)
+      // Closes the old channel when there is nothing (more) to do.
+      running ??= run()
     } catch {
       link.restart(model)
     }
@@ -113,16 +124,26 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   async function stop(): Promise<void> {
     stopping.abort()
-    const last = session
-    if (last === undefined) return
-    last.release()
-    // Cancelled first: what is returned by closing must not come back to this very consumer.
-    await last.channel.cancel(last.consumerTag).catch(ignoreLostChannel)
-    await running
-    await closeChannel(last.channel)
+    await closeAll([...sessions], () => running)
   }
 
   return { open, waitsFor: () => waitsFor, stop }
+}
+
+async function closeAll(
+  sessions: readonly Session[],
+  running: () => Promise<void> | undefined,
+): Promise<void> {
+  for (const { release } of sessions) release()
+  // Cancelled first: what is returned by closing must not come back to this very consumer.
+  const consuming = sessions.filter(({ cancelled }) => !cancelled)
+  await Promise.all(
+    consuming.map(({ channel, consumerTag }) =>
+      channel.cancel(consumerTag).catch(ignoreLostChannel),
+    ),
+  )
+  await running()
+  await Promise.all(sessions.map(({ channel }) => closeChannel(channel)))
 }
 
 async function deliver(

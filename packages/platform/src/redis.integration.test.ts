@@ -65,6 +65,18 @@ test('silent: a command gives up after its limit', async () => {
   await eventually(() => redis.ping())
 })
 
+test('a black hole: commands fail at their limit, and soon there is another connection', async () => {
+  const { proxy, redis } = await start()
+  await eventually(() => redisUp(redis))
+  await redis.set('a', '1', 'EX', 60)
+  proxy.swallow()
+  const startedAt = performance.now()
+  expect((await failureOf(redis.get('a'))).ms).toBeLessThan(1_000)
+  await eventually(async () => expect(await redis.get('a')).toBe('1'))
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  expect(proxy.open()).toBe(1)
+})
+
 test('never there: connecting neither throws nor blocks, and the process is told once', async () => {
   const { proxy, redis, said } = await start()
   await proxy.refuse()

@@ -17,6 +17,13 @@ export type RedisOptions = {
 
 /** A cache slower than the Postgres query it stands for (1–5 ms) is no use; this is the stalled case. */
 const COMMAND_LIMIT_MS = 200
+/**
+ * Longest silence after a command: then the connection is a black hole and gets replaced. Ten commands' worth, so
+ * that a pause of this process or of Redis does not cost the connection.
+ */
+const SILENCE_LIMIT_MS = 2_000
+/** How soon the system asks an idle connection whether its peer is there. */
+const KEEPALIVE_DELAY_MS = 2_000
 /** A connection attempt that hangs must not delay the next one. */
 const CONNECT_LIMIT_MS = 1_000
 /** Back-off between attempts: soon enough to use a Redis that is back, rare enough to cost nothing. */
@@ -29,7 +36,8 @@ const LISTENER_PINGS_MISSED_MAX = 2
 
 /**
  * Connects in the background and does not wait for it. While Redis is away commands reject immediately
- * (see {@link redisUp}); a command in flight rejects after 200 ms. The caller calls `disconnect()`.
+ * (see {@link redisUp}); a command in flight rejects after 200 ms, and after 2 s without a word the connection is
+ * replaced. The caller calls `disconnect()`.
  */
 export async function connectRedis(
   url: string,
@@ -41,6 +49,8 @@ export async function connectRedis(
     keyPrefix,
     commandTimeout: COMMAND_LIMIT_MS,
     connectTimeout: CONNECT_LIMIT_MS,
+    socketTimeout: SILENCE_LIMIT_MS,
+    keepAlive: KEEPALIVE_DELAY_MS,
     enableOfflineQueue: false,
     // A command that was in flight when the connection broke fails; it is not sent again later.
     maxRetriesPerRequest: 0,

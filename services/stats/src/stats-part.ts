@@ -21,6 +21,11 @@ import { statsSchema } from './schema.ts'
 const POOL_SIZE = 7
 /** No batch and no query takes longer in good health; a second later its connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 6_000
+/**
+ * A batch is a few statements with nothing between them. A consumer that is silent longer has vanished or is
+ * frozen, and the next one must not wait for the rows it holds.
+ */
+const lockedBriefly = { idle_in_transaction_session_timeout: '2000' } as const
 /** How soon a lost leaderboard is noticed; until then Postgres ranks. */
 const REFILL_INTERVAL_MS = 1_000
 
@@ -48,7 +53,7 @@ export async function startStats(options: StatsPartOptions): Promise<Part> {
   const redis = redisUrl ? await connectRedis(redisUrl, { log }) : undefined
   const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
   const metrics = createStatsMetrics()
-  const session = openSession(databaseUrl, settings)
+  const session = openSession(databaseUrl, { ...settings, settings: lockedBriefly })
   const subscription = await startConsumer({ session, broker, leaderboards, metrics })
   const stopping = new AbortController()
   const chores = [
