@@ -131,7 +131,7 @@ function createWorld(scheduler: fc.Scheduler) {
       onLeft: nothing,
       sleep: () => scheduler.schedule(Promise.resolve(), 'catch up'),
       turns: createTurns({
-        unitsPerTurn: 3,
+        unitsPerTurn: 1,
         nextTurn: (begin) => void scheduler.schedule(Promise.resolve(), 'next turn').then(begin),
       }),
     })
@@ -221,7 +221,8 @@ function createWorld(scheduler: fc.Scheduler) {
       await scheduler.waitIdle()
     }
     for (const viewer of viewers) viewer.thaw()
-    if (failures.length > 0) throw failures[0]
+    const [failure] = [...failures, ...viewers.flatMap(({ complaints }) => complaints)]
+    if (failure !== undefined) throw failure
   }
 
   return { run, settle, item: auction.item, connected: () => [...stays.keys()] }

@@ -21,7 +21,10 @@ function createWorld(unitsPerTurn = Infinity) {
     await room.enter(viewer.open, after)
     return viewer
   }
-  const cases = (viewer: RecordingViewer) => viewer.messages.map(({ event }) => event.case)
+  const cases = (viewer: RecordingViewer) => {
+    expect(viewer.complaints).toEqual([])
+    return viewer.messages.map(({ event }) => event.case)
+  }
   const turn = () => due.splice(0).forEach((run) => run())
   return { room, receive, enter, cases, turn, pass: (ms: number) => (nowMs += ms) }
 }
@@ -219,7 +222,7 @@ it('tells a viewer of the bid that opens an item: the opening, then the bid', as
   expect(viewer.seen?.currentHighestBid).toBe(1_000n)
 })
 
-it('reaches many viewers in several turns, each in order, newcomers and returners too', async () => {
+it('reaches many viewers in several turns, each in order, also who has got the state meanwhile', async () => {
   const { room, receive, enter, cases, turn } = createWorld(10)
   const slow: RecordingViewer[] = []
   const entering = Array.from({ length: 30 }, async () => slow.push(await enter()))
@@ -230,20 +233,30 @@ it('reaches many viewers in several turns, each in order, newcomers and returner
   await Promise.all(entering)
   const [first, last] = [slow[0], slow.at(-1)]
   if (!first || !last) throw new Error('nobody came in')
+  const goOn = async (): Promise<void> => {
+    for (let count = 0; count < 40; count += 1) {
+      turn()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  last.frozen = true
   receive('bid')
   room.flush()
-  last.frozen = true
+  await goOn()
+  // Under way to all, and not yet with the last.
+  receive('bid')
+  room.flush()
+  last.thaw()
+  expect(last.seen?.sequence).toBe(2n)
   receive('bid')
   room.flush()
   const newcomer = new RecordingViewer('')
   const coming = room.enter(newcomer.open, undefined)
-  // Before the burst reaches it, it has got the state as of later.
-  last.thaw()
-  for (let count = 0; count < 40; count += 1) {
-    turn()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  await goOn()
   await coming
-  expect(cases(first)).toEqual(['snapshot', 'bidPlaced', 'bidPlaced'])
-  for (const viewer of [...slow, newcomer]) expect(viewer.seen?.sequence).toBe(2n)
+  expect(cases(last)).toEqual(['snapshot', 'snapshot', 'bidPlaced'])
+  expect(cases(first)).toEqual(['snapshot', 'bidPlaced', 'bidPlaced', 'bidPlaced'])
+  for (const viewer of [...slow, newcomer]) {
+    expect([viewer.seen?.sequence, viewer.complaints]).toEqual([3n, []])
+  }
 })

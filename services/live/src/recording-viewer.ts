@@ -18,10 +18,12 @@ export function seenOf(item: Item): Seen {
   return { ...head, title, winnerId, endMs }
 }
 
-/** A client: follows its stream, and throws at a gap or a step back. */
+/** A client: follows its stream, and complains of a gap or a step back. */
 export class RecordingViewer {
   readonly userId: string
   readonly messages: WatchItemResponse[] = []
+  /** Whoever sends takes care not to hear of what a viewer throws: tests look here. */
+  readonly complaints: unknown[] = []
   seen: Seen | undefined
   frozen = false
   #stream: { viewer: Viewer; catchUp: () => void } | undefined
@@ -76,6 +78,14 @@ export class RecordingViewer {
   }
 
   #read(message: WatchItemResponse): void {
+    try {
+      this.#follow(message)
+    } catch (error) {
+      this.complaints.push(error)
+    }
+  }
+
+  #follow(message: WatchItemResponse): void {
     this.messages.push(message)
     const { event, sequence, version } = message
     const { seen } = this
