@@ -4,9 +4,12 @@ import { type BidRejection, BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_
 
 /** A sentence without codes. */
 export function wordsFor(error: unknown): string {
-  const { code, rawMessage } = ConnectError.from(error)
+  const { code, rawMessage, metadata } = ConnectError.from(error)
   if (code === Code.Unavailable || code === Code.Unknown) return 'The server cannot be reached.'
-  if (code === Code.ResourceExhausted) return 'The server is very busy. Try again in a moment.'
+  // With a time to wait it is about this person, and says so.
+  if (code === Code.ResourceExhausted && !metadata.has('retry-after')) {
+    return 'The server is very busy. Try again in a moment.'
+  }
   return `${rawMessage.charAt(0).toUpperCase()}${rawMessage.slice(1)}.`
 }
 
