@@ -1,28 +1,27 @@
 /**
- * Browse: what is on offer, as cards that go on while one scrolls. The list is asked for once; prices, ends
- * and status then come by a stream, so that what ends while it is looked at ends in its place.
+ * Browse: what is on offer, as cards that go on while one scrolls. It lives: what ends leaves after a moment,
+ * newcomers come in or are announced, and nothing moves under a finger.
  */
 import { Anchor, Button, Center, SimpleGrid, Title, VisuallyHidden } from '@mantine/core'
 import { useDocumentTitle, useIntersection } from '@mantine/hooks'
-import { useInfiniteQuery } from '@connectrpc/connect-query'
-import { keepPreviousData } from '@tanstack/react-query'
-import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { useEffect } from 'react'
+import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { useEffect, useRef } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { BrowseControls } from './browse-controls.tsx'
-import { type BrowseFilter, orders, readFilter, statuses, writeFilter } from './browse-filter.ts'
+import { type BrowseFilter, readFilter, writeFilter } from './browse-filter.ts'
 import { ConnectionBanner } from './connection-banner.tsx'
 import { ItemCard, ItemCardSkeleton } from './item-card.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
-import { useListStream, withUpdate } from './use-list-stream.ts'
+import { type BrowsePages, useBrowseList } from './use-browse-list.ts'
+import { useCalm } from './use-calm.ts'
 import { useUser } from './user.tsx'
 import styles from './browse-page.module.css'
 
-/** Rows of two, three and four cards come out even. */
-const PAGE_SIZE = 24
 const SKELETONS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const
 /** The next page is asked for this far before the end is in sight. */
 const AHEAD = '600px'
+/** What is behind the header cannot be seen. */
+const BELOW_HEADER = '-60px 0px 0px 0px'
 
 const columns = { base: 2, sm: 3, lg: 4 } as const
 const gaps = { base: 'sm', sm: 'md' } as const
@@ -47,72 +46,79 @@ export function BrowsePage() {
   )
 }
 
-function useItems({ query, category, status, order }: BrowseFilter) {
-  return useInfiniteQuery(
-    BidService.method.listItems,
-    {
-      query,
-      category,
-      status: statuses[status].status,
-      orderBy: orders[order].orderBy,
-      pageSize: PAGE_SIZE,
-      pageToken: '',
-    },
-    {
-      pageParamKey: 'pageToken',
-      getNextPageParam: ({ nextPageToken }) => nextPageToken || undefined,
-      // Another filter shows the old cards until the new ones are there: nothing jumps twice.
-      placeholderData: keepPreviousData,
-    },
-  )
-}
-
 function Results({ filter, clear }: { filter: BrowseFilter; clear: () => void }) {
   const { userId } = useUser()
-  const list = useItems(filter)
-  const items = distinct(list.data?.pages.flatMap((page) => page.items) ?? [])
-  const { updates, connection } = useListStream(items.map(({ id }) => id))
-  const retry = (): void => void list.refetch()
-  if (list.isPending) return <Skeletons />
+  const { calm, events } = useCalm()
+  const top = useIntersection<HTMLDivElement>({ rootMargin: BELOW_HEADER })
+  const atTop = top.entry?.isIntersecting ?? true
+  const { pages, connection, shown, fresh, showFresh } = useBrowseList({ filter, calm, atTop })
+  const retry = (): void => void pages.refetch()
+  if (pages.isPending) return <Skeletons />
   return (
     <>
       <ConnectionBanner connection={connection} />
+      <div ref={top.ref} />
+      <Fresh fresh={fresh} show={showFresh} />
       <VisuallyHidden role="status">
-        {list.isPlaceholderData ? 'Loading' : `${items.length} items shown`}
+        {pages.isPlaceholderData ? 'Loading' : 'The list is up to date'}
       </VisuallyHidden>
-      {list.isError && !list.isFetchNextPageError && (
-        <ErrorState error={list.error} retry={retry} />
+      {pages.isError && !pages.isFetchNextPageError && (
+        <ErrorState error={pages.error} retry={retry} />
       )}
-      {list.isSuccess && items.length === 0 && <NothingFound filter={filter} clear={clear} />}
+      {pages.isSuccess && shown.length === 0 && !pages.hasNextPage && (
+        <NothingFound filter={filter} clear={clear} />
+      )}
       <SimpleGrid
         component="ul"
         className={styles['list'] ?? ''}
         cols={columns}
         spacing={gaps}
         mt="sm"
-        aria-busy={list.isPlaceholderData}
+        aria-busy={pages.isPlaceholderData}
+        {...events}
       >
-        {items.map((item) => (
-          <li key={item.id}>
-            <ItemCard item={withUpdate(item, updates.get(item.id))} userId={userId} />
+        {shown.map((item) => (
+          <li key={item.id} id={`card-${item.id}`}>
+            <ItemCard item={item} userId={userId} />
           </li>
         ))}
       </SimpleGrid>
-      {list.hasNextPage && <More list={list} />}
+      {pages.hasNextPage && <More pages={pages} />}
     </>
   )
 }
 
-/** An item that moved between pages while they were asked for comes twice: the first one stays. */
-function distinct<Entry extends { id: string }>(entries: readonly Entry[]): readonly Entry[] {
-  const seen = new Set<string>()
-  return entries.filter(({ id }) => !seen.has(id) && seen.add(id))
+type FreshProps = { fresh: readonly Item[]; show: () => void }
+
+/** Says that there are newcomers, and brings them in and into sight. Takes no room, so that nothing moves. */
+function Fresh({ fresh, show }: FreshProps) {
+  const first = useRef<string>(undefined)
+  // Once they are in: the card is there now.
+  useEffect(() => {
+    const id = first.current
+    if (id === undefined || fresh.length > 0) return
+    first.current = undefined
+    document.getElementById(`card-${id}`)?.scrollIntoView({ block: 'center' })
+  }, [fresh])
+  const press = (): void => {
+    first.current = fresh[0]?.id
+    show()
+  }
+  return (
+    <div className={styles['fresh']} role="status">
+      {fresh.length > 0 && (
+        <Button radius="xl" size="sm" onClick={press} data-testid="fresh">
+          {fresh.length} new: show
+        </Button>
+      )}
+    </div>
+  )
 }
 
 /** Asks for more by itself when it comes into sight; the button is for keyboards, and after an error. */
-function More({ list }: { list: ReturnType<typeof useItems> }) {
+function More({ pages }: { pages: BrowsePages }) {
   const { ref, entry } = useIntersection({ rootMargin: AHEAD })
-  const { fetchNextPage, isFetching, isFetchNextPageError, error } = list
+  const { fetchNextPage, isFetching, isFetchNextPageError, error } = pages
   const wanted = (entry?.isIntersecting ?? false) && !isFetching && !isFetchNextPageError
   useEffect(() => {
     if (wanted) void fetchNextPage()
@@ -124,7 +130,7 @@ function More({ list }: { list: ReturnType<typeof useItems> }) {
       ) : (
         <Button
           variant="default"
-          loading={list.isFetchingNextPage}
+          loading={pages.isFetchingNextPage}
           onClick={() => void fetchNextPage()}
         >
           Load more
@@ -137,14 +143,14 @@ function More({ list }: { list: ReturnType<typeof useItems> }) {
 function NothingFound({ filter, clear }: { filter: BrowseFilter; clear: () => void }) {
   const narrowed = writeFilter(filter).size > 0
   return (
-    <EmptyState title={narrowed ? 'Nothing matches' : 'Nothing is on offer right now'}>
+    <EmptyState title={narrowed ? 'No items match' : 'No open auctions right now'}>
       {narrowed ? (
         <Button variant="light" mt="xs" onClick={clear}>
-          Show everything that is open
+          Show all open auctions
         </Button>
       ) : (
         <Anchor component={Link} href="/sell">
-          Be the first to sell something
+          List the first item
         </Anchor>
       )}
     </EmptyState>

@@ -14,7 +14,10 @@ const STALE_MS = 60_000
 /** Those of the newest items, most used first. */
 export function useCategories(): readonly string[] {
   const request = { pageSize: LOOKED_AT, orderBy: OrderBy.NEWEST }
-  const { data } = useQuery(BidService.method.listItems, request, { staleTime: STALE_MS })
+  const { data } = useQuery(BidService.method.listItems, request, {
+    staleTime: STALE_MS,
+    refetchInterval: STALE_MS,
+  })
   return data ? categoriesOf(data.items) : none
 }
 
