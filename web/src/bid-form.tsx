@@ -6,12 +6,16 @@ import { Button, Loader, SimpleGrid, Text, TextInput } from '@mantine/core'
 import { IconGavel } from '@tabler/icons-react'
 import { type Ref, type SubmitEvent, useRef } from 'react'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { amountProblem } from './bid-amount.ts'
-import { editableMoney, formatMoney, parseMoney } from './money.ts'
+import type { ReadBid } from './bid-amount.ts'
+import { formatMoney } from './money.ts'
+import { moneyText } from './money-text.ts'
 import { raiseSteps } from './raise-steps.ts'
 
-/** Amounts side by side, by the width of the form: they are not cut off. */
+/** Amounts side by side, by the width of the form and their own: they are not cut off. */
 const QUICK_COLUMNS = { base: 2, '360px': 4 }
+const LONG_COLUMNS = { base: 1, '280px': 2 }
+/** More characters than this do not fit a quarter of the form. */
+const SHORT_LENGTH = 10
 
 export type BidFormProps = {
   item: Item
@@ -19,7 +23,12 @@ export type BidFormProps = {
   busy: boolean
   /** The user leads, and would outbid themselves. */
   leads: boolean
-  /** What stands in the field; undefined while nobody has typed, and it follows the minimum. */
+  /** Nothing can be placed. */
+  offline: boolean
+  /** What stands in the field, and what it amounts to. */
+  text: string
+  read: ReadBid
+  /** The same; undefined while nobody has typed, and it follows the minimum. */
   typed: string | undefined
   setTyped: (typed: string | undefined) => void
   place: (amount: bigint) => void
@@ -27,15 +36,14 @@ export type BidFormProps = {
 }
 
 export function BidForm(props: BidFormProps) {
-  const { item, busy, leads, typed, setTyped, place, inputRef } = props
+  const { item, busy, leads, offline, text, read, typed, setTyped, place, inputRef } = props
   const { currency, minimumNextBid } = item
   const form = useRef<HTMLFormElement>(null)
-  const text = typed ?? editableMoney(minimumNextBid, currency)
-  const amount = parseMoney(text, currency)
-  const problem = busy || typed === undefined ? undefined : amountProblem(amount, item)
+  const { amount } = read
+  const problem = busy || typed === undefined ? undefined : read.problem
   const submit = (event: SubmitEvent): void => {
     event.preventDefault()
-    if (busy) return
+    if (busy || offline) return
     if (amount === undefined || problem) form.current?.querySelector('input')?.focus()
     else place(amount)
   }
@@ -65,8 +73,9 @@ export function BidForm(props: BidFormProps) {
         fullWidth
         mt="md"
         aria-busy={busy}
-        aria-disabled={problem !== undefined}
-        variant={problem || (leads && !busy) ? 'light' : 'filled'}
+        aria-disabled={problem !== undefined || offline}
+        variant={problem || offline || (leads && !busy) ? 'light' : 'filled'}
+        styles={wrapped}
         leftSection={
           busy ? (
             <Loader size={18} color="inherit" aria-hidden />
@@ -76,16 +85,23 @@ export function BidForm(props: BidFormProps) {
         }
         data-testid="place-bid"
       >
-        {busy ? 'Placing…' : buttonWords(amount, currency, leads)}
+        {busy ? 'Placing…' : offline ? offlineWords : buttonWords(amount, currency, leads)}
       </Button>
     </form>
   )
 }
 
+/** Long amounts go on to a second line. */
+const wrapped = {
+  root: { height: 'auto', minHeight: 42 },
+  label: { whiteSpace: 'normal' },
+} as const
+export const offlineWords = 'You are offline'
+
 function buttonWords(amount: bigint | undefined, currency: string, leads: boolean): string {
   if (amount === undefined) return 'Bid'
   const money = formatMoney(amount, currency)
-  return leads ? `Raise your bid to ${money}` : `Bid ${money}`
+  return leads ? `Raise my bid to ${money}` : `Bid ${money}`
 }
 
 function CurrencyCode({ currency }: { currency: string }) {
@@ -113,19 +129,21 @@ type QuickRaisesProps = {
 
 function QuickRaises({ item, amount, untouched, choose }: QuickRaisesProps) {
   const { currency, minimumNextBid } = item
+  const steps = raiseSteps(item)
+  const isShort = steps.every((step) => formatMoney(step, currency).length <= SHORT_LENGTH)
   return (
     <SimpleGrid
       type="container"
-      cols={QUICK_COLUMNS}
+      cols={isShort ? QUICK_COLUMNS : LONG_COLUMNS}
       spacing="xs"
       verticalSpacing="xs"
       mt="sm"
       role="group"
       aria-label="Quick amounts"
     >
-      {raiseSteps(item).map((step) => {
+      {steps.map((step) => {
         const chosen = step === minimumNextBid ? untouched : !untouched && step === amount
-        const next = step === minimumNextBid ? undefined : editableMoney(step, currency)
+        const next = step === minimumNextBid ? undefined : moneyText(step, currency)
         return (
           <Button
             key={String(step)}

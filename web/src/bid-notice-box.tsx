@@ -1,4 +1,4 @@
-/** The place beside the form where a bidder is told things; always as tall, so that nothing jumps. */
+/** The place beside the form where a bidder is told things. */
 import { Alert, Box, Button, Group, Loader, Text } from '@mantine/core'
 import { IconAlertTriangle, IconArrowUp, IconCircleCheck, IconRefresh } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -12,23 +12,18 @@ const looks = {
   bad: { color: 'red', icon: <IconAlertTriangle aria-hidden /> },
 } as const satisfies Record<Notice['tone'], { color: string; icon: ReactNode }>
 
-/** A notice of two lines and a button. */
-const HEIGHT = 128
-
 export type BidNoticeBoxProps = {
   notice: Notice | undefined
   currency: string
+  /** Nothing can be placed. */
+  offline: boolean
   onOffer: (amount: bigint) => void
   onRetry: () => void
 }
 
-export function BidNoticeBox({ notice, currency, onOffer, onRetry }: BidNoticeBoxProps) {
+export function BidNoticeBox({ notice, currency, offline, onOffer, onRetry }: BidNoticeBoxProps) {
   return (
-    <Box
-      mih={HEIGHT}
-      aria-live={notice?.tone === 'outbid' ? 'assertive' : 'polite'}
-      data-testid="bid-notice"
-    >
+    <Box aria-live={notice?.tone === 'outbid' ? 'assertive' : 'polite'} data-testid="bid-notice">
       {notice ? (
         <Alert
           role="group"
@@ -46,12 +41,18 @@ export function BidNoticeBox({ notice, currency, onOffer, onRetry }: BidNoticeBo
           {(notice.offer !== undefined || notice.retry) && (
             <Group mt="xs">
               {notice.offer !== undefined && (
-                <OfferButton amount={notice.offer} currency={currency} onOffer={onOffer} />
+                <OfferButton
+                  amount={notice.offer}
+                  currency={currency}
+                  offline={offline}
+                  onOffer={onOffer}
+                />
               )}
               {notice.retry && (
                 <Button
                   size="xs"
                   variant="default"
+                  disabled={offline}
                   leftSection={<IconRefresh size={14} aria-hidden />}
                   onClick={onRetry}
                 >
@@ -70,11 +71,13 @@ export function BidNoticeBox({ notice, currency, onOffer, onRetry }: BidNoticeBo
   )
 }
 
-type OfferButtonProps = { amount: bigint; currency: string; onOffer: (amount: bigint) => void }
+type OfferButtonProps = Pick<BidNoticeBoxProps, 'currency' | 'offline' | 'onOffer'> & {
+  amount: bigint
+}
 
-function OfferButton({ amount, currency, onOffer }: OfferButtonProps) {
+function OfferButton({ amount, currency, offline, onOffer }: OfferButtonProps) {
   return (
-    <Button size="xs" onClick={() => onOffer(amount)} data-testid="offer">
+    <Button size="xs" disabled={offline} onClick={() => onOffer(amount)} data-testid="offer">
       Bid {formatMoney(amount, currency)}
     </Button>
   )

@@ -85,7 +85,7 @@ const refusals = new Map<Reason, readonly [title: string, text: string]>([
   [Reason.OWN_ITEM, ['This is your item', 'Sellers cannot bid on what they sell.']],
   [Reason.NOT_STARTED, ['Too early', 'Bidding has not started yet.']],
   [Reason.ENDED, ['Too late', 'Bidding was over when your bid arrived.']],
-  [Reason.CANCELLED, ['Cancelled', 'The seller has taken the item back.']],
+  [Reason.CANCELLED, ['Cancelled', 'The seller has cancelled this listing.']],
   [Reason.ITEM_NOT_FOUND, ['Not found', 'There is no such item any more.']],
   [Reason.KEY_REUSED, ['Not placed', 'Something went wrong on our side. Place your bid again.']],
 ])

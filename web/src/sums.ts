@@ -1,8 +1,8 @@
 /** Numbers of statistics as people read them. Pure. */
-import { editableMoney, formatMoney } from './money.ts'
+import { decimal, formatMoney } from './money.ts'
 
-/** Any currency with two digits behind the point: only its digits are used. */
-const HUNDREDTHS = 'EUR'
+/** Sums over several currencies have two digits behind the point. */
+const HUNDREDTHS = 2
 
 /**
  * A sum of minor units. Statistics add them up whatever the currency: with one known for all of them it is
@@ -11,9 +11,7 @@ const HUNDREDTHS = 'EUR'
 export function formatSum(amountMinor: bigint, currency?: string): string {
   if (currency !== undefined) return formatMoney(amountMinor, currency)
   const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 } as const
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- digits and a point, never rounded
-  const decimal = editableMoney(amountMinor, HUNDREDTHS) as Intl.StringNumericLiteral
-  return new Intl.NumberFormat(undefined, digits).format(decimal)
+  return new Intl.NumberFormat(undefined, digits).format(decimal(amountMinor, HUNDREDTHS))
 }
 
 export function formatCount(count: bigint | number): string {
