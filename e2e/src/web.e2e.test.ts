@@ -154,10 +154,33 @@ describe('bidding', { retry: 2 }, () => {
     await page.route('**/WatchItem', (route) => route.abort())
     await page.goto(`${standalone.url}/items/${itemId}`)
     await priceOf(page).waitFor()
-    await bidBy(page, '31')
+    await bidBy(page, '19')
     await shows(page, 'bid-notice', 'Accepted: you lead', AT_ONCE_MS)
-    await shows(page, 'price', '€31.00', AT_ONCE_MS)
+    await shows(page, 'price', '€19.00', AT_ONCE_MS)
     await page.context().close()
+  })
+
+  it('far above the minimum is asked about once more, and a leader is left in peace', async () => {
+    const itemId = await putItem()
+    const ann = await visit(`/items/${itemId}`)
+    // As the page prints amounts, and by the keyboard alone.
+    await ann.getByLabel('Your bid').fill('€1,000.50')
+    await ann.keyboard.press('Enter')
+    const dialog = ann.getByRole('dialog')
+    await dialog.getByText('100 times the minimum of €10.00').waitFor()
+    await eventually(async () =>
+      expect(await ann.evaluate('document.activeElement.textContent')).toBe('Change the amount'),
+    )
+    await ann.keyboard.press('Enter')
+    await dialog.waitFor({ state: 'detached' })
+    await shows(ann, 'bid-count', 'no bids')
+    await ann.getByTestId('place-bid').click()
+    await ann.getByTestId('confirm-bid').click()
+    await shows(ann, 'price', '€1,000.50')
+    await shows(ann, 'bid-notice', 'You lead')
+    expect(await ann.getByTestId('place-bid').count()).toBe(0)
+    await ann.getByTestId('raise-own').click()
+    await ann.getByText(/^At least €1,0/).waitFor()
   })
 
   it('extends the end visibly near it', async () => {
@@ -177,9 +200,9 @@ describe('bidding', { retry: 2 }, () => {
     const itemId = await putItem({ softClose, endAt: new Date(Date.now() + 6_000).toISOString() })
     const ann = await visit(`/items/${itemId}`, { userId: 'ann' })
     const bob = await visit(`/items/${itemId}`, { userId: 'bob' })
-    await bidBy(ann, '33')
+    await bidBy(ann, '18')
     await Promise.all([shows(ann, 'outcome', 'You won!'), shows(bob, 'outcome', 'Sold to ann')])
-    await Promise.all([shows(ann, 'hammer', '€33.00'), shows(bob, 'hammer', '€33.00')])
+    await Promise.all([shows(ann, 'hammer', '€18.00'), shows(bob, 'hammer', '€18.00')])
     expect(await bob.getByTestId('place-bid').count()).toBe(0)
   })
 })
@@ -201,6 +224,21 @@ describe('a lost connection', () => {
   })
 })
 
+describe('a network that is gone', { retry: 2 }, () => {
+  it('is said at once, by the button to bid too, and is back by itself', async () => {
+    const page = await visit(`/items/${await putItem()}`)
+    const button = page.getByTestId('place-bid')
+    await button.filter({ hasText: 'Bid €10.00' }).waitFor()
+    await page.context().setOffline(true)
+    await button.filter({ hasText: 'You are offline' }).waitFor({ timeout: 2 * AT_ONCE_MS })
+    await page.getByText('You are offline. Prices').waitFor({ timeout: AT_ONCE_MS })
+    await page.context().setOffline(false)
+    await button.filter({ hasText: 'Bid €10.00' }).waitFor({ timeout: 2 * AT_ONCE_MS })
+    await page.getByText('You are offline. Prices').waitFor({ state: 'detached' })
+    expect(await button.getAttribute('aria-disabled')).toBe('false')
+  })
+})
+
 describe('a tab in the background', () => {
   it('leaves its connection to the others, of which a browser has six', async () => {
     const itemId = await putItem()
@@ -213,10 +251,10 @@ describe('a tab in the background', () => {
       await shown.goto(`${standalone.url}/items/${itemId}`)
       await priceOf(shown).waitFor()
     }
-    await bidBy(shown, '55')
+    await bidBy(shown, '19')
     await shows(shown, 'bid-notice', 'You lead')
     await setShown(first, true)
-    await shows(first, 'price', '€55.00')
+    await shows(first, 'price', '€19.00')
   })
 
   it('tells in its title that its leader was outbid', async () => {
@@ -270,6 +308,16 @@ describe('browsing', { retry: 2 }, () => {
     await page.context().close()
   })
 
+  it('shows the frame of the app before its script is there', async () => {
+    const { page } = await openWindow(browser)
+    await page.route('**/assets/*.js', (route) => route.abort())
+    await page.goto(standalone.url)
+    await page.getByRole('link', { name: 'Bidmesh' }).waitFor()
+    await page.getByRole('link', { name: 'Market' }).waitFor()
+    expect(await page.getByRole('status', { name: 'Loading' }).count()).toBe(1)
+    await page.context().close()
+  })
+
   it('finds items, and shows their prices as they change', async () => {
     const title = `Samovar ${Date.now()}`
     const itemId = await putItem({ title })
@@ -280,6 +328,42 @@ describe('browsing', { retry: 2 }, () => {
     await shows(ann, 'card-price', '€42.00', 2 * AT_ONCE_MS)
     await ann.getByRole('link', { name: title }).first().click()
     await shows(ann, 'price', '€42.00')
+  })
+})
+
+describe('a list that is looked at', { retry: 2 }, () => {
+  it('lets go of what has ended, and takes in or announces what is new', async () => {
+    const word = `Zeppelin${Date.now()}`
+    await putItem({ title: `${word} one` })
+    const endAt = new Date(Date.now() + 5_000).toISOString()
+    await putItem({ title: `${word} two`, endAt })
+    const page = await visit(`/?q=${word}`)
+    const cards = page.getByTestId('item-card')
+    await cards.filter({ hasText: 'two' }).filter({ hasText: 'Not sold' }).waitFor()
+    await cards.filter({ hasText: 'two' }).waitFor({ state: 'detached' })
+    await putItem({ title: `${word} three` })
+    await cards.filter({ hasText: 'three' }).waitFor()
+    // A finger on a card: nothing may come under it.
+    await cards.first().hover()
+    await putItem({ title: `${word} four` })
+    await page.getByTestId('fresh').filter({ hasText: '1 new: show' }).waitFor()
+    expect(await cards.count()).toBe(2)
+    await page.getByTestId('fresh').click()
+    await cards.filter({ hasText: 'four' }).waitFor()
+  })
+})
+
+describe('addresses', () => {
+  it.each([
+    ['/market/?range=7d', 200, 'Market'],
+    ['/nonsense', 404, 'There is nothing at this address'],
+    ['/items/abc', 200, 'Item not found'],
+  ])('%s is answered by the app', async (path, status, words) => {
+    const person = await openWindow(browser)
+    people.push(person)
+    const response = await person.page.goto(`${standalone.url}${path}`)
+    expect(response?.status()).toBe(status)
+    await person.page.getByRole('main').getByText(words, { exact: true }).first().waitFor()
   })
 })
 
@@ -309,16 +393,28 @@ describe('going from page to page', () => {
 describe('selling', () => {
   it('says at the field what is wrong, and puts up what is right', async () => {
     const page = await visit('/sell', { userId: 'sam' })
-    const putUp = page.getByRole('button', { name: 'Put it up for auction' })
-    await putUp.click()
+    const list = page.getByRole('button', { name: 'List item' })
+    await list.click()
     const title = page.getByLabel('Title')
     await eventually(async () => expect(await title.getAttribute('aria-invalid')).toBe('true'))
     await title.fill('Ship’s bell')
-    await page.getByLabel('Starts at').fill('45')
+    await page.getByLabel('Starting price').fill('45')
     await page.getByText('1 hour', { exact: true }).click()
-    await putUp.click()
+    await list.click()
     await page.waitForURL(/\/items\/[0-9a-f-]{36}$/)
     await page.getByRole('heading', { name: 'Ship’s bell' }).waitFor()
+  })
+})
+
+describe('a cancelled listing', () => {
+  it('says why to everybody, also to who comes later', async () => {
+    const itemId = await putItem()
+    const reason = 'It fell off the shelf.'
+    const asked = { id: itemId, userId: 'sam', reason }
+    await callJson(standalone.url, 'bids.v1.BidService/CancelItem', asked)
+    const page = await visit(`/items/${itemId}`)
+    await shows(page, 'outcome', 'Listing cancelled')
+    await page.getByText(`Reason: ${reason}`).waitFor()
   })
 })
 

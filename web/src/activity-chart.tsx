@@ -11,6 +11,7 @@ import {
   YAxis,
 } from 'recharts'
 import { type ActivityPoint, formatBucket, formatTick, type Range } from './activity-range.ts'
+import { distinctTicks } from './chart-ticks.ts'
 import { formatCount, formatSum } from './sums.ts'
 
 /** Colours that keep apart for eyes that see red and green alike, and in both schemes. */
@@ -27,12 +28,17 @@ const TICK_GAP_PX = 40
 /** The labels of an axis: "1.2M" fits. */
 const AXIS_WIDTH_PX = 44
 
-const compact = new Intl.NumberFormat(undefined, { notation: 'compact' })
+const compact = new Intl.NumberFormat(undefined, {
+  notation: 'compact',
+  maximumSignificantDigits: 3,
+})
 
 export type ActivityChartProps = { points: readonly ActivityPoint[]; range: Range }
 
 export function ActivityChart({ points, range }: ActivityChartProps) {
   const axis = { tick, tickLine: false, axisLine: false, width: AXIS_WIDTH_PX } as const
+  const times = points.map(({ startMs }) => startMs)
+  const label = (ms: number): string => formatTick(ms, range)
   const line = { dot: false, strokeWidth: LINE_WIDTH, isAnimationActive: false } as const
   return (
     <ResponsiveContainer width="100%" height="100%">
@@ -40,7 +46,8 @@ export function ActivityChart({ points, range }: ActivityChartProps) {
         <CartesianGrid vertical={false} stroke="var(--mantine-color-default-border)" />
         <XAxis
           dataKey="startMs"
-          tickFormatter={(ms: number) => formatTick(ms, range)}
+          ticks={[...distinctTicks(times, label)]}
+          tickFormatter={label}
           tick={tick}
           tickLine={false}
           axisLine={{ stroke: 'var(--mantine-color-default-border)' }}

@@ -123,9 +123,9 @@ function Totals({ points, range }: { points: readonly ActivityPoint[] | undefine
       hint: busiest ? formatBucket(busiest.startMs, range) : '',
     },
     {
-      label: 'Most bidders at once',
+      label: 'Most bidders',
       value: summary && formatCount(summary.biddersMost),
-      hint: 'in one bar',
+      hint: 'within one bar',
     },
   ]
   return <StatTiles tiles={tiles} label={`Totals of ${ranges[range].words}`} phoneColumns={2} />
@@ -139,7 +139,7 @@ function Points({ points, range, asTable }: PointsProps) {
   if (bids === 0) return <EmptyState title={`Nobody has bid in ${ranges[range].words}`} />
   const label =
     `Chart of ${ranges[range].words}: ${formatCount(bids)} bids, ` +
-    `at most ${formatCount(biddersMost)} bidders at once. The button “Show table” has the figures.`
+    `at most ${formatCount(biddersMost)} bidders within one bar. The button “Show table” has the figures.`
   return (
     <Box role="img" aria-label={label} h="100%">
       <Suspense fallback={<Skeleton h="100%" />}>

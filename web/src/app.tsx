@@ -3,6 +3,7 @@ import {
   ActionIcon,
   Anchor,
   AppShell,
+  Box,
   Burger,
   Container,
   Group,
@@ -14,7 +15,7 @@ import {
 } from '@mantine/core'
 import { useDisclosure, useDocumentTitle } from '@mantine/hooks'
 import { IconMoon, IconSun } from '@tabler/icons-react'
-import { lazy, Suspense } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { Link, Route, Switch, useLocation } from 'wouter'
 import { MAIN_ID } from './arrive.ts'
 import { BrowsePage } from './browse-page.tsx'
@@ -68,7 +69,7 @@ export function App() {
 
 function Header({ menuOpened, toggleMenu }: { menuOpened: boolean; toggleMenu: () => void }) {
   return (
-    <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+    <Column>
       <Group gap="xs" wrap="nowrap">
         <Burger
           opened={menuOpened}
@@ -91,7 +92,20 @@ function Header({ menuOpened, toggleMenu }: { menuOpened: boolean; toggleMenu: (
         <UserSwitcher />
         <ColorSchemeButton />
       </Group>
-    </Group>
+    </Column>
+  )
+}
+
+/** On the column of what is below it. */
+function Column({ children }: { children: ReactNode }) {
+  return (
+    <Box px="md" h="100%">
+      <Container size="lg" px={0} h="100%">
+        <Group h="100%" justify="space-between" wrap="nowrap">
+          {children}
+        </Group>
+      </Container>
+    </Box>
   )
 }
 
@@ -107,6 +121,7 @@ function Places({ onGo }: { onGo?: () => void }) {
       aria-current={href === location ? 'page' : undefined}
       {...(onGo && { onClick: onGo })}
       w="auto"
+      bdrs="md"
     />
   ))
 }

@@ -6,6 +6,7 @@ import {
   NativeSelect,
   ScrollArea,
   SegmentedControl,
+  Text,
   TextInput,
 } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
@@ -27,6 +28,8 @@ import { useCategories } from './use-categories.ts'
 const TYPING_PAUSE_MS = 300
 /** More chips than this are a list to get lost in; what is in none of them is found by its words. */
 const CATEGORIES_SHOWN = 20
+/** Of a phone's width: the next one can be seen. */
+const CHIP_WIDTH = 'min(50vw, 240px)'
 
 type ControlsProps = { filter: BrowseFilter; onChange: (filter: BrowseFilter) => void }
 
@@ -111,7 +114,9 @@ function CategoryChips({ category, onChange }: CategoryChipsProps) {
         <Group gap={6} wrap="nowrap" p={4} ml={-4} role="radiogroup" aria-label="Category">
           {['', ...offered].map((value) => (
             <Chip key={value} value={value} size="sm" variant="light">
-              {value === '' ? 'All categories' : value}
+              <Text span inherit truncate maw={CHIP_WIDTH} title={value}>
+                {value === '' ? 'All categories' : value}
+              </Text>
             </Chip>
           ))}
         </Group>

@@ -23,24 +23,24 @@ export function CancelItem({ item }: { item: Item }) {
       <Group justify="space-between" gap="sm">
         <Stack gap={2}>
           <Title order={2} size="h4" id="cancel-title">
-            Take it back
+            Cancel listing
           </Title>
           <Text size="sm" c="dimmed">
             {possible
-              ? 'Possible while nobody has bid. It cannot be undone.'
-              : 'Somebody has bid: it can no longer be taken back.'}
+              ? 'You can cancel while there are no bids. This cannot be undone.'
+              : 'There are bids: the listing can no longer be cancelled.'}
           </Text>
         </Stack>
         {possible && (
           <Button variant="default" c="red" onClick={dialog.open}>
-            Take it back…
+            Cancel listing…
           </Button>
         )}
       </Group>
       <Modal
         opened={opened}
         onClose={dialog.close}
-        title="Take this item back?"
+        title="Cancel this listing?"
         centered
         closeButtonProps={{ 'aria-label': 'Close' }}
       >
@@ -74,10 +74,10 @@ function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
-        <Text>“{item.title}” takes no more bids, and nobody wins it. This cannot be undone.</Text>
+        <Text>Bidding on “{item.title}” ends, and nobody wins it. This cannot be undone.</Text>
         <Textarea
           label="Reason (optional)"
-          description="Stays on the item for everybody to see"
+          description="Shown to everybody on the page of the item"
           autosize
           minRows={2}
           maxRows={8}
@@ -89,10 +89,10 @@ function Confirmation({ item, keep }: { item: Item; keep: () => void }) {
         {cancel.isError && <ErrorState error={cancel.error} />}
         <Group justify="flex-end" gap="sm">
           <Button variant="default" onClick={keep}>
-            Keep it
+            Keep listing
           </Button>
           <Button type="submit" color="red.9" loading={cancel.isPending}>
-            Take it back
+            Cancel listing
           </Button>
         </Group>
       </Stack>

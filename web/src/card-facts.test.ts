@@ -16,7 +16,7 @@ describe('card facts', () => {
   it.each([
     ['open', { status: ACTIVE, ...bid }, 'ann', undefined],
     ['led by who looks', { status: ACTIVE, ...bid }, 'bob', 'You lead'],
-    ['of who looks', { status: ACTIVE, ...bid }, 'cleo', 'Yours'],
+    ['of who looks', { status: ACTIVE, ...bid }, 'cleo', 'Your item'],
     ['not yet open', { status: SCHEDULED }, 'cleo', 'Upcoming'],
     ['taken back', { status: CANCELLED }, 'ann', 'Cancelled'],
     ['sold', sold, 'ann', 'Sold'],
@@ -28,8 +28,8 @@ describe('card facts', () => {
   })
 
   it('names the price that counts', () => {
-    expect(facts({ status: ACTIVE })).toMatchObject({ price: 500n, priceLabel: 'Starts at' })
-    expect(facts({ ...bid })).toMatchObject({ price: 900n, priceLabel: 'Highest bid' })
+    expect(facts({ status: ACTIVE })).toMatchObject({ price: 500n, priceLabel: 'Starting price' })
+    expect(facts({ ...bid })).toMatchObject({ price: 900n, priceLabel: 'Current bid' })
     expect(facts(sold)).toMatchObject({ price: 900n, priceLabel: 'Sold for' })
   })
 

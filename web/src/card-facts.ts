@@ -34,7 +34,7 @@ function badgeOf(item: Item, userId: string): CardFacts['badge'] {
     default:
       if (leads) return { label: 'You lead', color: 'baize.7' }
       return userId !== '' && item.sellerId === userId
-        ? { label: 'Yours', color: 'blue.8' }
+        ? { label: 'Your item', color: 'blue.8' }
         : undefined
   }
 }
@@ -42,6 +42,6 @@ function badgeOf(item: Item, userId: string): CardFacts['badge'] {
 function priceOf(item: Item): Pick<CardFacts, 'price' | 'priceLabel'> {
   const { currentHighestBid: highest, hammerPrice, outcome, startPrice } = item
   if (outcome === ItemOutcome.SOLD) return { price: hammerPrice, priceLabel: 'Sold for' }
-  if (highest > 0n) return { price: highest, priceLabel: 'Highest bid' }
-  return { price: startPrice, priceLabel: 'Starts at' }
+  if (highest > 0n) return { price: highest, priceLabel: 'Current bid' }
+  return { price: startPrice, priceLabel: 'Starting price' }
 }

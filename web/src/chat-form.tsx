@@ -37,7 +37,7 @@ export function ChatForm({ itemId, userId, onSent }: ChatFormProps) {
     <form onSubmit={submit} aria-label="Chat">
       <TextInput
         aria-label="Your message"
-        placeholder={`Say something as ${userId}`}
+        placeholder={`Message as ${userId}`}
         value={text}
         maxLength={TEXT_MAX_LENGTH}
         autoComplete="off"

@@ -55,9 +55,17 @@ export function ChatPanel({ itemId, userId, live, connection }: ChatPanelProps) 
       >
         <Messages {...{ messages, history, userId }} />
       </Box>
-      <Box h={26} ta="center">
+      {/* Over the messages: nothing moves, and nothing is kept free for it. */}
+      <Box h={0} ta="center" mb="sm" pos="relative">
         {behind && (
-          <Button size="compact-xs" variant="light" onClick={toEnd}>
+          <Button
+            size="compact-xs"
+            pos="absolute"
+            bottom={4}
+            left="50%"
+            style={{ transform: 'translateX(-50%)' }}
+            onClick={toEnd}
+          >
             New messages
           </Button>
         )}
@@ -106,11 +114,11 @@ function NoMessages({ history }: Pick<MessagesProps, 'history'>) {
   if (history.error)
     return <ErrorState error={history.error} retry={() => void history.refetch()} />
   return (
-    <Center h="100%">
+    <Center py="sm">
       {history.isPending ? (
         <Loader size="sm" role="status" aria-label="Loading the chat" />
       ) : (
-        <Text c="dimmed">Nobody has said anything yet.</Text>
+        <Text c="dimmed">No messages yet.</Text>
       )}
     </Center>
   )

@@ -8,10 +8,10 @@ import { useCategories } from './use-categories.ts'
 export function DescriptionFields({ draft, onChange, faults }: FieldsProps<Description>) {
   const categories = useCategories()
   return (
-    <FormSection title="What it is">
+    <FormSection title="Item">
       <TextInput
         label="Title"
-        placeholder="What somebody would search for"
+        placeholder="What buyers would search for"
         required
         value={draft.title}
         error={faults.get('title')}
@@ -19,7 +19,7 @@ export function DescriptionFields({ draft, onChange, faults }: FieldsProps<Descr
       />
       <Textarea
         label="Description"
-        placeholder="Age, condition, what is with it, how it is sent"
+        placeholder="Condition, age, what is included, shipping"
         autosize
         minRows={4}
         maxRows={14}
@@ -29,7 +29,7 @@ export function DescriptionFields({ draft, onChange, faults }: FieldsProps<Descr
       />
       <Autocomplete
         label="Category"
-        placeholder="Choose one, or write a new one"
+        placeholder="Choose one or type a new one"
         data={[...categories]}
         value={draft.category}
         error={faults.get('category')}

@@ -33,16 +33,22 @@ export function EditItem({ itemId }: { itemId: string }) {
   const { updates } = useListStream([itemId])
   if (isPending) return <Skeleton h={480} role="status" aria-label="Loading the item" />
   if (error && noSuchItem.has(error.code))
-    return <NotHere title="There is no such item" href="/sell" words="Your items" />
+    return <NotHere title="Item not found" href="/sell" words="Your listings" />
   if (!data?.item) return <ErrorState error={error} retry={() => void refetch()} />
   const item = withUpdate(data.item, updates.get(itemId))
   const href = `/items/${itemId}`
   if (item.sellerId !== userId) {
-    const title = `Only ${item.sellerId}, who sells it, can change this item`
-    return <NotHere title={title} href={href} words="Look at it" />
+    const title = `Only the seller, ${item.sellerId}, can edit this item`
+    return <NotHere title={title} href={href} words="View item" />
   }
   if (!isOpen(item)) {
-    return <NotHere title="It is over: nothing can be changed" href={href} words="Look at it" />
+    return (
+      <NotHere
+        title="This auction is over and can no longer be changed"
+        href={href}
+        words="View item"
+      />
+    )
   }
   return (
     <Stack gap="md" maw={720} mx="auto">
@@ -104,10 +110,10 @@ function EditForm({ item }: { item: Item }) {
         {update.isError && <ErrorState error={update.error} />}
         <Group justify="flex-end" gap="sm">
           <Button component={Link} href={`/items/${item.id}`} variant="default">
-            Leave it as it is
+            Discard changes
           </Button>
           <Button type="submit" loading={update.isPending}>
-            Save
+            Save changes
           </Button>
         </Group>
       </Stack>

@@ -67,10 +67,10 @@ function wordsFor(field: string, { ruleId, message }: Broken): string {
 
 /** Where the rule's own message would help nobody. Amounts are in minor units there: not in what people type. */
 const special: Readonly<Record<string, string>> = {
-  'title string.min_len': 'Give it a title.',
-  'title string.visible': 'Give it a title.',
-  'endAt required': 'Choose when bidding ends.',
-  'images string.picture': 'An address begins with http:// or https:// and has no spaces.',
+  'title string.min_len': 'Enter a title.',
+  'title string.visible': 'Enter a title.',
+  'endAt required': 'Choose an end time.',
+  'images string.picture': 'A URL starts with http:// or https:// and has no spaces.',
   'images repeated.max_items': 'Ten pictures at most.',
   'startPrice int64.gte_lte': 'This amount is out of range.',
   'minIncrement int64.gte_lte': 'This amount is out of range.',

@@ -33,8 +33,8 @@ export function ImageFields({ draft, faults, onChange }: ImageFieldsProps) {
           <Thumbnail draft={draft} url={settled[line] ?? ''} />
           <TextInput
             flex={1}
-            aria-label={line === 0 ? 'Address of the cover' : `Address of picture ${line + 1}`}
-            placeholder={line === 0 ? 'https://… (the cover)' : 'https://…'}
+            aria-label={line === 0 ? 'Cover picture URL' : `Picture ${line + 1} URL`}
+            placeholder={line === 0 ? 'https://… (cover)' : 'https://…'}
             inputMode="url"
             value={url}
             error={faults.get(`images[${line}]`)}
@@ -43,7 +43,7 @@ export function ImageFields({ draft, faults, onChange }: ImageFieldsProps) {
           <ActionIcon
             variant="default"
             size={36}
-            aria-label={line === 0 ? 'Remove the cover' : `Remove picture ${line + 1}`}
+            aria-label={line === 0 ? 'Remove cover picture' : `Remove picture ${line + 1}`}
             disabled={images.length === 1 && url === ''}
             onClick={() => remove(line)}
           >
@@ -63,7 +63,7 @@ export function ImageFields({ draft, faults, onChange }: ImageFieldsProps) {
           Add a picture
         </Button>
         <Text size="xs" c="dimmed">
-          Up to {IMAGES_MAX}. Without any, one is made up.
+          Up to {IMAGES_MAX}. Without one, a placeholder is shown.
         </Text>
       </Group>
     </Stack>

@@ -3,7 +3,7 @@ import { Badge, Box, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconClock } from '@tabler/icons-react'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { useState } from 'react'
+import { memo, useState } from 'react'
 import { Link } from 'wouter'
 import { cardFacts } from './card-facts.ts'
 import { Countdown } from './countdown.tsx'
@@ -14,6 +14,8 @@ import { useServerNow } from './server-time.tsx'
 import { formatLeft, formatMoment } from './time.ts'
 import styles from './item-card.module.css'
 
+/** Longer amounts are written smaller: they are never cut off. */
+const LONG_LENGTH = 12
 /** Two cards beside each other on a phone leave little room. */
 const small = { base: 'xs', sm: 'sm' } as const
 
@@ -25,7 +27,8 @@ export type ItemCardProps = {
   linked?: boolean
 }
 
-export function ItemCard({ item, userId, linked = true }: ItemCardProps) {
+/** A list of them is looked at every second, and most of them are as they were. */
+export const ItemCard = memo(function ItemCard({ item, userId, linked = true }: ItemCardProps) {
   const { badge, price, priceLabel, bids } = cardFacts(item, userId)
   const over = item.status === ItemStatus.ENDED || item.status === ItemStatus.CANCELLED
   return (
@@ -47,7 +50,8 @@ export function ItemCard({ item, userId, linked = true }: ItemCardProps) {
           item.title
         )}
       </Text>
-      <Text size="xs" c="dimmed" mt={4}>
+      {/* Prices of a row are on one line, however long the titles are. */}
+      <Text size="xs" c="dimmed" mt="auto">
         {priceLabel}
       </Text>
       <Price price={price} currency={item.currency} />
@@ -59,24 +63,25 @@ export function ItemCard({ item, userId, linked = true }: ItemCardProps) {
       </Group>
     </Card>
   )
-}
+})
 
 /** Flashes whenever it is another than the one before. */
 function Price({ price, currency }: { price: bigint; currency: string }) {
   const [first] = useState(price)
+  const money = formatMoney(price, currency)
   return (
     <Text
       key={String(price)}
       fw={700}
-      size="lg"
+      fz={money.length > LONG_LENGTH ? small : 'lg'}
       lh={1.3}
       w="fit-content"
       maw="100%"
-      truncate
+      style={{ overflowWrap: 'anywhere' }}
       data-testid="card-price"
       {...(price !== first && { className: 'just-changed' })}
     >
-      {formatMoney(price, currency)}
+      {money}
     </Text>
   )
 }
@@ -94,8 +99,8 @@ function When({ item }: { item: Item }) {
     )
   }
   return (
-    <Text fz={small} c="dimmed" title={formatMoment(endMs(item))}>
-      {item.status === ItemStatus.ENDED ? 'Ended' : 'Taken back'}
+    <Text fz={small} c="dimmed" title={item.cancelReason || formatMoment(endMs(item))}>
+      {item.status === ItemStatus.ENDED ? 'Ended' : 'Cancelled'}
     </Text>
   )
 }
@@ -104,7 +109,7 @@ function Opens({ startMs }: { startMs: number }) {
   const leftMs = startMs - useServerNow()
   return (
     <Text fz={small} ta="right" title={formatMoment(startMs)}>
-      {leftMs > 0 ? `opens in ${formatLeft(leftMs)}` : 'opening…'}
+      {leftMs > 0 ? `starts in ${formatLeft(leftMs)}` : 'starting…'}
     </Text>
   )
 }

@@ -12,7 +12,8 @@ import {
   type UpdateItemRequest,
   UpdateItemRequestSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { editableMoney, formatMoney, parseMoney } from './money.ts'
+import { formatMoney, fractionDigits } from './money.ts'
+import { readingProblem, readMoney } from './money-text.ts'
 import { fromField } from './wall-time.ts'
 
 /** What of an item can be changed after it was put up. */
@@ -129,11 +130,14 @@ export function createRequest(
 }
 
 function amount(field: string, text: string, currency: string, faults: Map<string, string>) {
-  const read = parseMoney(text, currency)
-  const example = editableMoney(parseMoney('25', currency) ?? 0n, currency)
-  if (read === undefined) faults.set(field, `Write an amount, such as ${example}.`)
-  else if (read === 0n) faults.set(field, `The least is ${formatMoney(1n, currency)}.`)
-  return read ?? 0n
+  const read = readMoney(text, currency)
+  if (read.kind !== 'amount') {
+    const example = 25n * 10n ** BigInt(fractionDigits(currency))
+    faults.set(field, readingProblem(text, read.kind, currency, example))
+    return 0n
+  }
+  if (read.minor === 0n) faults.set(field, `Must be at least ${formatMoney(1n, currency)}.`)
+  return read.minor
 }
 
 function softCloseOf(draft: ItemDraft, faults: Map<string, string>) {
@@ -152,7 +156,7 @@ function seconds(value: number): Duration {
 /** Nine digits fit every field that counts; the rules of the request know the real limits. */
 function whole(field: string, text: string, faults: Map<string, string>): number {
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text)
-  faults.set(field, 'Write a whole number.')
+  faults.set(field, 'Enter a whole number.')
   return 0
 }
 
@@ -163,7 +167,7 @@ function checkTimes(
   faults: Map<string, string>,
 ): void {
   if (startAtMs !== undefined && startAtMs < nowMs - START_SLACK_MS) {
-    faults.set('startAt', 'This is in the past. Leave it empty to open at once.')
+    faults.set('startAt', 'This is in the past. Leave it empty to start now.')
   }
   if (endAtMs === undefined) return
   if (endAtMs <= nowMs) faults.set('endAt', 'The end must be in the future.')
@@ -189,7 +193,7 @@ export function updateRequest(
   const faults = new Map<string, string>()
   // A request without pictures leaves those there are: the last one cannot be taken away.
   if (images.length === 0 && item.images.length > 0) {
-    faults.set('images[0]', 'One picture must stay. Put another address here to replace it.')
+    faults.set('images[0]', 'At least one picture must stay. Enter another URL to replace it.')
   }
   const sameImages =
     images.length === item.images.length && images.every((url, at) => url === item.images[at])

@@ -16,14 +16,19 @@ export function ItemFacts({ item }: { item: Item }) {
   return (
     <Section title="About this item">
       <Stack>
-        <Spoiler maxHeight={FOLD_PX} showLabel="Read on" hideLabel="Fold" transitionDuration={0}>
-          <Text
-            style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}
-            {...(item.description === '' && { c: 'dimmed' })}
+        {item.description === '' && <Text c="dimmed">The seller has not added a description.</Text>}
+        {item.description !== '' && (
+          <Spoiler
+            maxHeight={FOLD_PX}
+            showLabel="Show more"
+            hideLabel="Show less"
+            transitionDuration={0}
           >
-            {item.description || 'The seller has not described it.'}
-          </Text>
-        </Spoiler>
+            <Text style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+              {item.description}
+            </Text>
+          </Spoiler>
+        )}
         <Table variant="vertical" layout="fixed" verticalSpacing={6} aria-label="Details">
           <Table.Tbody>
             {factsOf(item).map(([name, fact]) => (
@@ -63,7 +68,9 @@ function factsOf(item: Item) {
           ] as const,
         ]
       : []),
-    ...(minIncrement > 0n ? [['Increment', formatMoney(minIncrement, currency)] as const] : []),
+    ...(minIncrement > 0n
+      ? [['Minimum increment', formatMoney(minIncrement, currency)] as const]
+      : []),
     ...(rule ? [['Late bids', rule] as const] : []),
   ]
 }

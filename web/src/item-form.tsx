@@ -17,7 +17,7 @@ import { DescriptionFields } from './description-fields.tsx'
 import { brokenRules, brokenRulesOf } from './field-rules.ts'
 import { ItemCard } from './item-card.tsx'
 import { createRequest, emptyDraft, type ItemDraft, onLines } from './item-draft.ts'
-import { parseMoney } from './money.ts'
+import { readMoney } from './money-text.ts'
 import { newKey } from './new-key.ts'
 import { PriceFields } from './price-fields.tsx'
 import { serverNow } from './server-time.tsx'
@@ -78,7 +78,7 @@ export function ItemForm() {
             <TimeFields {...parts} />
             {put.isError && <ErrorState error={put.error} />}
             <Button type="submit" size="md" loading={put.isPending}>
-              Put it up for auction
+              List item
             </Button>
           </Stack>
         </form>
@@ -96,12 +96,13 @@ function Preview({ draft }: { draft: ItemDraft }) {
   const item = useMemo(() => {
     const { title, category, images, currency, startPrice } = settled
     const startMs = fromField(settled.startAt)
+    const price = readMoney(startPrice, currency)
     return create(ItemSchema, {
       title: title.trim() || 'Your title',
       category,
       images: images.map((url) => url.trim()).filter((url) => /^(https?:\/\/|\/)\S+$/.test(url)),
       currency,
-      startPrice: parseMoney(startPrice, currency) ?? 0n,
+      startPrice: price.kind === 'amount' ? price.minor : 0n,
       status: startMs === undefined ? ItemStatus.ACTIVE : ItemStatus.SCHEDULED,
       startAt: timestampFromMs(startMs ?? serverNow()),
       endAt: timestampFromMs(fromField(settled.endAt) ?? serverNow()),
@@ -110,7 +111,7 @@ function Preview({ draft }: { draft: ItemDraft }) {
   return (
     <Stack gap="xs" pos="sticky" top={76} maw={280} aria-hidden>
       <Text size="sm" c="dimmed">
-        As others will see it
+        Preview
       </Text>
       <ItemCard item={item} userId="" linked={false} />
     </Stack>

@@ -14,13 +14,12 @@ export type ItemOutcomeProps = {
   item: Item
   phase: Extract<ItemPhase, 'ended' | 'cancelled'>
   userId: string
-  cancelReason: string
 }
 
-export function ItemOutcome({ item, phase, userId, cancelReason }: ItemOutcomeProps) {
+export function ItemOutcome({ item, phase, userId }: ItemOutcomeProps) {
   const sold = item.outcome === Outcome.SOLD
   const won = sold && item.winnerId === userId
-  const { title, text, color, Icon } = ending({ item, phase, userId, cancelReason })
+  const { title, text, color, Icon } = ending({ item, phase, userId })
   return (
     <Stack align="center" justify="center" gap="xs" py="xl" ta="center" role="status" flex={1}>
       <ThemeIcon
@@ -59,11 +58,12 @@ export function ItemOutcome({ item, phase, userId, cancelReason }: ItemOutcomePr
   )
 }
 
-function ending({ item, phase, userId, cancelReason }: ItemOutcomeProps) {
+function ending({ item, phase, userId }: ItemOutcomeProps) {
   const selling = item.sellerId === userId
   if (phase === 'cancelled') {
-    const text = cancelReason || 'The seller has taken this item back.'
-    return { title: 'Cancelled', text, color: 'gray', Icon: IconBan }
+    const reason = item.cancelReason
+    const text = reason ? `Reason: ${reason}` : 'The seller has cancelled this listing.'
+    return { title: 'Listing cancelled', text, color: 'gray', Icon: IconBan }
   }
   if (item.outcome !== Outcome.SOLD) {
     const text = selling ? 'Nobody bid on your item.' : 'Nobody bid on this item.'

@@ -39,9 +39,9 @@ function LiveItem({ itemId, userId }: { itemId: string; userId: string }) {
   if (!error) return <ItemSkeleton />
   if (!isNoSuchItem(error)) return <ErrorState error={error} retry={retry} />
   return (
-    <EmptyState title="There is no such item">
+    <EmptyState title="Item not found">
       <Anchor component={Link} href="/">
-        See what is on offer
+        Browse auctions
       </Anchor>
     </EmptyState>
   )
@@ -87,7 +87,7 @@ function tabTitle({ item, outbid }: ItemView): string {
 }
 
 const badges = {
-  scheduled: { label: 'Not started', color: 'blue' },
+  scheduled: { label: 'Upcoming', color: 'blue' },
   open: { label: 'Open', color: 'baize' },
   closing: { label: 'Closing', color: 'orange' },
   ended: { label: 'Ended', color: 'gray' },

@@ -55,12 +55,12 @@ export function ItemPicker({ item, onItemId }: ItemPickerProps) {
   return (
     <Select
       label="Item"
-      description="Words of its title, or its id"
+      description="Search by title, or paste an item ID"
       placeholder="Search items"
       leftSection={<IconSearch size={16} aria-hidden />}
       searchable
       clearable
-      nothingFoundMessage={isFetching ? 'Searching…' : 'Nothing matches'}
+      nothingFoundMessage={isFetching ? 'Searching…' : 'No items match'}
       value={item?.id ?? null}
       onChange={(id) => onItemId(id ?? '')}
       onSearchChange={search}

@@ -65,7 +65,7 @@ export function ItemReportSection({ itemId, onItemId, isLive }: ItemReportSectio
         </Box>
         {itemId === '' && (
           <EmptyState title="Choose an item">
-            Its bids, its bidders and what became of it are shown here.
+            Its bids, bidders and outcome are shown here.
           </EmptyState>
         )}
         {report.failure && <ErrorState error={report.failure} retry={report.retry} />}
@@ -120,7 +120,7 @@ function ItemReport({ itemId, report: { item, stats, bidders } }: ItemReportProp
       <Group justify="space-between" gap="xs">
         <Anchor component={Link} href={`/items/${itemId}`} size="sm">
           <Group gap={4} component="span">
-            Open the auction <IconArrowRight size={14} aria-hidden />
+            View auction <IconArrowRight size={14} aria-hidden />
           </Group>
         </Anchor>
         <CsvButton title={`Statistics of ${title}`} columns={columns} rows={rows} />
@@ -131,7 +131,7 @@ function ItemReport({ itemId, report: { item, stats, bidders } }: ItemReportProp
         <div>
           <Group justify="space-between" mb={4}>
             <Title order={3} size="h5">
-              Its bidders
+              Bidders
             </Title>
             <CsvButton title={caption} columns={bidderColumns} rows={bidders ?? []} />
           </Group>
@@ -147,7 +147,7 @@ function ItemReport({ itemId, report: { item, stats, bidders } }: ItemReportProp
   )
 }
 
-const outcomeWords = { unsold: 'Not sold', cancelled: 'Taken back', open: 'Still open' } as const
+const outcomeWords = { unsold: 'Not sold', cancelled: 'Cancelled', open: 'Still open' } as const
 
 function tilesOf(report: Report | undefined) {
   const stats = report?.stats

@@ -24,7 +24,6 @@ export type ItemView = {
   outbid: boolean
   /** How often the end has moved while this page was open, to show that it did. */
   extensionsSeen: number
-  cancelReason: string
 }
 
 /** What can be said before the stream has: of an item that was asked for. */
@@ -37,7 +36,6 @@ export function viewOf(item: Item, userId: string): ItemView {
     winning: userId !== '' && item.highestBidderId === userId,
     outbid: false,
     extensionsSeen: 0,
-    cancelReason: '',
   }
 }
 
@@ -73,10 +71,9 @@ export function followItem(
       return { ...next, chat: [...view.chat, event.value].slice(-CHAT_KEPT) }
     case 'viewerCount':
       return { ...next, viewers: Number(event.value.viewers) }
-    case 'cancelled':
-      return { ...next, cancelReason: event.value.reason }
     case 'opened':
     case 'ended':
+    case 'cancelled':
     case 'clock':
     case undefined:
   }
@@ -134,7 +131,7 @@ function changed({ event }: WatchItemResponse): Partial<Item> {
       return { status: ItemStatus.ENDED, outcome, winnerId, hammerPrice }
     }
     case 'cancelled':
-      return { status: ItemStatus.CANCELLED }
+      return { status: ItemStatus.CANCELLED, cancelReason: event.value.reason }
     case 'snapshot':
     case 'chatMessage':
     case 'viewerCount':

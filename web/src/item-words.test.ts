@@ -23,7 +23,7 @@ describe('item words', () => {
     const window = durationFromMs(30_000)
     const softClose = create(SoftCloseSchema, { window, extension: window, maxExtensions: 5 })
     expect(softCloseWords(softClose)).toBe(
-      'A bid in the last 30 s moves the end by 30 s, at most 5 times.',
+      'A bid in the last 30 s extends the auction by 30 s, up to 5 times.',
     )
     expect(softCloseWords({ ...softClose, maxExtensions: 0 })).toBeUndefined()
     expect(softCloseWords(undefined)).toBeUndefined()

@@ -28,7 +28,7 @@ export function softCloseWords(softClose: SoftClose | undefined): string | undef
   if (!softClose?.window || !softClose.extension || !softClose.maxExtensions) return undefined
   const window = formatSpan(durationMs(softClose.window))
   const extension = formatSpan(durationMs(softClose.extension))
-  return `A bid in the last ${window} moves the end by ${extension}, at most ${times(softClose.maxExtensions)}.`
+  return `A bid in the last ${window} extends the auction by ${extension}, up to ${times(softClose.maxExtensions)}.`
 }
 
 /** For a list of what happened: the time alone for what was today. */

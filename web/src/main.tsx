@@ -9,7 +9,7 @@ import { createRoot } from 'react-dom/client'
 import { Router } from 'wouter'
 import { App } from './app.tsx'
 import { arrive } from './arrive.ts'
-import { theme } from './theme.ts'
+import { darkSelection, theme } from './theme.ts'
 import { transport } from './transport.ts'
 import { UserProvider } from './user.tsx'
 
@@ -35,7 +35,7 @@ if (!root) throw new Error('index.html has no #root')
 
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={darkSelection}>
       <TransportProvider transport={transport}>
         <QueryClientProvider client={queries}>
           <UserProvider>

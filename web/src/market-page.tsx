@@ -35,7 +35,7 @@ export function MarketPage() {
           Market
         </Title>
         <Switch
-          label="Keep up to date"
+          label="Live updates"
           checked={isLive}
           onChange={(event) => setIsLive(event.currentTarget.checked)}
         />
@@ -56,9 +56,8 @@ export function MarketPage() {
         isLive={isLive}
       />
       <Text size="xs" c="dimmed">
-        Amounts over several items are sums of bids as they were made, in hundredths and whatever
-        the currency: nothing is converted. CSV files have them in minor units (cents), times in
-        UTC.
+        Totals over several items add up amounts in different currencies without converting them.
+        CSV files have amounts in minor units (cents) and times in UTC.
       </Text>
     </Stack>
   )

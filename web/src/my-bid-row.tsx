@@ -27,7 +27,7 @@ export function MyBidRow({ bid: { item, bids, standing } }: { bid: MyBid }) {
         </Text>
         <When item={item} />
       </div>
-      <Amount label="Your highest" amount={bids.highest} currency={currency} />
+      <Amount label="Your highest bid" amount={bids.highest} currency={currency} />
       <Amount label={priceLabel(item)} amount={priceOf(item)} currency={currency} strong />
       {standing === 'outbid' && (
         <div className={styles['action']}>
@@ -46,14 +46,18 @@ function priceOf({ hammerPrice, currentHighestBid }: Item): bigint {
 
 function priceLabel({ status, hammerPrice }: Item): string {
   if (status === ItemStatus.ENDED) return hammerPrice > 0n ? 'Sold for' : 'Not sold at'
-  return status === ItemStatus.CANCELLED ? 'Taken back at' : 'Price now'
+  return status === ItemStatus.CANCELLED ? 'Cancelled at' : 'Current bid'
 }
+
+/** Longer amounts are written smaller: they are never cut off. */
+const LONG_LENGTH = 12
 
 type AmountProps = { label: string; amount: bigint; currency: string; strong?: boolean }
 
 /** Flashes whenever it is another than the one before. */
 function Amount({ label, amount, currency, strong = false }: AmountProps) {
   const [first] = useState(amount)
+  const money = formatMoney(amount, currency)
   return (
     <div className={styles['amount']}>
       <Text size="xs" c="dimmed">
@@ -63,9 +67,10 @@ function Amount({ label, amount, currency, strong = false }: AmountProps) {
         key={String(amount)}
         span
         fw={strong ? 700 : 500}
+        fz={money.length > LONG_LENGTH ? 'sm' : 'md'}
         {...(amount !== first && { className: 'just-changed' })}
       >
-        {formatMoney(amount, currency)}
+        {money}
       </Text>
     </div>
   )
@@ -82,7 +87,7 @@ function When({ item }: { item: Item }) {
   }
   return (
     <Text size="sm" c="dimmed">
-      {item.status === ItemStatus.CANCELLED ? 'Taken back' : `Ended ${formatMoment(endMs(item))}`}
+      {item.status === ItemStatus.CANCELLED ? 'Cancelled' : `Ended ${formatMoment(endMs(item))}`}
     </Text>
   )
 }

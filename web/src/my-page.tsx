@@ -24,10 +24,10 @@ import { useMyBids, useMyStats } from './use-my-bids.ts'
 import { useUser } from './user.tsx'
 
 const standings = {
-  leading: { label: 'Leading', color: 'green', none: 'You lead nowhere at the moment' },
+  leading: { label: 'Leading', color: 'green', none: 'You are not leading any auction right now' },
   outbid: { label: 'Outbid', color: 'red', none: 'Nobody has outbid you' },
-  won: { label: 'Won', color: 'baize', none: 'You have won nothing yet' },
-  lost: { label: 'Lost', color: 'gray', none: 'You have lost nothing' },
+  won: { label: 'Won', color: 'baize', none: 'You have not won anything yet' },
+  lost: { label: 'Lost', color: 'gray', none: 'You have not lost any auction' },
 } as const satisfies Record<Standing, object>
 
 const order = ['leading', 'outbid', 'won', 'lost'] as const
@@ -57,7 +57,7 @@ function MyBidsPage({ userId }: { userId: string }) {
       {isEmpty && (
         <EmptyState title="You have not bid on anything yet">
           <Anchor component={Link} href="/">
-            See what is on offer
+            Browse auctions
           </Anchor>
         </EmptyState>
       )}
@@ -102,8 +102,8 @@ function Totals({ userId, bids, isSettled, isCut }: TotalsProps) {
     { label: 'Items bid on', value: count(stats?.itemsBidOn) },
     { label: 'Items won', value: count(stats?.itemsWon) },
     { label: 'Highest bid', value: sum(stats?.highestBid) },
-    { label: 'All bids together', value: sum(stats?.totalAmount) },
-    { label: 'Spent', value: sum(stats?.amountWon) },
+    { label: 'Total of all bids', value: sum(stats?.totalAmount) },
+    { label: 'Total spent', value: sum(stats?.amountWon) },
   ]
   const isMixed = isSettled && currency === undefined && bids.length > 0
   return (
@@ -111,7 +111,7 @@ function Totals({ userId, bids, isSettled, isCut }: TotalsProps) {
       <StatTiles tiles={tiles} label="Your totals" />
       {isMixed && (
         <Text size="xs" c="dimmed">
-          Amounts are added up as they were bid, in hundredths and whatever the currency.
+          Totals add up amounts in different currencies without converting them.
         </Text>
       )}
     </Stack>

@@ -9,12 +9,13 @@ import {
   XAxis,
   YAxis,
 } from 'recharts'
+import { timeLabel, timeTicks } from './chart-ticks.ts'
 import { formatWhen } from './item-words.ts'
 import { formatMoney } from './money.ts'
 import type { PricePoint } from './price-points.ts'
-import { formatMoment } from './time.ts'
 
-const DAY_MS = 86_400_000
+/** More labels than these touch on a phone. */
+const TICKS = 5
 
 export type PriceChartProps = {
   points: readonly PricePoint[]
@@ -37,7 +38,8 @@ export function PriceChart({ points, currency, height }: PriceChartProps) {
           type="number"
           scale="time"
           domain={[fromMs, toMs]}
-          tickFormatter={(ms: number) => formatTick(ms, toMs - fromMs)}
+          ticks={[...timeTicks(fromMs, toMs, TICKS)]}
+          tickFormatter={(ms: number) => timeLabel(ms, toMs - fromMs)}
           tick={tick}
           tickLine={false}
           axisLine={false}
@@ -45,6 +47,7 @@ export function PriceChart({ points, currency, height }: PriceChartProps) {
         />
         <YAxis
           domain={['auto', 'auto']}
+          allowDecimals={false}
           tickFormatter={money}
           tick={tick}
           tickLine={false}
@@ -88,8 +91,3 @@ function PointTip({ point, money }: PointTipProps) {
 }
 
 const words = { start: 'Start', bid: 'Bid', now: 'Price since then' } as const
-
-function formatTick(ms: number, spanMs: number): string {
-  if (spanMs > DAY_MS) return formatMoment(ms).split(',')[0] ?? ''
-  return new Intl.DateTimeFormat(undefined, { timeStyle: 'short' }).format(ms)
-}

@@ -31,8 +31,8 @@ export function PriceFields({ draft, onChange, faults }: FieldsProps<ItemDraft>)
     <FormSection title="Price">
       <Group grow align="flex-start" preventGrowOverflow={false}>
         <TextInput
-          label="Starts at"
-          description="The least first bid"
+          label="Starting price"
+          description="The lowest first bid"
           inputMode="decimal"
           required
           miw={140}
@@ -45,7 +45,7 @@ export function PriceFields({ draft, onChange, faults }: FieldsProps<ItemDraft>)
         />
         <NativeSelect
           label="Currency"
-          description="Of all bids on it"
+          description="Of all bids"
           miw={140}
           value={currency}
           error={faults.get('currency')}
@@ -54,8 +54,8 @@ export function PriceFields({ draft, onChange, faults }: FieldsProps<ItemDraft>)
         />
       </Group>
       <TextInput
-        label="Least raise (optional)"
-        description="Empty: rises with the price, as at most auction houses"
+        label="Minimum increment (optional)"
+        description="Leave empty for standard increments, which rise with the price"
         inputMode="decimal"
         value={draft.minIncrement}
         error={faults.get('minIncrement')}

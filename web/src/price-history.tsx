@@ -69,7 +69,7 @@ function chartWords({ startPrice, currentHighestBid, bidCount, currency }: Item)
 
 function Frame({ children }: { children: ReactNode }) {
   return (
-    <Center h={HEIGHT}>
+    <Center py="sm">
       <Text c="dimmed">{children}</Text>
     </Center>
   )

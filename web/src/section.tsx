@@ -22,7 +22,7 @@ export function Section({ title, isOld = false, actions, children }: SectionProp
           <span role="status">
             {isOld && (
               <Badge color="gray" variant="default" tt="none">
-                Old figures: trying again
+                Out of date: retrying
               </Badge>
             )}
           </span>

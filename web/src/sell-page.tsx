@@ -18,7 +18,7 @@ export function SellPage({ itemId }: { itemId?: string }) {
           <Title order={1} size="h2">
             Sell an item
           </Title>
-          <Anchor href="#your-items">Your items</Anchor>
+          <Anchor href="#your-items">Your listings</Anchor>
         </Group>
         <ItemForm />
       </Stack>

@@ -34,12 +34,12 @@ export function SellerItems({ sellerId }: { sellerId: string }) {
   return (
     <Stack component="section" gap="sm" id="your-items" aria-labelledby="your-items-title">
       <Title order={2} size="h3" id="your-items-title">
-        Your items
+        Your listings
       </Title>
       {list.isPending && <Skeleton h={72} role="status" aria-label="Loading" />}
       {list.isError && <ErrorState error={list.error} retry={() => void list.refetch()} />}
       {list.isSuccess && items.length === 0 && (
-        <EmptyState title="Nothing yet">What you put up for auction is listed here.</EmptyState>
+        <EmptyState title="No listings yet">Items that you list appear here.</EmptyState>
       )}
       {items.map((item) => (
         <SellerItem key={item.id} item={withUpdate(item, updates.get(item.id))} />
@@ -59,7 +59,7 @@ export function SellerItems({ sellerId }: { sellerId: string }) {
 }
 
 function SellerItem({ item }: { item: Item }) {
-  // Of the seller's own items "Yours" says nothing: the words for somebody else do.
+  // Of the seller's own items "Your item" says nothing: the words for somebody else do.
   const { badge, price, priceLabel, bids } = cardFacts(item, '')
   const { label, color } = badge ?? { label: 'Open', color: 'baize.7' }
   return (
@@ -80,6 +80,11 @@ function SellerItem({ item }: { item: Item }) {
               {priceLabel} {formatMoney(price, item.currency)} · {bids}
             </Text>
           </Group>
+          {item.cancelReason !== '' && (
+            <Text size="sm" c="dimmed" lineClamp={2} style={{ overflowWrap: 'anywhere' }}>
+              {item.cancelReason}
+            </Text>
+          )}
         </Box>
         {isOpen(item) && (
           <Button

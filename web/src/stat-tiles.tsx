@@ -1,6 +1,9 @@
 /** A few numbers side by side, each with what it counts. */
 import { Paper, SimpleGrid, Skeleton, Text } from '@mantine/core'
 
+/** Longer figures are written smaller: they are never cut off. */
+const LONG_LENGTH = 11
+
 export type Tile = {
   label: string
   /** Undefined while it is being asked for. */
@@ -28,11 +31,10 @@ export function StatTiles({ tiles, label, phoneColumns = 3 }: StatTilesProps) {
           <Text
             component="dd"
             m={0}
-            fz={{ base: 'md', sm: 'lg' }}
+            fz={(value?.length ?? 0) > LONG_LENGTH ? 'sm' : { base: 'md', sm: 'lg' }}
             fw={650}
             lh={1.4}
-            truncate
-            title={value ?? ''}
+            style={{ overflowWrap: 'anywhere' }}
           >
             {value ?? <Skeleton component="span" display="block" h={18} my={4} w="70%" />}
           </Text>

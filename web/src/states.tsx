@@ -6,7 +6,7 @@ import { wordsFor } from './errors.ts'
 
 export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
   return (
-    <Center mih={240}>
+    <Center py="xl">
       <Stack align="center" gap="xs" maw={420} ta="center">
         <Text fw={600} size="lg">
           {title}
@@ -41,7 +41,7 @@ function Fault({ words, button }: FaultProps) {
     <Alert
       color="red"
       icon={<IconAlertTriangle aria-hidden />}
-      title="That did not work"
+      title="Something went wrong"
       role="alert"
     >
       <Stack align="flex-start" gap="sm">

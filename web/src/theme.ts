@@ -1,5 +1,5 @@
 /** Colours and shapes of the app. */
-import { createTheme, type MantineColorsTuple } from '@mantine/core'
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core'
 
 /** Baize green: what auction tables are covered with. */
 const baize: MantineColorsTuple = [
@@ -25,4 +25,15 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
   cursorType: 'pointer',
   respectReducedMotion: true,
+})
+
+/** What is chosen stands out from what is around it: in the dark that is lighter, not darker. */
+export const darkSelection: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {},
+  dark: {
+    '--mantine-color-baize-light': '#2b4d42',
+    '--mantine-color-baize-light-hover': '#33594d',
+    '--mantine-color-baize-light-color': baize[1],
+  },
 })

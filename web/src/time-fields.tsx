@@ -21,13 +21,13 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
   const last = (ms: number): void =>
     onChange({ endAt: toField((fromField(draft.startAt) ?? serverNow()) + ms) })
   return (
-    <FormSection title="Time">
+    <FormSection title="Schedule">
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <TextInput
           type="datetime-local"
           name="endAt"
-          label="Ends"
-          description={`Your time: ${zone}`}
+          label="End time"
+          description={`Your time zone: ${zone}`}
           required
           value={draft.endAt}
           error={faults.get('endAt')}
@@ -36,16 +36,16 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
         <TextInput
           type="datetime-local"
           name="startAt"
-          label="Opens (optional)"
-          description="Empty: at once"
+          label="Start time (optional)"
+          description="Leave empty to start now"
           value={draft.startAt}
           error={faults.get('startAt')}
           onChange={(event) => onChange({ startAt: event.currentTarget.value })}
         />
       </SimpleGrid>
-      <Group gap={6} role="group" aria-label="How long it lasts">
+      <Group gap={6} role="group" aria-label="Duration">
         <Text size="sm" c="dimmed" aria-hidden visibleFrom="xs">
-          Lasts
+          Duration
         </Text>
         {lengths.map(({ label, ms }) => (
           <Button key={label} variant="default" size="compact-sm" onClick={() => last(ms)}>
@@ -59,22 +59,22 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
 }
 
 const softCloseFields = [
-  { name: 'window', label: 'Within', unit: 's' },
-  { name: 'extension', label: 'Adds', unit: 's' },
-  { name: 'maxExtensions', label: 'At most', unit: 'times' },
+  { name: 'window', label: 'Bid in the last', unit: 's' },
+  { name: 'extension', label: 'Extends by', unit: 's' },
+  { name: 'maxExtensions', label: 'Up to', unit: 'times' },
 ] as const
 
 function SoftCloseFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
   return (
     <Stack gap="xs">
       <Switch
-        label="A bid in the last moments makes it longer"
-        description="So that nobody wins by being the last to press the button"
+        label="Extend the auction after late bids"
+        description="So that nobody wins by bidding in the last second"
         checked={draft.softClose}
         onChange={(event) => onChange({ softClose: event.currentTarget.checked })}
       />
       {draft.softClose && (
-        <SimpleGrid cols={3} spacing="xs" role="group" aria-label="Soft close">
+        <SimpleGrid cols={3} spacing="xs" role="group" aria-label="Extensions">
           {softCloseFields.map(({ name, label, unit }) => (
             <TextInput
               key={name}

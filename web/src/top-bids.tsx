@@ -7,12 +7,11 @@ import type { Bids } from './use-bids.ts'
 import styles from './item-page.module.css'
 
 const PLACES = 3
-/** As tall as it will be with everybody there. */
-const ROW_HEIGHT = 30
 
 export type TopBidsProps = { bids: Bids; currency: string; userId: string }
 
 export function TopBids({ bids: { top }, currency, userId }: TopBidsProps) {
+  if (top.length === 0) return null
   return (
     <Section title="Top bids">
       <Stack
@@ -23,28 +22,17 @@ export function TopBids({ bids: { top }, currency, userId }: TopBidsProps) {
         style={{ listStyle: 'none' }}
         data-testid="top-bids"
       >
-        {Array.from({ length: PLACES }, (_, place) => {
-          const bid = top[place]
-          return (
-            <Group key={place} component="li" h={ROW_HEIGHT} wrap="nowrap" gap="sm">
-              <Text span size="sm" c="dimmed" w={12}>
-                {place + 1}
-              </Text>
-              {bid ? (
-                <>
-                  <Person userId={bid.userId} you={bid.userId === userId} />
-                  <Text span size="sm" fw={650} ml="auto" className={styles['figures'] ?? ''}>
-                    {formatMoney(bid.amount, currency)}
-                  </Text>
-                </>
-              ) : (
-                <Text span size="sm" c="dimmed">
-                  –
-                </Text>
-              )}
-            </Group>
-          )
-        })}
+        {top.slice(0, PLACES).map((bid, place) => (
+          <Group key={bid.userId} component="li" wrap="nowrap" gap="sm">
+            <Text span size="sm" c="dimmed" w={12}>
+              {place + 1}
+            </Text>
+            <Person userId={bid.userId} you={bid.userId === userId} />
+            <Text span size="sm" fw={650} ml="auto" className={styles['figures'] ?? ''}>
+              {formatMoney(bid.amount, currency)}
+            </Text>
+          </Group>
+        ))}
       </Stack>
     </Section>
   )

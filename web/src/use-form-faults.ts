@@ -24,7 +24,7 @@ type Field = { name: string; validity: { badInput: boolean } }
 export function halfFilled(fields: Iterable<Field>): Faults {
   const faults = new Map<string, string>()
   for (const { name, validity } of fields) {
-    if (validity.badInput) faults.set(name, 'Write a whole date and time.')
+    if (validity.badInput) faults.set(name, 'Enter a full date and time.')
   }
   return faults
 }

@@ -26,14 +26,14 @@ export function UserSwitcher() {
         <Button
           variant="default"
           leftSection={<IconUser size={16} aria-hidden />}
-          aria-label={`You are ${userId}. Be somebody else`}
+          aria-label={`You are ${userId}. Switch user`}
           maw={160}
         >
           {userId}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>Be somebody else</Menu.Label>
+        <Menu.Label>Switch user</Menu.Label>
         {suggestedUsers.map((suggested) => (
           <Menu.Item
             key={suggested}
@@ -47,7 +47,7 @@ export function UserSwitcher() {
         <form onSubmit={submit}>
           <TextInput
             p="xs"
-            label="Another name"
+            label="Other user name"
             value={name}
             maxLength={USER_ID_MAX_LENGTH}
             onChange={(event) => setName(event.currentTarget.value)}
