@@ -4,8 +4,11 @@
 
 // Commands and queries of the write side: items are put up for auction, bids are decided.
 //
-// Money is in minor units (cents) of the item's currency, as an integer. In JSON an int64 is written as a
-// string and read as a string or a number; timestamps are RFC 3339, durations look like "30s".
+// Money is in minor units (cents) of the item's currency, as an integer; how many digits that is behind the
+// point is what ISO 4217 says (HUF and IDR 2, JPY 0, KWD 3), not what is shown in daily use. In JSON an int64
+// is written as a string and read as a string or a number; timestamps are RFC 3339 and must exist, durations
+// look like "30s". Text is UTF-8: bytes that are not are refused, never replaced. A request has at most 64 KiB,
+// or whatever its largest legal contents take with every character escaped: 384 KiB for an item.
 //
 // Identity: while the services run in trusted mode, the `user_id` or `seller_id` of a request says who
 // calls. User ids are opaque strings of 1 to 128 printable characters; item and bid ids are UUIDs.
