@@ -21,6 +21,11 @@ export class ReadOnlyServerError extends TransientError {
   override name = 'ReadOnlyServerError'
 }
 
+/** A queue of ours is full. Nothing was done; after a pause there may be room. */
+export class OverloadedError extends Error {
+  override name = 'OverloadedError'
+}
+
 /** By the class of an SQLSTATE, its first two characters; what is not here is undefined. */
 const kindOfClass: Readonly<Record<string, FailureKind>> = {
   '08': 'unavailable', // connection exception

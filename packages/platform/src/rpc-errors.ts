@@ -7,7 +7,7 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
-import { errorCode, isContention, isUnavailable, messageOf } from './errors.ts'
+import { errorCode, isContention, isUnavailable, messageOf, OverloadedError } from './errors.ts'
 import type { Log } from './log.ts'
 
 export type CallContext = {
@@ -30,6 +30,10 @@ export function toConnectError(error: unknown, call: CallContext): ConnectError 
       'others changed the same data at this moment: send it again',
       Code.Aborted,
     )
+  }
+  if (error instanceof OverloadedError) {
+    const message = 'too many calls are waiting and this one was not begun: send it again later'
+    return new ConnectError(message, Code.ResourceExhausted)
   }
   if (isUnavailable(error)) {
     noteUnavailable(error, call)

@@ -24,6 +24,7 @@ import {
 } from './postgres.ts'
 import { joinLines, reportSilence } from './silent-lines.ts'
 import { withTimeLimit } from './time-limit.ts'
+import { createTurns, type TurnsOptions } from './turns.ts'
 
 /** Sends statements together and resolves with all their results, or rejects with the first failure. */
 export type Pipeline = <Results extends unknown[]>(
@@ -35,8 +36,10 @@ export type Session = {
    * Runs `work` on the session's connection. `work` sends BEGIN first and COMMIT last by itself; when it
    * throws, the transaction is rolled back and the error thrown on. One call at a time (any number on a
    * pool). Runs it once more when a table was changed under a prepared statement, so `work` must allow that.
+   *
+   * @param signal of a caller who may leave: then nothing more is sent, COMMIT included
    */
-  transaction<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T>
+  transaction<T>(work: (pipeline: Pipeline) => Promise<T>, signal?: AbortSignal): Promise<T>
   close(): Promise<void>
 }
 
@@ -49,6 +52,12 @@ const OPEN_LIMIT_MS = 6_000
 const PLAN_OUT_OF_DATE = '0A000'
 /** How soon after a server that only reads another connection is tried: callers come by the thousand. */
 const READ_ONLY_PAUSE_MS = 250
+
+/**
+ * For sessions that lock rows others want, and do nothing between two statements but think: if their process
+ * stands still for longer (stopped, or a paused virtual machine), the server ends the transaction and lets go.
+ */
+export const lockedBriefly = { idle_in_transaction_session_timeout: '2000' } as const
 
 type Connection = {
   sql: ReservedSql
@@ -87,11 +96,15 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
     await connection.drop()
   }
 
-  async function attempt<T>(work: (pipeline: Pipeline) => Promise<T>): Promise<T> {
+  async function attempt<T>(
+    work: (pipeline: Pipeline) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted()
     const connection = await writable()
     const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
     try {
-      return await work(pipelineOn(connection))
+      return await work(pipelineOn(connection, signal))
     } catch (error) {
       // A lost connection has rolled back already; any doubt about the rollback costs the connection.
       if (isReadOnlyServer(error)) await giveUp(connection)
@@ -103,13 +116,13 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
   }
 
   return {
-    async transaction(work) {
+    async transaction(work, signal) {
       try {
-        return await attempt(work)
+        return await attempt(work, signal)
       } catch (error) {
         // Rolled back, and the driver has forgotten the plan that no longer fits.
         if (errorCode(error) !== PLAN_OUT_OF_DATE) throw error
-        return await attempt(work)
+        return await attempt(work, signal)
       }
     },
     async close() {
@@ -121,27 +134,30 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
 }
 
 /**
- * Up to `max` sessions as one: each transaction has a connection of its own, further ones wait for one.
- * The last used goes first, so that a quiet process keeps few connections.
+ * Up to `max` sessions as one: each transaction has a connection of its own, further ones wait for their
+ * turn (see `createTurns`).
  */
-export function openSessionPool(url: string, { max, ...options }: PostgresOptions): Session {
+export function openSessionPool(
+  url: string,
+  { max, ...options }: PostgresOptions,
+  limits?: TurnsOptions,
+): Session {
   const sessions = Array.from({ length: max }, () => openSession(url, options))
-  const idle = [...sessions]
-  const waiting: ((session: Session) => void)[] = []
+  const turns = createTurns(sessions, limits)
   return {
-    async transaction(work) {
-      const session = idle.pop() ?? (await new Promise<Session>((resolve) => waiting.push(resolve)))
-      try {
-        return await session.transaction(work)
-      } finally {
-        const next = waiting.shift()
-        if (next) next(session)
-        else idle.push(session)
-      }
-    },
+    transaction: (work, signal) =>
+      turns.run((session) => session.transaction(work, signal), signal),
     async close() {
       await Promise.all(sessions.map((session) => session.close()))
     },
+  }
+}
+
+/** The session as one caller uses it: when they leave, none of their transactions goes on. */
+export function whileHere(session: Session, signal: AbortSignal): Session {
+  return {
+    transaction: (work) => session.transaction(work, signal),
+    close: () => session.close(),
   }
 }
 
@@ -177,8 +193,9 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   }
 }
 
-function pipelineOn(connection: Connection): Pipeline {
+function pipelineOn(connection: Connection, signal?: AbortSignal): Pipeline {
   return async (statements) => {
+    signal?.throwIfAborted()
     if (connection.isLost()) throw lostMidTransaction()
     // Told since the last answer: what this transaction has locked will never be written.
     if (connection.isReadOnly()) throw readOnlyServer()

@@ -3,14 +3,11 @@ import { durationMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt
 import {
   BidService,
   type CreateItemRequest,
-  ItemView,
-  type ListItemsRequest,
-  type ListSellerItemsRequest,
   type PlaceBidRequest,
   type SoftClose as SoftCloseMessage,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import { type Session, whileHere } from '@bidmesh/platform/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { context, isSpanContextValid, propagation, trace, TraceFlags } from '@opentelemetry/api'
 import { type Caller, defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
@@ -20,12 +17,11 @@ import { createItem, type NewItem } from './create-item.ts'
 import { bidFailed, bidRefused, refusalOfFailure } from './errors.ts'
 import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
-import { itemFromRow, statusName } from './item-row.ts'
+import { itemFromRow } from './item-row.ts'
 import type { Lanes } from './lanes.ts'
 import type { BidMetrics } from './metrics.ts'
 import type { BidOutcome } from './place-bids.ts'
-import { listItems } from './list-items.ts'
-import { getItem, getItemBids, listUserBids } from './queries.ts'
+import { queryRoutes } from './query-routes.ts'
 import { updateItem } from './update-item.ts'
 
 export type RoutesOptions = {
@@ -41,11 +37,12 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
     router.service(BidService, {
       placeBid: (request, { signal }: HandlerContext) => placeBid(lanes, metrics, request, signal),
 
-      async createItem(request) {
-        return { item: itemFromRow(await createItem(session, newItem(request))) }
+      async createItem(request, { signal }) {
+        const row = await createItem(whileHere(session, signal), newItem(request))
+        return { item: itemFromRow(row) }
       },
 
-      async updateItem(request) {
+      async updateItem(request, { signal }) {
         const changes = {
           title: request.title,
           description: request.description,
@@ -54,7 +51,7 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
         }
         const id = canonicalId(request.id)
         const row = await updateItem(
-          session,
+          whileHere(session, signal),
           id,
           changes,
           callerOf(request),
@@ -64,9 +61,9 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
         return { item: itemFromRow(row) }
       },
 
-      async cancelItem(request) {
+      async cancelItem(request, { signal }) {
         const row = await cancelItem(
-          session,
+          whileHere(session, signal),
           canonicalId(request.id),
           request.reason,
           callerOf(request),
@@ -76,45 +73,8 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
         return { item: itemFromRow(row) }
       },
 
-      async getItem(request) {
-        const id = canonicalId(request.id)
-        const copy = await cache.get(id)
-        if (copy) return { item: copy }
-        const item = await getItem(sql, id)
-        cache.offer(item)
-        return { item }
-      },
-
-      async listItems(request) {
-        const { category, sellerId, query, orderBy } = request
-        const filter = { category, status: statusName(request.status), sellerId, query, orderBy }
-        const { rows, nextPageToken } = await listItems(sql, filter, pageRequest(request))
-        return { items: rows, nextPageToken }
-      },
-
-      async listSellerItems(request) {
-        const sellerId = callerId(request.sellerId, 'seller_id')
-        const filter = { category: '', status: undefined, sellerId, query: '', orderBy: 0 } as const
-        const { rows, nextPageToken } = await listItems(sql, filter, pageRequest(request))
-        return { items: rows, nextPageToken }
-      },
-
-      async getItemBids(request) {
-        const id = canonicalId(request.itemId)
-        const { rows, nextPageToken } = await getItemBids(sql, id, request)
-        return { bids: rows, nextPageToken }
-      },
-
-      async listUserBids(request) {
-        const userId = callerId(request.userId, 'user_id')
-        const { rows, nextPageToken } = await listUserBids(sql, userId, request)
-        return { bids: rows, nextPageToken }
-      },
+      ...queryRoutes(sql, cache),
     })
-}
-
-function pageRequest({ pageSize, pageToken, view }: ListItemsRequest | ListSellerItemsRequest) {
-  return { pageSize, pageToken, full: view === ItemView.FULL }
 }
 
 async function placeBid(

@@ -6,6 +6,7 @@ import {
   UserStatsService,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { createTurns } from '@bidmesh/platform/turns.ts'
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
 import type { Leaderboards, Ranking } from './leaderboards.ts'
 import {
@@ -33,29 +34,37 @@ const rankings: Record<number, Ranking> = {
 
 export type RoutesOptions = { sql: Sql; leaderboards: Leaderboards }
 
+/** Enough to keep the pool's connections busy; what waits beyond them waits here, where it can leave. */
+const QUERIES_AT_ONCE = 24
+
 export function statsRoutes({ sql, leaderboards }: RoutesOptions) {
+  const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
   return (router: ConnectRouter): ConnectRouter =>
     router.service(UserStatsService, {
-      async getUserStats({ userId }) {
-        return { stats: await getUserStats(sql, userId) }
+      async getUserStats({ userId }, { signal }) {
+        return { stats: await queries.run(() => getUserStats(sql, userId), signal) }
       },
 
-      async getItemStats({ itemId }) {
-        return { stats: await getItemStats(sql, itemId.toLowerCase()) }
+      async getItemStats({ itemId }, { signal }) {
+        const id = itemId.toLowerCase()
+        return { stats: await queries.run(() => getItemStats(sql, id), signal) }
       },
 
-      async listTopBidders(request) {
+      async listTopBidders(request, { signal }) {
         const limit = request.limit || DEFAULT_LIMIT
         const ranking = rankings[request.orderBy] ?? 'bids'
-        const bidders = request.itemId
-          ? await listItemTopBidders(sql, request.itemId, ranking, limit)
-          : await listTopBidders(sql, leaderboards, ranking, limit)
+        const query = () =>
+          request.itemId
+            ? listItemTopBidders(sql, request.itemId, ranking, limit)
+            : listTopBidders(sql, leaderboards, ranking, limit)
+        const bidders = await queries.run(query, signal)
         return { bidders }
       },
 
-      async getMarketActivity(request) {
+      async getMarketActivity(request, { signal }) {
         const { fromMs, toMs, bucketMs } = activitySpan(request, Date.now())
-        return { buckets: await getMarketActivity(sql, fromMs, toMs, bucketMs) }
+        const query = () => getMarketActivity(sql, fromMs, toMs, bucketMs)
+        return { buckets: await queries.run(query, signal) }
       },
     })
 }

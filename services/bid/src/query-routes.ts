@@ -1,0 +1,77 @@
+/** The queries of BidService. Each takes a turn at the pool, and gives it up when its caller leaves. */
+import {
+  type BidService,
+  ItemView,
+  type ListItemsRequest,
+  type ListSellerItemsRequest,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { createTurns } from '@bidmesh/platform/turns.ts'
+import type { ServiceImpl } from '@connectrpc/connect'
+import { canonicalId } from './canonical-id.ts'
+import { callerId } from './identity.ts'
+import type { ItemCache } from './item-cache.ts'
+import { statusName } from './item-row.ts'
+import { listItems } from './list-items.ts'
+import { getItem, getItemBids, listUserBids } from './queries.ts'
+
+/** Enough to keep the pool's connections busy; what waits beyond them waits here, where it can leave. */
+const QUERIES_AT_ONCE = 24
+
+type Query = 'getItem' | 'listItems' | 'listSellerItems' | 'getItemBids' | 'listUserBids'
+
+export function queryRoutes(
+  sql: Sql,
+  cache: ItemCache,
+): Pick<ServiceImpl<typeof BidService>, Query> {
+  const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
+  return {
+    async getItem(request, { signal }) {
+      const id = canonicalId(request.id)
+      const copy = await cache.get(id)
+      if (copy) return { item: copy }
+      const item = await queries.run(() => getItem(sql, id), signal)
+      cache.offer(item)
+      return { item }
+    },
+
+    async listItems(request, { signal }) {
+      const { category, sellerId, query, orderBy } = request
+      const filter = { category, status: statusName(request.status), sellerId, query, orderBy }
+      const { rows, nextPageToken } = await queries.run(
+        () => listItems(sql, filter, pageRequest(request)),
+        signal,
+      )
+      return { items: rows, nextPageToken }
+    },
+
+    async listSellerItems(request, { signal }) {
+      const sellerId = callerId(request.sellerId, 'seller_id')
+      const filter = { category: '', status: undefined, sellerId, query: '', orderBy: 0 } as const
+      const { rows, nextPageToken } = await queries.run(
+        () => listItems(sql, filter, pageRequest(request)),
+        signal,
+      )
+      return { items: rows, nextPageToken }
+    },
+
+    async getItemBids(request, { signal }) {
+      const id = canonicalId(request.itemId)
+      const { rows, nextPageToken } = await queries.run(() => getItemBids(sql, id, request), signal)
+      return { bids: rows, nextPageToken }
+    },
+
+    async listUserBids(request, { signal }) {
+      const userId = callerId(request.userId, 'user_id')
+      const { rows, nextPageToken } = await queries.run(
+        () => listUserBids(sql, userId, request),
+        signal,
+      )
+      return { bids: rows, nextPageToken }
+    },
+  }
+}
+
+function pageRequest({ pageSize, pageToken, view }: ListItemsRequest | ListSellerItemsRequest) {
+  return { pageSize, pageToken, full: view === ItemView.FULL }
+}
