@@ -47,8 +47,8 @@ afterEach(async () => {
 
 async function bid(userId: string, amount: bigint): Promise<void> {
   const entry = { itemId, userId, amount, idempotencyKey: '', trace: {} }
-  const [outcome] = await placeBids(session, [entry], async () => undefined)
-  if (outcome?.kind !== 'accepted') throw new Error(`not accepted: ${outcome?.kind}`)
+  const [outcome] = await placeBids(session, [entry], { invalidate: async () => undefined })
+  if (typeof outcome !== 'object' || outcome.kind !== 'accepted') throw new Error('not accepted')
   const { id, sequence } = outcome.bid
   ledger.push({ bidId: id, itemId, userId, amount, sequence })
 }

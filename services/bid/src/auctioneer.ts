@@ -1,6 +1,6 @@
 /**
  * The loop that opens and closes items: work until nothing is due, then sleep until the next start or
- * end. It never sleeps longer than {@link MAX_SLEEP_MS}, because an item created meanwhile, or one that
+ * end. It waits for no item: those that are always locked are taken care of beside it (`overdue-items.ts`). It never sleeps longer than {@link MAX_SLEEP_MS}, because an item created meanwhile, or one that
  * was locked when its time came, announces itself to nobody.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,14 +9,15 @@ import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
-import { CLOSE_BATCH, closeItems, closeOverdueItem, openItems, untilNextMs } from './close-items.ts'
+import { CLOSE_BATCH, closeItems, nextItems, openItems } from './close-items.ts'
+import { waitForOverdueItems } from './overdue-items.ts'
 import type { Invalidate } from './place-bids.ts'
 import { bidSchema } from './schema.ts'
 
 const MAX_SLEEP_MS = 250
-/** Between an item that is due but locked and the next look at it. */
+/** Between two looks, when there was nothing to do at the first. */
 const MIN_SLEEP_MS = 5
-/** An item that is due for so long is always locked when we look: queue for its lock. */
+/** An item that is due for so long is always locked when we look: somebody has to queue for its lock. */
 const OVERDUE_MS = 100
 /** After a failure, so that a database that is away is not hammered. */
 const FAILURE_PAUSE_MS = 500
@@ -28,25 +29,26 @@ export type Auctioneer = {
 
 export function startAuctioneer(options: {
   sql: Sql
+  /** A pool with a connection for the loop and for each of the items waited for beside it. */
   session: Session
   invalidate: Invalidate
   log: Log
 }): Auctioneer {
   const { sql, session, invalidate, log } = options
   const stopping = new AbortController()
+  const overdue = waitForOverdueItems(session, invalidate)
   /** Why nothing can be opened or closed now. */
   let failing: string | undefined
 
+  /** Returns how long to pause. */
   async function pass(): Promise<number> {
-    const opened = await openItems(session, invalidate)
     const closed = await closeItems(session, invalidate)
+    const opened = await openItems(session, invalidate)
     if (opened > 0 || closed > 0) log.info({ opened, closed }, 'auctions opened and closed')
     if (opened === CLOSE_BATCH || closed === CLOSE_BATCH) return 0
-    const waitMs = (await untilNextMs(sql)) ?? MAX_SLEEP_MS
-    if (waitMs < -OVERDUE_MS) {
-      await closeOverdueItem(session, invalidate)
-      return 0
-    }
+    const next = await nextItems(sql, overdue.ids())
+    for (const { id, waitMs } of next) if (waitMs < -OVERDUE_MS) overdue.add(id)
+    const waitMs = next.find((item) => item.waitMs >= -OVERDUE_MS)?.waitMs ?? MAX_SLEEP_MS
     return Math.min(Math.max(waitMs, MIN_SLEEP_MS), MAX_SLEEP_MS)
   }
 
@@ -77,7 +79,7 @@ export function startAuctioneer(options: {
     },
     async stop() {
       stopping.abort()
-      await running
+      await Promise.all([running, overdue.stop()])
     },
   }
 }

@@ -4,22 +4,34 @@ import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
-import { connectPostgres, type Sql, waitForPostgres } from '@bidmesh/platform/postgres.ts'
+import {
+  connectPostgres,
+  plannedOnce,
+  type Sql,
+  waitForPostgres,
+} from '@bidmesh/platform/postgres.ts'
 import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
-import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
+import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRefusal } from './explain-refusal.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
+import { OVERDUE_AT_ONCE } from './overdue-items.ts'
+import { patientSession } from './patient-session.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
 
 /** Connections for queries, and for commands other than bids, which have their lanes. */
 const QUERY_CONNECTIONS = 6
 const COMMAND_CONNECTIONS = 4
-/** Commands and queries wait and run no longer than this; a second later their connection counts as dead. */
-const LOCK_TIMEOUT_MS = 5_000
+/** More for commands that wait for an item somebody else holds. */
+const PATIENT_CONNECTIONS = 2
+/** A command that finds its item locked goes to those: 1,000 of them hold up others for a second. */
+const QUICK_LOCK_TIMEOUT_MS = 4
+/** Longest wait for a lock at a time, so that those who wait for other items have their turn. */
+const LOCK_TIMEOUT_MS = 250
+/** Commands and queries run no longer than this; a second later their connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 6_000
 
 export type BidPartOptions = {
@@ -35,11 +47,11 @@ export type BidPartOptions = {
 /** Waits for the database, migrates it, and returns the running service. */
 export async function startBid(options: BidPartOptions): Promise<Part> {
   const { databaseUrl, log } = options
-  const { sql, session } = await openDatabase(options, {
-    applicationName: 'bidmesh bid',
-    queries: QUERY_CONNECTIONS,
-    commands: COMMAND_CONNECTIONS,
-  })
+  const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
+  const session = patientSession(
+    openPool(COMMAND_CONNECTIONS, QUICK_LOCK_TIMEOUT_MS),
+    openPool(PATIENT_CONNECTIONS, LOCK_TIMEOUT_MS),
+  )
   const redis = await openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
   const metrics = createBidMetrics()
@@ -63,11 +75,8 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
 
 /** The auctioneer as a part without procedures. */
 export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>): Promise<Part> {
-  const { sql, session } = await openDatabase(options, {
-    applicationName: 'bidmesh auctioneer',
-    queries: 1,
-    commands: 1,
-  })
+  const { sql, openPool } = await openDatabase(options, 'bidmesh auctioneer', 1)
+  const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
   const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
@@ -85,23 +94,28 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
   }
 }
 
+type Database = {
+  sql: Sql
+  openPool: (connections: number, lockTimeoutMs: number) => Session
+}
+
 async function openDatabase(
   { databaseUrl, log, signal }: Omit<BidPartOptions, 'lanes'>,
-  {
-    applicationName,
-    queries,
-    commands,
-  }: { applicationName: string; queries: number; commands: number },
-): Promise<{ sql: Sql; session: Session }> {
-  const settings = {
-    applicationName,
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-  }
+  applicationName: string,
+  queries: number,
+): Promise<Database> {
+  const settings = { applicationName, statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: queries })
   await waitForPostgres(sql, log, { signal, writes: true })
   await migrate({ ...bidSchema, url: databaseUrl, log })
-  return { sql, session: openSessionPool(databaseUrl, { ...settings, max: commands }) }
+  const openPool: Database['openPool'] = (max, lockTimeoutMs) =>
+    openSessionPool(databaseUrl, {
+      ...settings,
+      settings: { ...plannedOnce, ...lockedBriefly },
+      max,
+      lockTimeoutMs,
+    })
+  return { sql, openPool }
 }
 
 /** Plain SQL files, applied by dbmate. */

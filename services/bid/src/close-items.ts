@@ -10,37 +10,41 @@ import { insertOutbox, itemEnded, itemOpened, type OutboxEvent } from './events.
 import { headColumns, headFromRow, type HeadRow } from './item-row.ts'
 import type { Invalidate } from './place-bids.ts'
 
-/** Items per transaction: small enough that a bid never waits long for one of them. */
-export const CLOSE_BATCH = 100
+/** Items per transaction: a flush and four round trips are shared, and nobody waits for them meanwhile. */
+export const CLOSE_BATCH = 500
 
 type DueRow = HeadRow & { now: Date }
 
 /** Closes up to {@link CLOSE_BATCH} ended items and returns how many; 0 when none is due or free. */
 export async function closeItems(session: Session, invalidate: Invalidate): Promise<number> {
-  return await settle(session, (sql) => ended(sql, CLOSE_BATCH, true), closing, invalidate)
-}
-
-/**
- * Closes the item that is longest overdue, waiting for its lock: a crowd that bids on after the end would
- * otherwise hold it whenever {@link closeItems} looks. One item only, so that it cannot deadlock.
- */
-export async function closeOverdueItem(session: Session, invalidate: Invalidate): Promise<number> {
-  return await settle(session, (sql) => ended(sql, 1, false), closing, invalidate)
+  return await settle(session, ended, invalidate)
 }
 
 /** Opens up to {@link CLOSE_BATCH} scheduled items that are due and returns how many. */
 export async function openItems(session: Session, invalidate: Invalidate): Promise<number> {
-  return await settle(session, due, opening, invalidate)
+  return await settle(session, due, invalidate)
 }
 
-function ended(sql: Queryable, limit: number, skipLocked: boolean) {
+/**
+ * Opens or closes one item if it is due, waiting for its lock as long as the session allows: a crowd that
+ * bids on after the end would otherwise hold it whenever {@link closeItems} looks.
+ */
+export async function settleItem(
+  session: Session,
+  itemId: string,
+  invalidate: Invalidate,
+): Promise<void> {
+  await settle(session, (sql) => one(sql, itemId), invalidate)
+}
+
+function ended(sql: Queryable) {
   return sql<DueRow[]>`
     WITH locked AS MATERIALIZED (
       SELECT ${sql([...headColumns])} FROM items
       WHERE status = 'active' AND end_at <= clock_timestamp()
       ORDER BY end_at, id
-      LIMIT ${limit}
-      FOR UPDATE ${skipLocked ? sql`SKIP LOCKED` : sql``}
+      LIMIT ${CLOSE_BATCH}
+      FOR UPDATE SKIP LOCKED
     )
     SELECT locked.*, clock_timestamp() AS now FROM locked`
 }
@@ -57,32 +61,32 @@ function due(sql: Queryable) {
     SELECT locked.*, clock_timestamp() AS now FROM locked`
 }
 
-type Change = {
-  decide: (head: Head, nowMs: number) => Head | undefined
-  event: (head: Head, nowMs: number) => OutboxEvent
+function one(sql: Queryable, itemId: string) {
+  return sql<DueRow[]>`
+    WITH locked AS MATERIALIZED (
+      SELECT ${sql([...headColumns])} FROM items WHERE id = ${itemId} FOR UPDATE
+    )
+    SELECT locked.*, clock_timestamp() AS now FROM locked`
 }
-
-const closing: Change = { decide: closeItem, event: itemEnded }
-const opening: Change = { decide: openItem, event: (head, nowMs) => itemOpened(head, {}, nowMs) }
 
 async function settle(
   session: Session,
   lock: (sql: Queryable) => PromiseLike<DueRow[]>,
-  { decide, event }: Change,
   invalidate: Invalidate,
 ): Promise<number> {
   return await session.transaction(async (pipeline) => {
     const [, rows] = await pipeline<[unknown, DueRow[]]>((sql) => [sql`BEGIN`, lock(sql)])
     const settled = rows.flatMap((row) => {
       const nowMs = row.now.getTime()
-      const head = decide(headFromRow(row), nowMs)
+      const before = headFromRow(row)
+      const head = closeItem(before, nowMs) ?? openItem(before, nowMs)
       return head ? [{ head, nowMs }] : []
     })
     if (settled.length === 0) {
       await pipeline<[unknown]>((sql) => [sql`COMMIT`])
       return 0
     }
-    const events = settled.map(({ head, nowMs }) => event(head, nowMs))
+    const events = settled.map(({ head, nowMs }) => settledEvent(head, nowMs))
     await pipeline<[unknown, unknown, unknown, void]>((sql) => [
       sql`
         UPDATE items SET status = h.status, outcome = h.outcome, version = h.version, updated_at = h.now
@@ -102,12 +106,30 @@ async function settle(
   })
 }
 
-/** How long until the next item opens or ends, by the database's clock; undefined when none will. */
-export async function untilNextMs(sql: Sql): Promise<number | undefined> {
-  const [row] = await sql<[{ wait_ms: number | null }]>`
-    SELECT (extract(epoch FROM least(
-      (SELECT min(end_at) FROM items WHERE status = 'active'),
-      (SELECT min(start_at) FROM items WHERE status = 'scheduled')
-    ) - clock_timestamp()) * 1000)::float8 AS wait_ms`
-  return row.wait_ms ?? undefined
+function settledEvent(head: Head, nowMs: number): OutboxEvent {
+  return head.status === 'ended' ? itemEnded(head) : itemOpened(head, {}, nowMs)
+}
+
+/** As many as may be overdue at once without hiding those that come after them. */
+const MAX_NEXT = 200
+
+export type NextItem = {
+  id: string
+  /** Until it opens or ends, by the database's clock; negative when it is due. */
+  waitMs: number
+}
+
+/** Items that open or end next, soonest first, those in `without` left out. */
+export async function nextItems(sql: Sql, without: readonly string[]): Promise<NextItem[]> {
+  return await sql<NextItem[]>`
+    SELECT id, (extract(epoch FROM due_at - clock_timestamp()) * 1000)::float8 AS "waitMs" FROM (
+      (SELECT id, end_at AS due_at FROM items
+        WHERE status = 'active' AND id <> ALL (${[...without]}::uuid[])
+        ORDER BY end_at, id LIMIT ${MAX_NEXT})
+      UNION ALL
+      (SELECT id, start_at FROM items
+        WHERE status = 'scheduled' AND id <> ALL (${[...without]}::uuid[])
+        ORDER BY start_at, id LIMIT ${MAX_NEXT})
+    ) AS next
+    ORDER BY due_at`
 }

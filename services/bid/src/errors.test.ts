@@ -6,7 +6,7 @@ import { TransientError } from '@bidmesh/platform/errors.ts'
 import { Code } from '@connectrpc/connect'
 import { expect, it } from 'vitest'
 import { bidRefused, refusalOfFailure } from './errors.ts'
-import { LaneFullError } from './lane.ts'
+import { HeldTooLongError, LaneFullError } from './lane-entry.ts'
 
 it.each([
   ['item_not_found', Code.NotFound, Reason.ITEM_NOT_FOUND],
@@ -30,6 +30,7 @@ const sqlError = (code: string) => Object.assign(new Error('from the database'),
 
 it.each([
   ['a full lane', new LaneFullError('full'), 'overloaded'],
+  ['an item held too long', new HeldTooLongError('held'), 'contention'],
   ['a lock wait', sqlError('55P03'), 'contention'],
   ['a serialization failure', sqlError('40001'), 'contention'],
   ['a deadlock', sqlError('40P01'), 'contention'],

@@ -11,7 +11,7 @@ import {
 import { isContention, isUnavailable } from '@bidmesh/platform/errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type ChangeRefusal, type Head, minimumNextBid, type Refusal } from './auction.ts'
-import { LaneFullError } from './lane.ts'
+import { HeldTooLongError, LaneFullError } from './lane-entry.ts'
 
 /** Why a bid was not accepted: a rule, the item or the request, or the moment. */
 export type BidRefusal =
@@ -115,7 +115,7 @@ function rejection(reason: Reason, head: Head | undefined) {
 /** The refusal that a failed attempt to decide a bid amounts to; undefined for a fault of ours. */
 export function refusalOfFailure(error: unknown): BidRefusal | undefined {
   if (error instanceof LaneFullError) return 'overloaded'
-  if (isContention(error)) return 'contention'
+  if (error instanceof HeldTooLongError || isContention(error)) return 'contention'
   if (isUnavailable(error)) return 'unavailable'
   return undefined
 }

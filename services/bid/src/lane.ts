@@ -6,8 +6,19 @@
  * idle → (submit) → committing → (done, nobody waits) → idle
  *                        └────── (done, some wait) ──→ committing
  *
- * An entry is answered after its batch is committed, or dropped before its batch forms: never after.
+ * A lane waits for nobody: what `commit` finds busy comes with the next batch again, and from then on waits
+ * beside the lane (`busy-lane.ts`), together with whatever else wants the same key. So entries of one key
+ * are decided in order of arrival, and those of other keys are not held up.
  */
+import { TransientError } from '@bidmesh/platform/errors.ts'
+import { createBusyLane } from './busy-lane.ts'
+import {
+  commitAndAnswer,
+  LaneFullError,
+  type LaneOptions,
+  type Waiting,
+  withoutLapsed,
+} from './lane-entry.ts'
 
 /** Most entries in one batch: at 512 one transaction takes about 20 ms, longer ones only add latency. */
 export const MAX_BATCH = 512
@@ -15,103 +26,90 @@ export const MAX_BATCH = 512
 /** Most entries waiting in one lane: about 200 ms of work on a busy lane; more would wait to time out. */
 export const MAX_WAITING = 4_096
 
-/** The lane has all the waiting it will take. Nothing was done with the entry. */
-export class LaneFullError extends Error {
-  override name = 'LaneFullError'
-}
+/** An entry that was not even begun by then meets a database that stands still. */
+const MAX_WAIT_MS = 5_000
 
-/** The caller left or its deadline passed before the batch formed. Nothing was done with the entry. */
-export class DroppedError extends Error {
-  /** The name by which the server tells a caller who left from a fault of ours. */
-  override name = 'AbortError'
-}
+/** How soon whoever leaves a queue, or has waited too long in it, is told so. */
+const SWEEP_MS = 100
 
 export type Lane<Entry, Outcome> = {
   /**
    * Resolves with the entry's outcome once its batch is committed. Rejects with {@link LaneFullError},
-   * {@link DroppedError}, or with what `commit` threw.
+   * `DroppedError`, `HeldTooLongError`, a TransientError when it was not begun in time, or with what
+   * `commit` threw.
    */
   submit(entry: Entry, signal?: AbortSignal): Promise<Outcome>
   /** Resolves when nothing is waiting or being committed. */
   idle(): Promise<void>
 }
 
-export type LaneOptions<Entry, Outcome> = {
-  /** Commits a batch and returns an outcome for each entry, in order. */
-  commit: (batch: readonly Entry[]) => Promise<readonly Outcome[]>
-  /** A failure of the whole batch that must not be followed by a try of each entry alone. */
-  isBatchFatal: (error: unknown) => boolean
-  maxBatch?: number
-  maxWaiting?: number
-  /** Told of each batch taken: how many entries, and how long the first of them waited. */
-  onBatch?: (size: number, waitedMs: number) => void
-}
-
-type Waiting<Entry, Outcome> = {
-  entry: Entry
-  signal: AbortSignal | undefined
-  sinceMs: number
-  resolve: (outcome: Outcome) => void
-  reject: (error: unknown) => void
-}
-
 export function createLane<Entry, Outcome>(
   options: LaneOptions<Entry, Outcome>,
 ): Lane<Entry, Outcome> {
-  const maxBatch = options.maxBatch ?? MAX_BATCH
-  const maxWaiting = options.maxWaiting ?? MAX_WAITING
+  const { keyOf, isBatchFatal, maxBatch = MAX_BATCH, maxWaiting = MAX_WAITING } = options
+  const aside = createBusyLane({ ...options, maxBatch, maxWaiting })
   let waiting: Waiting<Entry, Outcome>[] = []
   let running: Promise<void> | undefined
+  let sweeping: NodeJS.Timeout | undefined
 
   async function run(): Promise<void> {
     while (waiting.length > 0) {
-      const batch = takeBatch()
-      if (batch.length > 0) await commitAndAnswer(batch)
+      const nowMs = performance.now()
+      const batch = withoutLapsed(waiting.slice(0, maxBatch), nowMs, MAX_WAIT_MS, notBegun)
+      waiting = waiting.slice(maxBatch)
+      const first = batch[0]
+      if (!first) continue
+      options.onBatch?.(batch.length, nowMs - first.sinceMs)
+      const busy = await commitAndAnswer(batch, options.commit, isBatchFatal)
+      if (busy.length > 0) comeAgain(busy)
     }
     running = undefined
   }
 
-  function takeBatch(): Waiting<Entry, Outcome>[] {
-    const taken = waiting.slice(0, maxBatch)
-    waiting = waiting.slice(maxBatch)
-    const batch = taken.filter((each) => {
-      if (!each.signal?.aborted) return true
-      each.reject(new DroppedError('the caller left before the bid was decided'))
-      return false
-    })
-    const first = batch[0]
-    if (first) options.onBatch?.(batch.length, performance.now() - first.sinceMs)
-    return batch
+  /**
+   * With the next batch, at once: when two processes bid on many items, most that were busy are free by
+   * then, and stay in a batch with others. Whoever is busy again steps aside, with all who came after.
+   */
+  function comeAgain(busy: readonly Waiting<Entry, Outcome>[]): void {
+    for (const each of busy) each.busy += 1
+    const keys = new Set(busy.filter((each) => each.busy > 1).map((each) => keyOf(each.entry)))
+    const all = [...busy, ...waiting]
+    waiting = all.filter((each) => !keys.has(keyOf(each.entry)))
+    for (const each of all) if (keys.has(keyOf(each.entry))) aside.add(each)
   }
 
-  async function commitAndAnswer(batch: readonly Waiting<Entry, Outcome>[]): Promise<void> {
-    try {
-      const outcomes = await options.commit(batch.map((each) => each.entry))
-      if (outcomes.length !== batch.length) throw new Error('commit must answer every entry')
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lengths were compared
-      batch.forEach((each, index) => each.resolve(outcomes[index] as Outcome))
-    } catch (error) {
-      if (batch.length === 1 || options.isBatchFatal(error)) {
-        for (const each of batch) each.reject(error)
-        return
-      }
-      // One entry that the database refuses must not fail its neighbours.
-      for (const each of batch) await commitAndAnswer([each])
-    }
+  function sweep(): void {
+    sweeping = undefined
+    const nowMs = performance.now()
+    waiting = withoutLapsed(waiting, nowMs, MAX_WAIT_MS, notBegun)
+    aside.sweep(nowMs)
+    if (running || aside.size() > 0) sweepLater()
+  }
+
+  function sweepLater(): void {
+    sweeping ??= setTimeout(sweep, SWEEP_MS).unref()
   }
 
   return {
     submit(entry, signal) {
-      if (waiting.length >= maxWaiting) {
-        return Promise.reject(new LaneFullError(`${waiting.length} bids are waiting already`))
-      }
       return new Promise<Outcome>((resolve, reject) => {
-        waiting.push({ entry, signal, sinceMs: performance.now(), resolve, reject })
-        running ??= run()
+        const each = { entry, signal, sinceMs: performance.now(), busy: 0, resolve, reject }
+        sweepLater()
+        if (aside.has(keyOf(entry))) aside.add(each)
+        else if (waiting.length >= maxWaiting) {
+          reject(new LaneFullError(`${waiting.length} bids are waiting already`))
+        } else {
+          waiting.push(each)
+          running ??= run()
+        }
       })
     },
     async idle() {
-      while (running) await running
+      while (running || aside.running()) await Promise.all([running, aside.running()])
     },
   }
+}
+
+function notBegun(): Error {
+  return new TransientError(`the database did not take the bid within ${MAX_WAIT_MS} ms`)
 }

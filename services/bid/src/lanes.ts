@@ -1,5 +1,5 @@
 /**
- * The lanes of a process: each with one connection, each item always in the same one. In front of them
+ * The lanes of a process: each with one connection (and one for busy items), each item always in the same one. In front of them
  * stands the early answer: the last committed head of an item may refuse a bid at once, for reasons that
  * cannot become false; it never accepts. A bid with an idempotency key is always decided in its lane,
  * because only there is it known whether the key has already placed it.
@@ -7,17 +7,23 @@
 import { isUnavailable } from '@bidmesh/platform/errors.ts'
 import { plannedOnce } from '@bidmesh/platform/postgres.ts'
 import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
-import { openSession, type Session } from '@bidmesh/platform/session.ts'
+import { lockedBriefly, openSession, type Session } from '@bidmesh/platform/session.ts'
 import { SpanKind, trace } from '@opentelemetry/api'
 import { LRUCache } from 'lru-cache'
 import { type Head, refuseEarly } from './auction.ts'
 import { createLane, type Lane } from './lane.ts'
+import type { Commit } from './lane-entry.ts'
 import type { BidMetrics } from './metrics.ts'
 import { type BidEntry, type BidOutcome, type Invalidate, placeBids } from './place-bids.ts'
 
-/** Longest wait for an item's lock. Beyond it the bid is answered ABORTED, undecided. */
-const LOCK_TIMEOUT_MS = 5_000
-/** The wait for the lock and a second for the work; another second later the connection counts as dead. */
+/** Longest a bid waits for an item that somebody else holds; then it is answered ABORTED, undecided. */
+const MAX_HELD_MS = 5_000
+/**
+ * Longest wait for a lock at a time: what another process, a command or the auctioneer holds is free within
+ * milliseconds. Whoever needs longer is not waited for any more, only looked at (`busy-lane.ts`).
+ */
+const LOCK_TIMEOUT_MS = 250
+/** Waits for locks and the work; a second later the connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 6_000
 /** Heads remembered for early answers: 10,000 of about 0.5 kB. */
 const MAX_REMEMBERED_HEADS = 10_000
@@ -39,22 +45,23 @@ export type LanesOptions = {
   lanes: number
   invalidate: Invalidate
   metrics: BidMetrics
-  /** Longest wait for an item's lock; 5 s when left out. */
-  lockTimeoutMs?: number
+  /** Longest wait for an item that somebody else holds; 5 s when left out. */
+  maxHeldMs?: number
 }
 
 export function createLanes(options: LanesOptions): Lanes {
   const { databaseUrl, lanes: laneCount, metrics } = options
   const heads = new LRUCache<string, Head>({ max: MAX_REMEMBERED_HEADS })
-  const sessions = Array.from({ length: laneCount }, () =>
+  const open = () =>
     openSession(databaseUrl, {
       applicationName: 'bidmesh bid lane',
-      settings: plannedOnce,
-      lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+      settings: { ...plannedOnce, ...lockedBriefly },
+      lockTimeoutMs: LOCK_TIMEOUT_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    }),
-  )
-  const lanes = sessions.map((session) => laneOn(session, options))
+    })
+  // The second of each for busy items: it connects when there is one.
+  const sessions = Array.from({ length: laneCount }, () => [open(), open()] as const)
+  const lanes = sessions.map(([session, busy]) => laneOn(session, busy, options))
 
   return {
     async place(entry, signal) {
@@ -74,43 +81,58 @@ export function createLanes(options: LanesOptions): Lanes {
     },
     async stop() {
       await Promise.all(lanes.map((lane) => lane.idle()))
-      await Promise.all(sessions.map((session) => session.close()))
+      await Promise.all(sessions.flat().map((session) => session.close()))
     },
   }
 }
 
 function laneOn(
   session: Session,
-  { invalidate, metrics }: LanesOptions,
+  busy: Session,
+  options: LanesOptions,
 ): Lane<BidEntry, BidOutcome> {
-  const tracer = trace.getTracer('bidmesh')
+  const { metrics, maxHeldMs = MAX_HELD_MS } = options
+  const commit = commitOn(session, options)
+  const commitBusy = commitOn(busy, options)
   return createLane({
-    async commit(batch) {
-      const startMs = performance.now()
-      const attributes = { 'bidmesh.lane.batch_size': batch.length }
-      // Under the span of each bid's call, for sampled traces.
-      const endSpans = startSampledSpans(
-        tracer,
-        SpanKind.INTERNAL,
-        batch,
-        (entry) => entry.trace,
-        () => ({ name: 'commit batch', attributes }),
-      )
-      try {
-        const outcomes = await placeBids(session, batch, invalidate)
-        endSpans()
-        return outcomes
-      } catch (error) {
-        endSpans(error)
-        throw error
-      } finally {
-        metrics.transaction(performance.now() - startMs)
-      }
-    },
+    keyOf: (entry) => entry.itemId,
+    commit: (...batch) => commit(undefined, ...batch),
+    commitBusy,
     // Without a database no bid of the batch fares better alone.
     isBatchFatal: isUnavailable,
+    maxHeldMs,
     onBatch: metrics.batch,
   })
+}
+
+function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
+  const tracer = trace.getTracer('bidmesh')
+  return async (
+    waitFor: ReadonlySet<string> | undefined,
+    ...[batch, hasLeft]: Parameters<Commit<BidEntry, BidOutcome>>
+  ) => {
+    const startMs = performance.now()
+    const attributes = { 'bidmesh.lane.batch_size': batch.length }
+    // Under the span of each bid's call, for sampled traces.
+    const endSpans = startSampledSpans(
+      tracer,
+      SpanKind.INTERNAL,
+      batch,
+      (entry) => entry.trace,
+      () => ({ name: 'commit batch', attributes }),
+    )
+    try {
+      const options = { invalidate, hasLeft, ...(waitFor && { waitFor }) }
+      const outcomes = await placeBids(session, batch, options)
+      endSpans()
+      return outcomes
+    } catch (error) {
+      endSpans(error)
+      throw error
+    } finally {
+      metrics.transaction(performance.now() - startMs)
+    }
+  }
 }
 
 function remember(heads: LRUCache<string, Head>, head: Head): void {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary } from '@bufbuild/protobuf'
 import { BidPlacedSchema, ItemOpenedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,6 +11,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { decideBid } from './auction.ts'
 import { closeItems } from './close-items.ts'
 import { headFromRow, type ItemRow } from './item-row.ts'
+import { HeldTooLongError } from './lane-entry.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import type { BidEntry, BidOutcome } from './place-bids.ts'
@@ -245,18 +247,53 @@ describe('a lock held by somebody else', () => {
       lanes: 1,
       invalidate,
       metrics: createBidMetrics(),
-      lockTimeoutMs: 300,
+      maxHeldMs: 300,
     })
     const free = await putItem(session)
     await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${held.itemId} FOR UPDATE`
       const outcomes = await Promise.all([
-        lanes.place(bidOn(held.itemId, { amount: 100n }), never),
+        lanes.place(bidOn(held.itemId, { amount: 100n }), never).catch((error: unknown) => error),
         lanes.place(bidOn(free.itemId, { amount: 100n }), never),
       ])
-      expect(outcomes[0]).toMatchObject({ kind: 'refused', refusal: 'contention' })
+      expect(outcomes[0]).toBeInstanceOf(HeldTooLongError)
       expect(outcomes[1]).toMatchObject({ kind: 'accepted' })
     })
+    await lanes.stop()
+  })
+})
+
+describe('an item held by somebody else', () => {
+  it('holds up no stranger in its lane, and its bids are decided in order once it is free', async () => {
+    const lanes = createLanes({
+      databaseUrl: database.url,
+      lanes: 1,
+      invalidate,
+      metrics: createBidMetrics(),
+    })
+    const held = await putItem(session)
+    const free = await putItem(session)
+    const bidOnHeld = (n: number) =>
+      lanes.place(bidOn(held.itemId, { userId: `user-${n}`, amount: 100n + BigInt(n) }), never)
+    let decided = 0
+    let waiting: Promise<BidOutcome[]> = Promise.resolve([])
+    await inTransaction(database.url, async (tx) => {
+      await tx`SELECT 1 FROM items WHERE id = ${held.itemId} FOR UPDATE`
+      const early = Array.from({ length: 30 }, (_, n) => bidOnHeld(n))
+      for (let n = 0; n < 50; n += 1) {
+        const outcome = await lanes.place(bidOn(free.itemId, { amount: 100n + BigInt(n) }), never)
+        expect(outcome.kind).toBe('accepted')
+      }
+      waiting = Promise.all([...early, ...Array.from({ length: 30 }, (_, n) => bidOnHeld(30 + n))])
+      void waiting.then(() => (decided += 1))
+      await lanes.place(bidOn(free.itemId, { amount: 1_000n }), never)
+      expect(decided).toBe(0)
+    })
+    const outcomes = await waiting
+    expect(outcomes.map((outcome) => outcome.kind)).toEqual(outcomes.map(() => 'accepted'))
+    await expectInvariants(held.itemId, outcomes)
+    const users = (await storedBids(held.itemId)).map((bid) => bid.user_id)
+    expect(users).toEqual(outcomes.map((_, n) => `user-${n}`))
     await lanes.stop()
   })
 })
@@ -293,11 +330,17 @@ describe('a lost connection', () => {
     await inTransaction(database.url, async (tx) => {
       await tx`SELECT 1 FROM items WHERE id = ${itemId} FOR UPDATE`
       waiting = place(bidOn(itemId, { amount: 100n })).catch((error: unknown) => error)
-      await sleep(100)
-      await tx`
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name = 'bidmesh bid lane' AND datname = current_database()
-          AND wait_event_type = 'Lock'`
+      // It waits for the lock only for a moment; after that it looks.
+      await eventually(
+        async () => {
+          const ended = await tx`
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = 'bidmesh bid lane' AND datname = current_database()
+              AND wait_event_type = 'Lock'`
+          return ended.length > 0
+        },
+        { intervalMs: 2 },
+      )
     })
     expect(await waiting).toBeInstanceOf(Error)
     expect(await storedBids(itemId)).toEqual([])

@@ -14,6 +14,7 @@ import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 import { decideBid, type Head, type PlacedBid, type Refusal } from './auction.ts'
 import { bidPlaced, insertOutbox, itemOpened, type OutboxEvent } from './events.ts'
 import { headColumns, headFromRow, type HeadRow } from './item-row.ts'
+import { BUSY, LEFT } from './lane-entry.ts'
 
 /** A bid on its way to a decision. */
 export type BidEntry = {
@@ -29,7 +30,20 @@ export type BidEntry = {
 export type BidOutcome =
   | { kind: 'accepted'; bid: PlacedBid; head: Head; extended: boolean }
   | { kind: 'repeated'; bid: PlacedBid; head: Head }
-  | { kind: 'refused'; refusal: Refusal | 'item_not_found' | 'contention'; head?: Head }
+  | { kind: 'refused'; refusal: Refusal | 'item_not_found'; head?: Head }
+
+/** A bid was not decided because its item is locked by somebody else, or because its caller has left. */
+export type Undecided = typeof BUSY | typeof LEFT
+
+export type PlaceBidsOptions = {
+  invalidate: Invalidate
+  /** Items whose locks are waited for, as long as the session's lock timeout; no other ever is. */
+  waitFor?: ReadonlySet<string>
+  /** Asked when the bid with this index is decided. */
+  hasLeft?: (index: number) => boolean
+}
+
+const nothing: ReadonlySet<string> = new Set()
 
 /** Told of items about to change, while the commit is under way; must not reject. */
 export type Invalidate = (versions: ReadonlyMap<string, bigint>) => Promise<void>
@@ -44,18 +58,18 @@ const MAX_KEY_CONFLICTS = 3
 export async function placeBids(
   session: Session,
   entries: readonly BidEntry[],
-  invalidate: Invalidate,
-): Promise<BidOutcome[]> {
-  let skipLocked = false
+  options: PlaceBidsOptions,
+): Promise<(BidOutcome | Undecided)[]> {
+  let { waitFor = nothing } = options
   for (let conflicts = 0; ;) {
     try {
       return await session.transaction((pipeline) =>
-        decideAndWrite(pipeline, entries, invalidate, skipLocked),
+        decideAndWrite(pipeline, entries, { ...options, waitFor }),
       )
     } catch (error) {
-      if (isContention(error) && !skipLocked) {
-        // Somebody sits on one of the items: serve the others now, and refuse only its bids.
-        skipLocked = true
+      if (isContention(error) && waitFor.size > 0) {
+        // Somebody sits on one of the items: serve the others now.
+        waitFor = nothing
       } else if (isKeyConflict(error) && conflicts < MAX_KEY_CONFLICTS) {
         conflicts += 1
       } else {
@@ -83,28 +97,41 @@ type KeyRow = {
 async function decideAndWrite(
   pipeline: Pipeline,
   entries: readonly BidEntry[],
-  invalidate: Invalidate,
-  skipLocked: boolean,
-): Promise<BidOutcome[]> {
+  options: PlaceBidsOptions & { waitFor: ReadonlySet<string> },
+): Promise<(BidOutcome | Undecided)[]> {
   const ids = [...new Set(entries.map((entry) => entry.itemId))]
+  const waitFor = ids.filter((id) => options.waitFor.has(id))
+  const others = waitFor.length > 0 ? ids.filter((id) => !options.waitFor.has(id)) : ids
   const keyed = entries.filter((entry) => entry.idempotencyKey !== '')
-  const [, rows, keyRows] = await pipeline<[unknown, LockedRow[], KeyRow[]]>((sql) => [
-    sql`BEGIN`,
-    lockItems(sql, ids, skipLocked),
-    keyed.length > 0 ? findKeys(sql, keyed) : Promise.resolve([]),
-  ])
-  const batch = decideBatch(entries, rows, keyRows, skipLocked)
-  if (batch.bids.length === 0) {
-    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-    return batch.outcomes
-  }
+  // What is waited for first: the statement behind it never waits, so the order of ids is kept.
+  const [, waited, free, keyRows] = await pipeline<[unknown, LockedRow[], LockedRow[], KeyRow[]]>(
+    (sql) => [
+      sql`BEGIN`,
+      waitFor.length > 0 ? lockItems(sql, waitFor, false) : Promise.resolve([]),
+      others.length > 0 ? lockItems(sql, others, true) : Promise.resolve([]),
+      keyed.length > 0 ? findKeys(sql, keyed) : Promise.resolve([]),
+    ],
+  )
+  const rows = [...waited, ...free]
+  const batch = decideBatch(entries, rows, keyRows, options.hasLeft)
+  const isMissing = rows.length < ids.length
+  const locked = new Set(isMissing ? rows.map((row) => row.id) : [])
+  const missing = isMissing ? ids.filter((id) => !locked.has(id)) : []
   const versions = new Map(batch.changed.map((head) => [head.itemId, head.version]))
-  await pipeline<[unknown, unknown, void]>((sql) => [
-    write(sql, batch),
+  const [, known] = await pipeline<[unknown, { id: string }[], unknown, void]>((sql) => [
+    batch.bids.length > 0 ? write(sql, batch) : Promise.resolve(),
+    missing.length > 0 ? findItems(sql, missing) : Promise.resolve([]),
     sql`COMMIT`,
-    invalidate(versions),
+    versions.size > 0 ? options.invalidate(versions) : Promise.resolve(),
   ])
-  return batch.outcomes
+  const busy = new Set(known.map((row) => row.id))
+  return batch.outcomes.map(
+    (outcome, index) =>
+      outcome ??
+      (busy.has(entries[index]?.itemId ?? '')
+        ? BUSY
+        : { kind: 'refused', refusal: 'item_not_found' }),
+  )
 }
 
 function lockItems(sql: ReservedSql, ids: readonly string[], skipLocked: boolean) {
@@ -116,6 +143,11 @@ function lockItems(sql: ReservedSql, ids: readonly string[], skipLocked: boolean
       FOR UPDATE ${skipLocked ? sql`SKIP LOCKED` : sql``}
     )
     SELECT locked.*, clock_timestamp() AS now FROM locked`
+}
+
+/** Of those that were not locked: somebody else holds the ones that exist. */
+function findItems(sql: ReservedSql, ids: readonly string[]) {
+  return sql<{ id: string }[]>`SELECT id FROM items WHERE id = ANY (${[...ids]}::uuid[])`
 }
 
 function findKeys(sql: ReservedSql, keyed: readonly BidEntry[]) {
@@ -131,7 +163,8 @@ function findKeys(sql: ReservedSql, keyed: readonly BidEntry[]) {
 type StoredBid = PlacedBid & { idempotencyKey: string }
 
 type DecidedBatch = {
-  outcomes: BidOutcome[]
+  /** Undefined: the item was not locked. */
+  outcomes: (BidOutcome | typeof LEFT | undefined)[]
   bids: StoredBid[]
   /** The last head of every item that changed. */
   changed: Head[]
@@ -143,7 +176,7 @@ function decideBatch(
   entries: readonly BidEntry[],
   rows: readonly LockedRow[],
   keyRows: readonly KeyRow[],
-  skipLocked: boolean,
+  hasLeft: PlaceBidsOptions['hasLeft'],
 ): DecidedBatch {
   const heads = new Map(rows.map((row) => [row.id, headFromRow(row)]))
   const nowMs = new Map(rows.map((row) => [row.id, row.now.getTime()]))
@@ -154,12 +187,11 @@ function decideBatch(
   const bids: StoredBid[] = []
   const events: OutboxEvent[] = []
 
-  const outcomes = entries.map((entry): BidOutcome => {
+  const outcomes = entries.map((entry, index): BidOutcome | typeof LEFT | undefined => {
     const head = heads.get(entry.itemId)
     const atMs = nowMs.get(entry.itemId)
-    if (!head || atMs === undefined) {
-      return { kind: 'refused', refusal: skipLocked ? 'contention' : 'item_not_found' }
-    }
+    if (!head || atMs === undefined) return undefined
+    if (hasLeft?.(index)) return LEFT
     const key = entry.idempotencyKey && keyOf(entry.userId, entry.idempotencyKey)
     const decision = decideBid(head, entry, atMs, key ? placed.get(key) : undefined)
     if (decision.kind === 'repeated') return { kind: 'repeated', bid: decision.bid, head }
