@@ -131,8 +131,9 @@ function openDriver(url: string, options: PostgresOptions, events: PoolEvents): 
     const onparameter = (name: string, value: string): void => {
       if (value === 'on' && saysReadOnly(name, options)) events.onReadOnly()
     }
-    // Keepalive is set by whoever opens the socket.
-    const settings = { ...postgresSettings(options), socket, keep_alive: null, onparameter }
+    // Keepalive is set by whoever opens the socket. TLS takes all listeners off it: then only the driver tells.
+    const ours = { socket, keep_alive: null, onparameter, onclose: events.onLost }
+    const settings = { ...postgresSettings(options), ...ours }
     return postgres(url, settings)
   }, events.onLost)
 }
