@@ -1,5 +1,6 @@
 /** The app's files beside real procedures on a real port. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises'
 import { connect as connectHttp2 } from 'node:http2'
 import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createWebPart } from './web-part.ts'
@@ -43,10 +45,10 @@ async function build(): Promise<void> {
   await writeFile(`${asset}.gz`, gzipSync(script))
 }
 
-async function start(): Promise<void> {
+async function start(filesAtOnce?: number): Promise<void> {
   const destination = { write: (line: string) => lines.push(line) }
   const log = createLog({ name: 'test', level: 'info', destination })
-  server = await startTestServer([bids, createWebPart({ dir, log })])
+  server = await startTestServer([bids, createWebPart({ dir, log, filesAtOnce })])
 }
 
 beforeEach(async () => {
@@ -218,5 +220,45 @@ describe('what is not the app', () => {
     expect(await (await get('/', html)).text()).toContain('Bidmesh')
     expect(await (await get('/nothing', html)).json()).toHaveProperty('code', 'not_found')
     expect(lines.filter((line) => line.includes('the web app is not built'))).toHaveLength(1)
+  })
+})
+
+/** Those of the build that this process has open. */
+async function openFiles(): Promise<string[]> {
+  const descriptors = await readdir('/proc/self/fd')
+  const paths = await Promise.all(
+    descriptors.map((one) => readlink(`/proc/self/fd/${one}`).catch(() => '')),
+  )
+  return paths.filter((path) => path.startsWith(dir))
+}
+
+describe.runIf(process.platform === 'linux')('files that are being sent', () => {
+  beforeEach(async () => {
+    await build()
+    // More than the system takes over from us.
+    await writeFile(join(dir, 'large.bin'), Buffer.alloc(16 * 1024 * 1024))
+    await start(2)
+  })
+
+  /** Asks for a file and reads nothing of it. */
+  async function ask(path: string) {
+    const call = httpRequest(server.url + path, { agent: false }).end()
+    const [response] = await once(call, 'response')
+    return { call, status: response.statusCode as number }
+  }
+
+  it('are closed when their reader leaves', async () => {
+    const { call } = await ask('/large.bin')
+    expect(await openFiles()).toHaveLength(1)
+    call.destroy()
+    await eventually(async () => expect(await openFiles()).toEqual([]))
+  })
+
+  it('are only so many at once: descriptors are for databases too', async () => {
+    const calls = [await ask('/large.bin'), await ask('/large.bin')]
+    expect(await ask('/large.bin')).toMatchObject({ status: 503 })
+    expect((await get('/bids.v1.BidService/Nope')).status).not.toBe(503)
+    for (const { call } of calls) call.destroy()
+    await eventually(async () => expect((await get('/favicon.svg')).status).toBe(200))
   })
 })

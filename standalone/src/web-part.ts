@@ -25,6 +25,9 @@ const hashedPath = /^\/assets\//
 
 const PAGE = '/index.html'
 
+/** Files being sent: each is a descriptor, and the database's connections need some as well. */
+const FILES_AT_ONCE = 100
+
 const YEAR_S = 31_536_000
 /** For files that keep their name: pictures and the icon. */
 const HOUR_S = 3_600
@@ -53,12 +56,16 @@ export type WebPartOptions = {
   /** Holds index.html and what it names, each with its `.br` and `.gz` where that pays. */
   dir: string
   log: Log
+  /** Tests have fewer. */
+  filesAtOnce?: number | undefined
 }
 
 /** Without a build it takes no request, says so once, and the services are as they are without it. */
-export function createWebPart({ dir, log }: WebPartOptions): Part {
+export function createWebPart(options: WebPartOptions): Part {
+  const { dir, log, filesAtOnce = FILES_AT_ONCE } = options
   // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
   const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })
+  const sending = createSending(filesAtOnce)
   const isBuilt = existsSync(join(dir, 'index.html'))
   if (!isBuilt)
     log.warn({ dir }, 'the web app is not built: `make start` or `npm run build -w web`')
@@ -68,13 +75,42 @@ export function createWebPart({ dir, log }: WebPartOptions): Part {
     routes: () => undefined,
     handle: (request, response) => {
       const path = pathToServe(request)
-      return path !== undefined && serve(files, path, request, response)
+      if (path === undefined) return false
+      return sending.refuse(response) || serve(files, path, request, response, sending)
     },
     handleUnknown: (request, response) =>
-      isForBrowser(request) && serveNothingHere(join(dir, PAGE), request, response),
+      isForBrowser(request) &&
+      (sending.refuse(response) || serveNothingHere(join(dir, PAGE), request, response, sending)),
     pages: isBuilt ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
     check: async () => undefined,
     stop: async () => undefined,
+  }
+}
+
+type Sending = {
+  /** True when no more files can be sent, which the answer then says. */
+  refuse: (response: HttpResponse) => boolean
+  /** The file is closed with the answer, whichever way that ends. */
+  begin: (source: Readable, response: HttpResponse) => void
+}
+
+function createSending(filesAtOnce: number): Sending {
+  let files = 0
+  return {
+    refuse: (response) => {
+      if (files < filesAtOnce) return false
+      response.writeHead(503, { 'retry-after': '1', 'content-type': 'text/plain' })
+      response.end('too many files are being sent: try again\n')
+      return true
+    },
+    begin: (source, response) => {
+      files += 1
+      source.once('close', () => (files -= 1))
+      // A file that goes away while it is read, such as in a new build, costs this answer and not the process.
+      source.once('error', () => response.destroy())
+      // A reader that leaves: pipe() would keep the file open for ever.
+      response.once('close', () => source.destroy())
+    },
   }
 }
 
@@ -96,7 +132,12 @@ function isForBrowser(request: HttpRequest): boolean {
 }
 
 /** The app, which says that there is nothing. Not by sirv, which knows of no status but 200. */
-function serveNothingHere(file: string, request: HttpRequest, response: HttpResponse): boolean {
+function serveNothingHere(
+  file: string,
+  request: HttpRequest,
+  response: HttpResponse,
+  sending: Sending,
+): boolean {
   const stats = statSync(file, { throwIfNoEntry: false })
   if (!stats) return false
   setHeaders(response, PAGE)
@@ -105,7 +146,7 @@ function serveNothingHere(file: string, request: HttpRequest, response: HttpResp
   if (request.method === 'HEAD') response.end()
   else {
     const source = createReadStream(file)
-    source.once('error', () => response.destroy())
+    sending.begin(source, response)
     source.pipe(response)
   }
   return true
@@ -117,15 +158,13 @@ function serve(
   path: string,
   request: HttpRequest,
   response: HttpResponse,
+  sending: Sending,
 ): boolean {
   // Whole files only: sirv answers a range it cannot parse by throwing after the head is out.
   const { range: _, ...headers } = request.headers
   const asked = Object.create(request, { url: { value: path }, headers: { value: headers } })
   let found = true
-  // A file that goes away while it is read, such as in a new build, costs this answer and not the process.
-  const guard = (source: Readable): void => {
-    source.once('error', () => response.destroy())
-  }
+  const guard = (source: Readable): void => sending.begin(source, response)
   response.once('pipe', guard)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Connect patched the type, no more
   files(asked, response as ServerResponse, () => {
