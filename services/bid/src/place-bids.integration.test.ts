@@ -333,7 +333,8 @@ describe('a lost connection', () => {
       // It waits for the lock only for a moment; after that it looks.
       await eventually(
         async () => {
-          const ended = await tx`
+          // Not in the transaction: what it sees of others' waits stays as it was at its first look.
+          const ended = await database.sql`
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name = 'bidmesh bid lane' AND datname = current_database()
               AND wait_event_type = 'Lock'`
