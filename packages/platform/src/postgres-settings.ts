@@ -51,6 +51,14 @@ export function startupParameters(
 }
 
 export const settingNames: readonly string[] = Object.keys(reliedOn)
+/** What some connections say besides: limits, plans, and that they only read. */
+const furtherNames = [
+  'lock_timeout',
+  'statement_timeout',
+  'plan_cache_mode',
+  'enable_seqscan',
+  'default_transaction_read_only',
+]
 
 /** Throws a StartError when the server has other values than ours. */
 export function expectSettings(rows: readonly { name: string; value: string }[]): void {
@@ -82,13 +90,11 @@ function isReliedOn(name: string, value: string): boolean {
 export function refusedParameter(message: string): StartError | undefined {
   const found = /unsupported startup parameter(?: in options)?:? *"?(\w+)/i.exec(message)
   if (!found) return undefined
-  const others = ['lock_timeout', 'statement_timeout', ...Object.keys(vanishedClients)]
-  const names = [...settingNames, ...others].join(', ')
+  const names = [...settingNames, ...furtherNames, ...Object.keys(vanishedClients)].join(', ')
   return new StartError(
     `the server (a connection pooler?) refuses the start-up parameter ${found[1]}: "${message}". ` +
-      `Let it take what Bidmesh says when it connects (PgBouncer: track_extra_parameters, or ` +
-      `ignore_startup_parameters = ${names}, with the same values set for the role by ALTER ROLE … SET …), ` +
-      'or connect to Postgres itself',
+      'Connect to Postgres itself, or let the pooler ignore what Bidmesh says when it connects and set the same ' +
+      `for the role by ALTER ROLE … SET … (PgBouncer: ignore_startup_parameters = ${names})`,
   )
 }
 

@@ -62,3 +62,24 @@ test('a connection lost under a statement that is new to it rejects all of the p
   await write('kept')
   expect(await bodies()).toEqual(['kept'])
 })
+
+test('a plan that a change of its table has made obsolete costs the transaction a second run, no more', async () => {
+  await write('kept')
+  let runs = 0
+  const read = () =>
+    session.transaction(async (pipeline) => {
+      runs += 1
+      const [, rows] = await pipeline<[unknown, { body: string }[], unknown]>((sql) => [
+        sql`BEGIN`,
+        sql<{ body: string }[]>`SELECT body FROM notes WHERE body <> ${'lost'}`,
+        sql`COMMIT`,
+      ])
+      return rows.map(({ body }) => body)
+    })
+  expect(await read()).toEqual(['kept'])
+  await database.sql`ALTER TABLE notes ALTER COLUMN body TYPE varchar(100)`
+  expect(await read()).toEqual(['kept'])
+  expect(runs).toBe(3)
+  expect(await read()).toEqual(['kept'])
+  expect(runs).toBe(4)
+})

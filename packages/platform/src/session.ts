@@ -121,7 +121,9 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
         return await attempt(work, signal)
       } catch (error) {
         // Rolled back, and the driver has forgotten the plan that no longer fits.
-        if (errorCode(error) !== PLAN_OUT_OF_DATE) throw error
+        const planIsOutOfDate =
+          errorCode(error) === PLAN_OUT_OF_DATE || error instanceof NotCommittedError
+        if (!planIsOutOfDate) throw error
         return await attempt(work, signal)
       }
     },
@@ -162,7 +164,9 @@ export function whileHere(session: Session, signal: AbortSignal): Session {
 }
 
 async function rollBack(connection: Connection): Promise<void> {
-  await pipelineOn(connection)((sql) => [sql`ROLLBACK`]).catch(connection.drop)
+  await pipelineOn(connection)((sql) => [sql`ROLLBACK`]).catch(async (error: unknown) => {
+    if (!(error instanceof NotCommittedError)) await connection.drop()
+  })
 }
 
 async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {
@@ -210,11 +214,30 @@ function pipelineOn(connection: Connection, signal?: AbortSignal): Pipeline {
       // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
       await Promise.race([Promise.allSettled(sent), lost])
       connection.heardAtMs = performance.now()
-      return await Promise.all(sent)
+      const results = await Promise.all(sent)
+      if (results.some(isRollback)) throw new NotCommittedError('rolled back instead of committed')
+      return results
     } finally {
       clearTimeout(overdue)
     }
   }
+}
+
+/**
+ * The driver sends a statement whose plan is out of date once more by itself: behind the COMMIT that was sent with it,
+ * which Postgres has answered with a rollback. Every statement has succeeded then, and nothing is committed.
+ */
+class NotCommittedError extends TransientError {
+  override name = 'NotCommittedError'
+}
+
+function isRollback(result: unknown): boolean {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    'command' in result &&
+    result.command === 'ROLLBACK'
+  )
 }
 
 function readOnlyServer(): ReadOnlyServerError {
