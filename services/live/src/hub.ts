@@ -49,11 +49,12 @@ type Occupied = { room: ItemRoom; users: number; idleSinceMs: number }
 
 export class Hub {
   readonly viewers: ClockWheel = createClockWheel()
+  /** All work for viewers shares them. */
+  readonly turns: Turns
   readonly #options: HubOptions
   readonly #reader: ItemReader
   readonly #lists: Lists
   readonly #rooms = new Map<string, Occupied>()
-  readonly #turns: Turns
   /** Rooms with chat, or another number of viewers, to be told. */
   readonly #stirred = new Set<ItemRoom>()
   /** Viewers who are being let in. */
@@ -62,13 +63,13 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options
-    this.#turns = options.turns ?? createTurns()
+    this.turns = options.turns ?? createTurns()
     this.#reader = createItemReader(options.readItems)
     this.#lists = createLists({
       findItems: options.findItems,
       readVersions: options.readVersions,
       now: options.now,
-      turns: this.#turns,
+      turns: this.turns,
       use: (itemId) => this.#use(itemId),
       release: (itemId) => this.#release(itemId),
     })
@@ -140,7 +141,7 @@ export class Hub {
   /** Call every `SLOT_INTERVAL_MS`. */
   turn(nowMs: number): void {
     const unitsOf = ({ units }: Viewer) => units
-    this.#turns.forEach(this.viewers.turn(), unitsOf, (viewer) => viewer.tick(nowMs))
+    this.turns.forEach(this.viewers.turn(), unitsOf, (viewer) => viewer.tick(nowMs))
     for (const room of this.#stirred) if (room.sendCompany()) this.#stirred.delete(room)
   }
 
@@ -158,7 +159,7 @@ export class Hub {
   drain(reason: ConnectError): void {
     this.#draining = reason
     const unitsOf = ({ units }: Viewer) => units
-    this.#turns.forEach(this.viewers.viewers(), unitsOf, (viewer) => viewer.end(reason))
+    this.turns.forEach(this.viewers.viewers(), unitsOf, (viewer) => viewer.end(reason))
   }
 
   /** Closes rooms that nobody has used for a while; call now and then. */
@@ -181,7 +182,7 @@ export class Hub {
     const room = new ItemRoom({
       read: () => this.#reader.read(itemId),
       now,
-      turns: this.#turns,
+      turns: this.turns,
       ...(onSent && { onSent }),
       ...(sleep && { sleep }),
     })

@@ -30,7 +30,7 @@ export function watchesOf(hub: Hub) {
     hub.watchItem(open, canonicalId(request.itemId), request.afterSequence)
   const watchItems: Watch<WatchItemsRequest> = (request, open, signal) =>
     hub.watchItems(open, filterOf(request), signal)
-  return { watchItem, watchItems }
+  return { watchItem, watchItems, turns: hub.turns }
 }
 
 function filterOf({ filter }: WatchItemsRequest): ListFilter {
