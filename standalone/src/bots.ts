@@ -17,7 +17,7 @@ import type { Log } from '@bidmesh/platform/log.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
-import { botItems, botLines, botName } from './bot-catalogue.ts'
+import { botLines, botName, newBotItem, pick } from './bot-catalogue.ts'
 import { decideBotBid, leftMs, pickByUrgency } from './bot-decisions.ts'
 
 /** Between two turns of a bot: as a person who looks, thinks and taps. */
@@ -116,7 +116,7 @@ async function takeTurn(name: string, { bids, live, open }: World): Promise<void
   const items = await open()
   if (Math.random() < CHAT_SHARE) {
     const item = pickByUrgency(items, Date.now(), Math.random)
-    const text = pick(botLines)
+    const text = pick(botLines, Math.random)
     if (item) await live.sendChatMessage({ itemId: item.id, userId: name, text })
     return
   }
@@ -131,12 +131,10 @@ async function restock(names: readonly string[], { bids }: World): Promise<void>
   const soon = items.filter((item) => leftMs(item, nowMs) < SOON_MS)
   const share = Math.ceil(names.length / BOTS_PER_SOON_ITEM)
   if (soon.length >= Math.min(SOON_ITEMS_MOST, Math.max(SOON_ITEMS_LEAST, share))) return
-  const titles = new Set(items.map(({ title }) => title))
-  const fresh = botItems.filter(({ title }) => !titles.has(title))
   const runMs = RUN_LEAST_MS + Math.random() * (RUN_MOST_MS - RUN_LEAST_MS)
-  const item = pick(fresh.length > 0 ? fresh : botItems)
   const endAt = timestampFromMs(Math.round(nowMs + runMs))
-  await bids.createItem({ ...item, currency: 'EUR', endAt, sellerId: pick(names) })
+  const sellerId = pick(names, Math.random)
+  await bids.createItem({ ...newBotItem(Math.random), currency: 'EUR', endAt, sellerId })
 }
 
 /** What is open; asked for at most once in {@link VIEW_SHARED_MS}. */
@@ -157,10 +155,4 @@ async function listOpen(bids: World['bids']): Promise<Item[]> {
   const asked = { status: ItemStatus.ACTIVE, orderBy: OrderBy.ENDING_SOON, pageSize: PAGE_SIZE }
   const { items } = await bids.listItems(asked)
   return items
-}
-
-function pick<T>(choices: readonly T[]): T {
-  const choice = choices[Math.floor(Math.random() * choices.length)]
-  if (choice === undefined) throw new Error('nothing to pick from')
-  return choice
 }

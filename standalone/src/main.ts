@@ -15,9 +15,11 @@ import type { Log } from '@bidmesh/platform/log.ts'
 import { isRunning } from '@bidmesh/platform/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
+import { openSession } from '@bidmesh/platform/session.ts'
 import { startStats } from '@bidmesh/stats/stats-part.ts'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { storePast } from './bots-past.ts'
 import { createBots } from './bots.ts'
 import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
 import { claimDataDirectory } from './data-directory.ts'
@@ -49,6 +51,7 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   // First the consumers' queues, then who publishes to them.
   const stats = await startStats({ databaseUrl: statsUrl, redisUrl, broker, log, signal })
   const bid = await startBid({ ...writeSide, lanes: LANES })
+  if (config.BOTS > 0) await giveBotsAPast(bidUrl, log)
   const live = await startLive({ ...writeSide, broker, viewersMax: VIEWERS_MAX })
   const auctioneer = await startAuctioneerPart(writeSide)
   const relay = await startRelayPart({ databaseUrl: bidUrl, broker, log, signal })
@@ -56,6 +59,14 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   const bots = createBots({ count: config.BOTS, log })
   letBotsLoose = bots.begin
   return [stats, bid, auctioneer, live, relay, web, bots.part]
+}
+
+/** Before the relay starts: the past is told like everything else. */
+async function giveBotsAPast(url: string, log: Log): Promise<void> {
+  const session = openSession(url, { applicationName: 'bidmesh bots' })
+  const auctions = await storePast(session)
+  await session.close()
+  if (auctions > 0) log.info({ auctions }, 'the market has a day behind it')
 }
 
 async function startDatabases(config: StandaloneConfig, { log, onStop }: ProcessContext) {
