@@ -1,6 +1,6 @@
-/** What a newcomer finds in an empty store: auctions to bid on at once, the first of them over in minutes. */
+/** What a newcomer finds in a store where nothing is open: auctions to bid on at once, the first over in minutes. */
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import type { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { type BidService, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Client } from '@connectrpc/connect'
 
 const MINUTE_MS = 60_000
@@ -105,10 +105,15 @@ const demoItems: readonly DemoItem[] = [
   },
 ]
 
-/** Puts up the demo items when no item was ever put up; returns how many. */
+/**
+ * Puts up the demo items when nothing is open: in an empty store, and when all have ended since. Returns how
+ * many.
+ */
 export async function putUpDemoItems(bids: Client<typeof BidService>): Promise<number> {
-  const { items } = await bids.listItems({ pageSize: 1 })
-  if (items.length > 0) return 0
+  for (const status of [ItemStatus.ACTIVE, ItemStatus.SCHEDULED]) {
+    const { items } = await bids.listItems({ status, pageSize: 1 })
+    if (items.length > 0) return 0
+  }
   for (const { startsInMs, endsInMs, ...item } of demoItems) {
     const nowMs = Date.now()
     const startAt = startsInMs === undefined ? {} : { startAt: timestampFromMs(nowMs + startsInMs) }
