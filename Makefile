@@ -1,28 +1,34 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help start up test test-unit test-integration test-faults test-attacks bench check format proto-gen install clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks bench check format proto-gen client clean
 .DEFAULT_GOAL := help
+# Prerequisites in the order in which they are written.
+.NOTPARALLEL:
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
-# npm writes this file at the end of every install: newer than the lock file means installed.
-node_modules/.package-lock.json: package-lock.json package.json
-	npm ci --no-audit --no-fund
-	@touch $@
+# What running needs is two thirds of what there is: the rest comes with the first target that tests or checks.
+install-run:
+	@scripts/install.sh run
 
-install: node_modules/.package-lock.json
+install:
+	@scripts/install.sh all
+
+# Before anything is done: what would keep standalone from starting. Without node, the install says so.
+before-start:
+	@! command -v node >/dev/null || node scripts/before-start.mjs
 
 # What the web app is made of, gen/ included: older than any of it means build it again.
 web_sources := $(shell find web gen -type f -not -path '*/node_modules/*' -not -path 'web/dist/*') package-lock.json
 
-web/dist/index.html: node_modules/.package-lock.json $(web_sources)
-	@echo 'Building the web app'
+web/dist/index.html: $(web_sources) | install-run
+	@echo 'Building the web app …'
 	@npm run --silent build -w web -- --logLevel warn
 	@touch $@
 
-start: install web/dist/index.html ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=, BOTS=)
+start: before-start install-run web/dist/index.html ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=, BOTS=)
 	@npm run --silent start
 
 up: install ## Every service its own process on real Postgres, RabbitMQ and Redis; Ctrl-C stops all
@@ -55,5 +61,8 @@ format: install ## Formats the sources
 proto-gen: install ## Regenerates gen/ from proto/
 	npm run --silent proto-gen
 
+client: install ## The TypeScript client as a package for other projects, in dist/
+	@npm run --silent client
+
 clean: ## Removes what was installed and standalone's data
-	rm -rf node_modules .data .buf-deps web/dist
+	rm -rf node_modules .data .buf-deps dist web/dist
