@@ -18,6 +18,8 @@ const frozenMs = { least: 3_500, most: 5_000 }
 /** A stranger's bid or end, on a machine that is busy with everything else: far below the wait for a held row. */
 const strangerLimitMs = 2_500
 const strangerBids = 50
+/** Long enough to be put up on a busy machine. */
+const endsInMs = 2_000
 /** An item that a process at a standstill holds: 2 s for the server to notice, and a bid among many others. */
 const freedLimitMs = 5_000
 
@@ -70,7 +72,7 @@ const rowHeld: Fault = {
     await inTransaction(stack.bidDatabaseUrl, async (tx) => {
       await tx`SELECT FROM items WHERE id = ANY (${held}::uuid[]) ORDER BY id FOR UPDATE`
       const until = performance.now() + random.between(heldMs.least, heldMs.most)
-      const ending = await strangersItem(url, 500)
+      const ending = await strangersItem(url, endsInMs)
       let slowestMs = 0
       for (let bids = 0; bids < strangerBids; bids += 1) {
         const startedMs = performance.now()
@@ -83,7 +85,7 @@ const rowHeld: Fault = {
           const [row] = await bidSql`SELECT status FROM items WHERE id = ${ending}`
           expect(row).toEqual({ status: 'ended' })
         },
-        { limitMs: strangerLimitMs },
+        { limitMs: endsInMs + strangerLimitMs },
       )
       await sleep(Math.max(0, until - performance.now()))
     })
