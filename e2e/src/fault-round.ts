@@ -17,6 +17,7 @@ import { type Random, seededRandom } from './seeded-random.ts'
 const crowdSize = 24
 /** Of a round; so few that bids meet on them, and in more than one lane and outbox shard. */
 const lastingItems = 3
+const lastingMs = 86_400_000
 const startPrice = 100
 /** The strike comes this long after the bidding has begun. */
 const leadMs = { least: 20, most: 700 }
@@ -71,31 +72,28 @@ export async function acceptsMore(crowd: Crowd, bids: number): Promise<void> {
   })
 }
 
+/** The short one last: the first items put up find a stack that is cold, and take their time. */
 async function createItems({ stack }: FaultWorld, random: Random): Promise<string[]> {
   const shortMs = random.between(shortAuctionMs.least, shortAuctionMs.most)
-  const lasting = { lifeMs: 86_400_000, waitMs: 0 }
-  const auctions = [
-    { lifeMs: shortMs, waitMs: 0 },
-    { ...lasting, waitMs: random.between(startsInMs.least, startsInMs.most) },
-    ...Array.from({ length: lastingItems }, () => lasting),
-  ]
-  const created = auctions.map(async ({ lifeMs, waitMs }) => {
-    const { item } = await callJson<{ item: { id: string } }>(
-      stack.bid[0]?.url ?? '',
-      'bids.v1.BidService/CreateItem',
-      {
-        title: 'Lamp',
-        sellerId: 'seller',
-        startPrice,
-        minIncrement: 1,
-        ...(waitMs > 0 && { startAt: new Date(Date.now() + waitMs).toISOString() }),
-        endAt: new Date(Date.now() + lifeMs).toISOString(),
-        softClose: { maxExtensions: 0 },
-      },
-    )
-    return item.id
+  const url = stack.bid[0]?.url ?? ''
+  const lasting = Array.from({ length: lastingItems }, () => createItem(url, lastingMs, 0))
+  const scheduled = createItem(url, lastingMs, random.between(startsInMs.least, startsInMs.most))
+  const itemIds = await Promise.all([...lasting, scheduled])
+  return [await createItem(url, shortMs, 0), ...itemIds]
+}
+
+/** @param waitMs until it starts; 0: at once */
+async function createItem(url: string, lifeMs: number, waitMs: number): Promise<string> {
+  const { item } = await callJson<{ item: { id: string } }>(url, 'bids.v1.BidService/CreateItem', {
+    title: 'Lamp',
+    sellerId: 'seller',
+    startPrice,
+    minIncrement: 1,
+    ...(waitMs > 0 && { startAt: new Date(Date.now() + waitMs).toISOString() }),
+    endAt: new Date(Date.now() + lifeMs).toISOString(),
+    softClose: { maxExtensions: 0 },
   })
-  return await Promise.all(created)
+  return item.id
 }
 
 /** Every short auction is over and closed, the outbox is empty, and the inbox has every bid and end. */
