@@ -91,7 +91,7 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
       title: 'Desk',
       description: 'Walnut',
       startPrice: 1_000n,
-      endAt: timestampFromMs(Date.now() + 1_500),
+      endAt: timestampFromMs(Date.now() + 3_000),
       images: ['https://example.com/desk.jpg'],
       category: 'furniture',
       sellerId: 'sal',
@@ -136,7 +136,7 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
   })
 
   it('opens a scheduled item on time', async () => {
-    const item = await putItem({ startAt: timestampFromMs(Date.now() + 400) })
+    const item = await putItem({ startAt: timestampFromMs(Date.now() + 1_500) })
     expect(item.status).toBe(ItemStatus.SCHEDULED)
     const early = await errorOf(client().placeBid({ itemId: item.id, amount: 100n, userId: 'a' }))
     expect(early.code).toBe(Code.FailedPrecondition)

@@ -11,7 +11,7 @@ import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { LiveService, type WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
-import type { Broker } from '@bidmesh/platform/broker.ts'
+import { type Broker, statsQueue } from '@bidmesh/platform/broker.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
@@ -57,8 +57,8 @@ beforeAll(async () => {
   broker = createMemoryBroker({ log })
   const { signal } = new AbortController()
   const common = { databaseUrl: database.url, redisUrl: inject('redisUrl'), broker, log, signal }
-  // A durable consumer, which the relay insists on.
-  await broker.subscribe({ name: 'test', bindings: ['#'], prefetch: 100 }, async () => undefined)
+  // In place of the statistics, whose queue the relay insists on.
+  await broker.subscribe({ ...statsQueue, prefetch: 100 }, async () => undefined)
   const parts = [
     await startBid({ ...common, lanes: 1 }),
     await startAuctioneerPart(common),
