@@ -1,7 +1,11 @@
-/** RabbitMQ, Postgres and Redis die and come back while bidders bid. */
+/** RabbitMQ, Postgres and Redis die and come back, and a queue is deleted, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LOCK_NAMESPACE, SHARD_COUNT } from '@bidmesh/outbox-worker/outbox.ts'
+import { statsQueue } from '@bidmesh/platform/broker.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { READY as LEADERBOARDS_READY } from '@bidmesh/stats/leaderboards.ts'
+import { connect } from 'amqplib'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
@@ -30,6 +34,44 @@ const rabbitmq: Fault = {
     expect(outbox?.events).toBeGreaterThanOrEqual(outageBids / 2)
     await broker.start()
   },
+}
+
+const queueDeleted: Fault = {
+  name: 'the queue of the statistics is deleted',
+  strike: async (world, random, crowd) => {
+    const { stack } = world
+    const [consumer] = stack.stats
+    // Without its consumer, only the relays can notice.
+    const alone = random.between(0, 1) === 1
+    await inTransaction(stack.bidDatabaseUrl, async (tx) => {
+      // Nobody relays meanwhile: what is in a queue goes with it, by whoever's hand deletes it.
+      await tx`
+        SELECT pg_advisory_xact_lock(${LOCK_NAMESPACE}::int, shard)
+        FROM generate_series(0, ${SHARD_COUNT - 1}::int) AS s (shard)`
+      await eventually(async () => expect(await applied(world)).toBe(await relayed(world)))
+      if (alone) await consumer?.kill9()
+      const connection = await connect(stack.services.amqpUrl)
+      const channel = await connection.createChannel()
+      await channel.deleteQueue(statsQueue.name)
+      await connection.close()
+    })
+    await acceptsMore(crowd, outageBids)
+    if (alone) await consumer?.start()
+  },
+}
+
+/** Of the events that count in the statistics. */
+async function relayed({ bidSql }: FaultWorld): Promise<bigint> {
+  const [events] = await bidSql<{ left: bigint }[]>`
+    SELECT
+      (SELECT count(*) FROM kept_events WHERE type IN ('bid.placed', 'item.ended'))
+      - (SELECT count(*) FROM outbox WHERE type IN ('bid.placed', 'item.ended')) AS left`
+  return events?.left ?? 0n
+}
+
+async function applied({ statsSql }: FaultWorld): Promise<bigint> {
+  const [inbox] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
+  return inbox?.events ?? 0n
 }
 
 const postgres: Fault = {
@@ -70,4 +112,4 @@ async function leaderboardsAreBack({ stack }: FaultWorld): Promise<void> {
   )
 }
 
-faultSeries([rabbitmq, postgres, redisKilled, redisFlushed])
+faultSeries([rabbitmq, queueDeleted, postgres, redisKilled, redisFlushed])

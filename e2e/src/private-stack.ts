@@ -3,6 +3,7 @@
  * killed, and no queue holds what another test has left. The TEST_ variables are ignored for that reason.
  */
 import { keepEvents } from '@bidmesh/bench/kept-events.ts'
+import { withDatabase } from '@bidmesh/platform/ensure-database.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
@@ -17,10 +18,12 @@ export type PrivateStack = {
   stack: Stack
   postgres: Controllable
   rabbitmq: Controllable
-  /** All that the processes and RabbitMQ say to each other goes through here. */
-  amqpProxy: TcpProxy
   redis: Controllable
-  /** Survives a restart of Postgres, as every pool of the project does. */
+  /** All that the processes and each of these services say to each other goes through here. */
+  postgresProxy: TcpProxy
+  amqpProxy: TcpProxy
+  redisProxy: TcpProxy
+  /** Past the proxy. Survives a restart of Postgres, as every pool of the project does. */
   bidSql: Sql
   statsSql: Sql
   /** What the processes log as an error, and which of them ended by themselves. No fault excuses either. */
@@ -41,18 +44,27 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   undo.defer(services.stop)
   const { postgres, rabbitmq, redis } = services
   if (!postgres || !rabbitmq || !redis) throw new Error('these tests need services of their own')
-  const amqpProxy = await startTcpProxy(services.amqpUrl)
-  undo.defer(amqpProxy.close)
+  const proxyOf = async (url: string): Promise<TcpProxy> =>
+    undo.adopt(await startTcpProxy(url), (proxy) => proxy.close())
+  const postgresProxy = await proxyOf(services.databaseUrl)
+  const amqpProxy = await proxyOf(services.amqpUrl)
+  const redisProxy = await proxyOf(services.redisUrl)
   const stack = await startStack({
     log,
-    services: { ...services, amqpUrl: amqpProxy.url },
+    services: {
+      ...services,
+      databaseUrl: postgresProxy.url,
+      amqpUrl: amqpProxy.url,
+      redisUrl: redisProxy.url,
+    },
     env,
     output: (process, line) => {
       if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)
     },
   })
   undo.defer(stack.stop)
-  const open = (url: string): Sql => {
+  const open = (proxied: string): Sql => {
+    const url = withDatabase(services.databaseUrl, new URL(proxied).pathname.slice(1))
     const sql = connectPostgres(url, { max: poolSize, applicationName: 'bidmesh-test' })
     undo.defer(() => sql.end({ timeout: 1 }))
     return sql
@@ -61,5 +73,17 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   await keepEvents(bidSql)
   const running = undo.move()
   const stop = () => running.disposeAsync()
-  return { stack, postgres, rabbitmq, amqpProxy, redis, bidSql, statsSql, mishaps, stop }
+  return {
+    stack,
+    postgres,
+    rabbitmq,
+    redis,
+    postgresProxy,
+    amqpProxy,
+    redisProxy,
+    bidSql,
+    statsSql,
+    mishaps,
+    stop,
+  }
 }
