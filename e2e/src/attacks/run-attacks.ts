@@ -52,6 +52,8 @@ export async function runAttacks(
       log.info({}, attack.name)
       const result = await runOne(server, attack, { ...options, phases })
       results.push(result)
+      // Each at once: a whole run takes ten minutes, and one that is cut short has told what it saw.
+      log.info(figures(result), attack.name)
       if (result.isAlive && (options.isShort || result.shortcomings.length === 0)) continue
       log.warn({ did: result.did }, `${attack.name}: ${result.shortcomings.join(', ')}`)
       await server.stop()
@@ -144,6 +146,14 @@ function sum(counts: readonly Record<string, number>[]): Record<string, number> 
     total[code] = (total[code] ?? 0) + count
   }
   return total
+}
+
+/** Memory in MiB, p99 of honest bids in ms: before, at worst or beside the attack, after. */
+function figures({ memory, honest }: AttackResult): object {
+  return {
+    memory: [memory.beforeBytes, memory.peakBytes, memory.afterBytes].map(mebibytes).join(' '),
+    honest: [honest.beforeMs, honest.duringMs, honest.afterMs].map(formatNumber).join(' '),
+  }
 }
 
 /** The table for people. */
