@@ -1,6 +1,7 @@
 /** What one client, or a crowd of them, may take from the others: nothing they need. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { connect as connectHttp2, constants } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
@@ -92,8 +93,13 @@ function callOn(session: ClientHttp2Session, headers = post) {
   return session.request(headers).on('error', () => undefined)
 }
 
+/** By a connection of its own: one that was kept is the longest idle, and may be cut while it is used. */
 async function expectAlive({ url }: Pick<Server, 'url'>): Promise<void> {
-  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(`${url}/healthz`, { agent: false }, resolve).on('error', reject)
+  })
+  response.resume()
+  expect(response.statusCode).toBe(200)
 }
 
 describe('places', () => {
