@@ -9,7 +9,7 @@ import { migrate } from '@bidmesh/platform/migrate.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
-import { openSession } from '@bidmesh/platform/session.ts'
+import { lockedBriefly, openSession } from '@bidmesh/platform/session.ts'
 import { startConsumer } from './consumer.ts'
 import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderboards.ts'
 import { createStatsMetrics } from './metrics.ts'
@@ -21,11 +21,6 @@ import { statsSchema } from './schema.ts'
 const POOL_SIZE = 7
 /** No batch and no query takes longer in good health; a second later its connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 6_000
-/**
- * A batch is a few statements with nothing between them. A consumer that is silent longer has vanished or is
- * frozen, and the next one must not wait for the rows it holds.
- */
-const lockedBriefly = { idle_in_transaction_session_timeout: '2000' } as const
 /** How soon a lost leaderboard is noticed; until then Postgres ranks. */
 const REFILL_INTERVAL_MS = 1_000
 
