@@ -95,6 +95,19 @@ export function redisUrl() {
   return url('redis://host:6379', ['redis:', 'rediss:'])
 }
 
+/** A role of Postgres, without quotes. */
+export function roleName() {
+  return text('the name of a database role', (value) => /^[A-Za-z_][\w$-]{0,62}$/.test(value))
+}
+
+/**
+ * `MIGRATIONS`: whether a service brings its database up to date, or has no right to and waits until that was
+ * done (`bidmesh migrate`).
+ */
+export function migrationsMode() {
+  return z.enum(['apply', 'check'], { error: 'expected apply or check' }).default('apply')
+}
+
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 

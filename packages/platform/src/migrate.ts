@@ -11,6 +11,7 @@ import { resolveBinary } from 'dbmate'
 import { errorCode, messageOf } from './errors.ts'
 import { missingTables } from './check-database.ts'
 import { connectPostgres, type Sql } from './postgres.ts'
+import { grantAccess } from './grant-access.ts'
 import type { ProgressLog } from './progress-log.ts'
 import { StartError } from './start-error.ts'
 
@@ -34,11 +35,25 @@ export type MigrateOptions = Schema & {
   /** Of an existing database. Without `sslmode` it means no TLS, as it does to the services' driver. */
   url: string
   log: ProgressLog
+  /** A role that gets to read and write the tables. */
+  grantTo?: string | undefined
+  /** A role that gets to read them. */
+  grantReadTo?: string | undefined
+}
+
+/** The table that says what was applied. */
+export function recordOf({ service }: Schema): string {
+  return `${service}_migrations`
+}
+
+/** Of a file of migrations; undefined for any other. */
+export function versionOf(fileName: string): string | undefined {
+  return /^\d+/.exec(fileName)?.[0]
 }
 
 /**
  * Throws with dbmate's own words when a migration fails; what was applied before it stays. Throws a StartError
- * when a table is missing although its migration was applied.
+ * when a table is missing although its migration was applied, or when a right could not be granted.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
   const { url, directory, tables, log } = options
@@ -49,13 +64,14 @@ export async function migrate(options: MigrateOptions): Promise<void> {
   })
   try {
     await sql`SELECT pg_advisory_lock(${migrationLock}::bigint)`
-    const record = `${options.service}_migrations`
+    const record = recordOf(options)
     const adopted = await adoptShared(sql, record, options)
     if (adopted > 0) log.info({ migrations: adopted }, 'took over from schema_migrations')
     const applied = await dbmate(url, directory, record)
     for (const migration of applied) log.info({ migration }, 'applied migration')
     const missing = await missingOf(sql, tables)
     if (missing.length > 0) throw new StartError(explainMissing(missing, record))
+    await grantAll(sql, record, options)
   } finally {
     // Ends the session, and with it the lock.
     await sql.end()
@@ -74,7 +90,7 @@ async function adoptShared(
   if ((await missingOf(sql, [record])).length === 0) return 0
   if ((await missingOf(sql, ['schema_migrations'])).length > 0) return 0
   if ((await missingOf(sql, tables)).length === tables.length) return 0
-  const versions = (await readdir(directory)).flatMap((name) => /^\d+/.exec(name)?.[0] ?? [])
+  const versions = (await readdir(directory)).flatMap((name) => versionOf(name) ?? [])
   const list = versions.map((version) => `'${version}'`).join(', ')
   // Sent as one, so that it is one transaction; nothing in it is from outside.
   await sql.unsafe(`
@@ -84,7 +100,24 @@ async function adoptShared(
   return count?.rows ?? 0
 }
 
-async function missingOf(sql: Sql, tables: readonly string[]): Promise<string[]> {
+/** At each run: tables of a new migration are new to the roles as well. */
+async function grantAll(
+  sql: Sql,
+  record: string,
+  { tables, grantTo, grantReadTo }: MigrateOptions,
+): Promise<void> {
+  const all = [...tables, record]
+  if (grantTo !== undefined) {
+    const privileges = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const
+    await grantAccess(sql, { role: grantTo, tables, privileges })
+    await grantAccess(sql, { role: grantTo, tables: [record], privileges: ['SELECT'] })
+  }
+  if (grantReadTo !== undefined)
+    await grantAccess(sql, { role: grantReadTo, tables: all, privileges: ['SELECT'] })
+}
+
+/** Those of the tables that are not there. */
+export async function missingOf(sql: Sql, tables: readonly string[]): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     SELECT name FROM unnest(${[...tables]}::text[]) AS name WHERE to_regclass(name) IS NULL`
   return rows.map(({ name }) => name)

@@ -10,6 +10,7 @@ await runProcess({
     await startAuctioneerPart({
       databaseUrl: config.DATABASE_URL,
       redisUrl: config.REDIS_URL,
+      migrations: config.MIGRATIONS,
       log,
       signal,
     }),

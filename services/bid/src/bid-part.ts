@@ -2,7 +2,7 @@
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import { migrate } from '@bidmesh/platform/migrate.ts'
+import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import {
   connectPostgres,
@@ -38,13 +38,15 @@ export type BidPartOptions = {
   databaseUrl: string
   /** Undefined: items are always read from Postgres. */
   redisUrl: string | undefined
+  /** Absent: `apply`. */
+  migrations?: MigrationsMode
   lanes: number
   log: Log
   /** Gives up waiting for the database. */
   signal: AbortSignal
 }
 
-/** Waits for the database, migrates it, and returns the running service. */
+/** Waits for the database, brings it up to date, and returns the running service. */
 export async function startBid(options: BidPartOptions): Promise<Part> {
   const { databaseUrl, log } = options
   const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
@@ -100,14 +102,14 @@ type Database = {
 }
 
 async function openDatabase(
-  { databaseUrl, log, signal }: Omit<BidPartOptions, 'lanes'>,
+  { databaseUrl, migrations = 'apply', log, signal }: Omit<BidPartOptions, 'lanes'>,
   applicationName: string,
   queries: number,
 ): Promise<Database> {
   const settings = { applicationName, statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: queries })
   await waitForPostgres(sql, log, { signal, writes: true })
-  await migrate({ ...bidSchema, url: databaseUrl, log })
+  await ensureSchema({ schema: bidSchema, mode: migrations, sql, url: databaseUrl, log, signal })
   const openPool: Database['openPool'] = (max, lockTimeoutMs) =>
     openSessionPool(databaseUrl, {
       ...settings,

@@ -1,6 +1,7 @@
 /** The environment of both entry points; the only file of this service that reads it. */
 import {
   authMode,
+  migrationsMode,
   postgresUrl,
   processShape,
   readConfig,
@@ -20,6 +21,7 @@ const auctioneerShape = {
   DATABASE_URL: postgresUrl(),
   /** Without Redis items are always read from Postgres. */
   REDIS_URL: redisUrl().optional(),
+  MIGRATIONS: migrationsMode(),
 }
 
 export function readAuctioneerConfig(env?: NodeJS.ProcessEnv) {

@@ -10,6 +10,7 @@ await runProcess({
     await startBid({
       databaseUrl: config.DATABASE_URL,
       redisUrl: config.REDIS_URL,
+      migrations: config.MIGRATIONS,
       lanes: config.LANES,
       log,
       signal,

@@ -1,8 +1,10 @@
 /** The live service put together: events in, viewers out, and the chores that keep both right. */
 import { setImmediate } from 'node:timers/promises'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import { bidSchema } from '@bidmesh/bid/schema.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { checkDatabase } from '@bidmesh/platform/check-database.ts'
+import { checkMigrations } from '@bidmesh/platform/ensure-schema.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
@@ -97,8 +99,9 @@ export async function startLive(options: LivePartOptions): Promise<Part> {
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
     drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),
     check: async () => {
-      // Ready once the service that owns the tables has made them.
+      // Ready once the tables are there, as its code knows them.
       await checkDatabase(sql, { tables: ['items', 'bids'], writes: false })
+      await checkMigrations(sql, bidSchema)
       await broker.check()
     },
     async stop() {

@@ -1,6 +1,7 @@
 /** The environment of the service and of the rebuild command; the only file here that reads it. */
 import {
   amqpUrl,
+  migrationsMode,
   postgresUrl,
   processShape,
   readConfig,
@@ -15,7 +16,8 @@ const statsShape = {
 }
 
 export function readStatsConfig(env?: NodeJS.ProcessEnv) {
-  return readConfig({ ...processShape, ...statsShape, AMQP_URL: amqpUrl() }, env)
+  const shape = { ...statsShape, AMQP_URL: amqpUrl(), MIGRATIONS: migrationsMode() }
+  return readConfig({ ...processShape, ...shape }, env)
 }
 
 export function readRebuildConfig(env?: NodeJS.ProcessEnv) {

@@ -10,7 +10,7 @@ await runProcess({
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
     onStop(() => broker.close())
-    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = config
-    return [await startStats({ databaseUrl, redisUrl, broker, log, signal })]
+    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, MIGRATIONS: migrations } = config
+    return [await startStats({ databaseUrl, redisUrl, migrations, broker, log, signal })]
   },
 })

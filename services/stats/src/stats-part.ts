@@ -5,7 +5,7 @@ import type { Broker } from '@bidmesh/platform/broker.ts'
 import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import { TransientError } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import { migrate } from '@bidmesh/platform/migrate.ts'
+import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
 import type { Part } from '@bidmesh/platform/part.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
@@ -31,6 +31,8 @@ export type StatsPartOptions = {
   databaseUrl: string
   /** Undefined: Postgres ranks. */
   redisUrl: string | undefined
+  /** Absent: `apply`. */
+  migrations?: MigrationsMode
   /** The part does not close it. */
   broker: Broker
   log: Log
@@ -38,13 +40,13 @@ export type StatsPartOptions = {
   signal: AbortSignal
 }
 
-/** Waits for the database, migrates it, subscribes, and returns the running service. */
+/** Waits for the database, brings it up to date, subscribes, and returns the running service. */
 export async function startStats(options: StatsPartOptions): Promise<Part> {
-  const { databaseUrl, redisUrl, broker, log, signal } = options
+  const { databaseUrl, redisUrl, migrations = 'apply', broker, log, signal } = options
   const settings = { applicationName: 'bidmesh stats', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })
   await waitForPostgres(sql, log, { signal, writes: true })
-  await migrate({ ...statsSchema, url: databaseUrl, log })
+  await ensureSchema({ schema: statsSchema, mode: migrations, sql, url: databaseUrl, log, signal })
   const redis = redisUrl ? await connectRedis(redisUrl, { log }) : undefined
   const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
   const metrics = createStatsMetrics()
