@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from './free-port.ts'
 import { eventually } from './testing/eventually.ts'
 
 const children: ChildProcess[] = []
@@ -113,6 +114,23 @@ test('asked to stop while it still starts: exit 0', async () => {
   child.kill('SIGTERM')
   expect(await ended).toBe(0)
   expect(words()).toEqual(['waiting', 'undone'])
+})
+
+test('while it starts it is alive, not ready, and says what it waits for', async () => {
+  const at = `http://127.0.0.1:${await freePort()}`
+  const { child, says } = run({ BEHAVE: 'be late', PORT: new URL(at).port })
+  await says('waiting')
+  const answers = async (path: string) => {
+    const response = await fetch(at + path)
+    return [response.status, await response.json()]
+  }
+  const message = 'waiting for Godot: it is away'
+  expect(await answers('/healthz')).toEqual([200, { status: 'ok' }])
+  expect(await answers('/readyz')).toEqual([503, expect.objectContaining({ reason: message })])
+  expect(await answers('/any.v1.Any/Thing')).toEqual([503, { code: 'unavailable', message }])
+  child.kill('SIGUSR2')
+  await says('at http')
+  expect(await answers('/readyz')).toEqual([200, expect.objectContaining({ status: 'ok' })])
 })
 
 test('a second signal ends a stop that hangs, at once', async () => {

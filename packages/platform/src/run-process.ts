@@ -1,6 +1,6 @@
 /**
- * The life of a process, the same for all: read the configuration, start the parts, serve them on one
- * port, and end in order. A `main.ts` is one call:
+ * The life of a process, the same for all: read the configuration, start the parts (meanwhile the port says that
+ * it is alive, and what it waits for), serve them on one port, and end in order. A `main.ts` is one call:
  *
  * ```ts
  * await runProcess({
@@ -22,6 +22,7 @@ import type { Part } from './part.ts'
 import { startServer } from './server.ts'
 import type { Server } from './server.ts'
 import { StartError } from './start-error.ts'
+import { answerWhileStarting } from './starting-server.ts'
 import { startTelemetry } from './telemetry.ts'
 
 /** An orchestrator gives 10 s from SIGTERM; the rest is for the exit itself. */
@@ -101,8 +102,10 @@ async function serve<Config extends ProcessConfig>(
   const { log, signal, onStop } = context
   const telemetry = await startTelemetry({ serviceName: `bidmesh-${options.name}`, log })
   onStop(telemetry.stop)
-  const parts = await options.start(config, context)
+  const starting = await answerWhileStarting({ host: config.HOST, port: config.PORT, log })
+  const parts = await options.start(config, { ...context, log: starting.log })
   for (const part of parts) onStop(part.stop)
+  await starting.close()
   if (signal.aborted) return
   const { metricsText } = telemetry
   const server = await startServer({

@@ -8,7 +8,16 @@ import { processShape, readConfig, wholeNumber } from '../config.ts'
 import { runProcess } from '../run-process.ts'
 import { StartError } from '../start-error.ts'
 
-const behaviours = ['well', 'cannot', 'break', 'crash', 'reject', 'hang', 'wait'] as const
+const behaviours = [
+  'well',
+  'cannot',
+  'break',
+  'crash',
+  'reject',
+  'hang',
+  'wait',
+  'be late',
+] as const
 
 const shape = {
   ...processShape,
@@ -21,13 +30,14 @@ const say = (word: string) => process.stdout.write(`${word}\n`)
 await runProcess({
   name: 'counting',
   config: () => readConfig(shape),
-  start: async ({ BEHAVE }, { signal, onStop }) => {
+  start: async ({ BEHAVE }, { log, signal, onStop }) => {
     onStop(async () => void say('undone'))
     if (BEHAVE === 'cannot') throw new StartError('the data directory is in use')
     if (BEHAVE === 'break') throw new Error('broken', { cause: new Error('deep down') })
-    if (BEHAVE === 'wait') {
+    if (BEHAVE === 'wait' || BEHAVE === 'be late') {
+      log.warn({ reason: 'it is away' }, 'waiting for Godot')
       say('waiting')
-      await once(signal, 'abort')
+      await (BEHAVE === 'wait' ? once(signal, 'abort') : once(process, 'SIGUSR2'))
       signal.throwIfAborted()
     }
     const part = (name: string) => ({
