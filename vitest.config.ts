@@ -24,7 +24,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{packages,services}/**/src/**/*.test.ts',
-            '{standalone,stack,bench,scripts,e2e,web}/**/*.test.ts',
+            '{standalone,image,stack,bench,scripts,e2e,web}/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/*.{integration,e2e,faults}.test.ts'],
         },

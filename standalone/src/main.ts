@@ -17,6 +17,7 @@ import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.t
 import type { Server } from '@bidmesh/platform/server.ts'
 import { openSession } from '@bidmesh/platform/session.ts'
 import { startStats } from '@bidmesh/stats/stats-part.ts'
+import { builtWebDir, createWebPart } from '@bidmesh/web-server/web-part.ts'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { storePast } from './bots-past.ts'
@@ -25,7 +26,6 @@ import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
 import { claimDataDirectory } from './data-directory.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { greeting } from './greeting.ts'
-import { builtWebDir, createWebPart } from './web-part.ts'
 
 /** The same as a bid process of its own. */
 const LANES = 2

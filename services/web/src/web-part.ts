@@ -14,7 +14,11 @@ import type { Part } from '@bidmesh/platform/part.ts'
 import sirv from 'sirv'
 
 /** What the build makes: `npm run build -w web`. */
-export const builtWebDir = join(import.meta.dirname, '../../web/dist')
+export const builtWebDir = join(import.meta.dirname, '../../../web/dist')
+
+export function isBuilt(dir: string): boolean {
+  return existsSync(join(dir, PAGE))
+}
 
 /** What `web/src/app.tsx` has a page for; a slash more at the end changes nothing. */
 const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?\/*$/i
@@ -66,9 +70,8 @@ export function createWebPart(options: WebPartOptions): Part {
   // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
   const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })
   const sending = createSending(filesAtOnce)
-  const isBuilt = existsSync(join(dir, 'index.html'))
-  if (!isBuilt)
-    log.warn({ dir }, 'the web app is not built: `make start` or `npm run build -w web`')
+  const built = isBuilt(dir)
+  if (!built) log.warn({ dir }, 'the web app is not built: `make start` or `npm run build -w web`')
   return {
     name: 'web',
     services: [],
@@ -81,7 +84,7 @@ export function createWebPart(options: WebPartOptions): Part {
     handleUnknown: (request, response) =>
       isForBrowser(request) &&
       (sending.refuse(response) || serveNothingHere(join(dir, PAGE), request, response, sending)),
-    pages: isBuilt ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
+    pages: built ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
     check: async () => undefined,
     stop: async () => undefined,
   }

@@ -1,0 +1,14 @@
+/** The environment of `migrate`; the processes read theirs themselves. */
+import { logLevel, postgresUrl, readConfig, roleName } from '@bidmesh/platform/config.ts'
+
+export function readMigrateConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(
+    {
+      DATABASE_URL: postgresUrl(),
+      GRANT_TO: roleName().optional(),
+      GRANT_READ_TO: roleName().optional(),
+      LOG_LEVEL: logLevel().default('info'),
+    },
+    env,
+  )
+}

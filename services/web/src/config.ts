@@ -1,0 +1,6 @@
+/** The environment of the web server; the only file here that reads it. */
+import { processShape, readConfig } from '@bidmesh/platform/config.ts'
+
+export function readWebConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(processShape, env)
+}

@@ -1,0 +1,15 @@
+/** The web app's files as a process, for where the procedures are served by others under the same name. */
+import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { StartError } from '@bidmesh/platform/start-error.ts'
+import { readWebConfig } from './config.ts'
+import { builtWebDir, createWebPart, isBuilt } from './web-part.ts'
+
+await runProcess({
+  name: 'web',
+  config: readWebConfig,
+  start: async (_config, { log }) => {
+    if (!isBuilt(builtWebDir))
+      throw new StartError('the web app is not built: npm run build -w web')
+    return [createWebPart({ dir: builtWebDir, log })]
+  },
+})
