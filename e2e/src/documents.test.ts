@@ -9,6 +9,7 @@ const documents = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'bench/README.md',
+  'helm/README.md',
   'services/bid/README.md',
   'services/live/README.md',
   'services/outbox-worker/README.md',

@@ -1,0 +1,116 @@
+{{/* What is true of each process and no value can change: its secrets, what it reads of the chart, who calls it. */}}
+{{- define "bidmesh.processes" -}}
+bid:
+  secrets: { DATABASE_URL: bid-database-url, REDIS_URL: redis-url }
+  config: { AUTH_MODE: {{ .Values.auth.mode }}, MIGRATIONS: check }
+  called: true
+auctioneer:
+  secrets: { DATABASE_URL: bid-database-url, REDIS_URL: redis-url }
+  config: { MIGRATIONS: check }
+outbox-worker:
+  secrets: { DATABASE_URL: bid-database-url, AMQP_URL: amqp-url }
+stats:
+  secrets: { DATABASE_URL: stats-database-url, AMQP_URL: amqp-url, REDIS_URL: redis-url }
+  config: { MIGRATIONS: check }
+  called: true
+live:
+  secrets: { DATABASE_URL: live-database-url, AMQP_URL: amqp-url, REDIS_URL: redis-url }
+  config: { AUTH_MODE: {{ .Values.auth.mode }} }
+  called: true
+web:
+  called: true
+{{- end }}
+
+{{/* Each process with its values: the defaults, and what services.<name> says otherwise. */}}
+{{- define "bidmesh.workloads" -}}
+{{- $workloads := dict }}
+{{- range $name, $process := include "bidmesh.processes" . | fromYaml }}
+{{- $own := index $.Values.services $name }}
+{{- $workload := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $process }}
+{{- if not $.Values.redis }}
+{{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
+{{- end }}
+{{- $_ := set $workloads $name $workload }}
+{{- end }}
+{{- toYaml $workloads }}
+{{- end }}
+
+{{/* Labels that select the pods of one process: (list $ "bid"). */}}
+{{- define "bidmesh.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "bidmesh.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "bidmesh.selector" . }}
+app.kubernetes.io/part-of: bidmesh
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+{{- end }}
+
+{{- define "bidmesh.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The settings of Pod Security "restricted", and more: they are not for values to change. */}}
+{{- define "bidmesh.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: { type: RuntimeDefault }
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bidmesh.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Variables from the secret: (list $ $secrets), a map of variable to key. */}}
+{{- define "bidmesh.secretEnv" -}}
+{{- $root := index . 0 }}
+{{- range $variable, $key := index . 1 }}
+- name: {{ $variable }}
+  valueFrom: { secretKeyRef: { name: {{ $root.Values.existingSecret }}, key: {{ $key }} } }
+{{- end }}
+{{- end }}
+
+{{/* What the pods of one process read besides secrets: (list $ $workload). */}}
+{{- define "bidmesh.config" -}}
+{{- $root := index . 0 }}
+{{- $workload := index . 1 }}
+{{- $config := merge (dict) (default dict $workload.config) $workload.env }}
+{{- with $root.Values.otlpEndpoint }}
+{{- $_ := set $config "OTEL_EXPORTER_OTLP_ENDPOINT" . }}
+{{- end }}
+{{- range $variable, $value := $config }}
+{{ $variable }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Stops with words where the schema could only say that something does not match. */}}
+{{- define "bidmesh.check" -}}
+{{- if not .Values.auth.mode }}
+{{- fail "auth.mode has to be chosen. This version knows one: trusted, which believes the user_id of every request, so that something in front has to check who calls (--set auth.mode=trusted)" }}
+{{- end }}
+{{- if and (or .Values.ingress.enabled .Values.gateway.enabled) (not (and .Values.hosts.api.name .Values.hosts.web.name)) }}
+{{- fail "the ingress and the gateway need hosts.api.name and hosts.web.name; they may be the same" }}
+{{- end }}
+{{- end }}
