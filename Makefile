@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks bench check format proto-gen client clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks bench check lint format proto-gen proto-gen-ts client cluster cluster-delete clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -55,14 +55,29 @@ bench: install ## Side-by-side figures, one table (ARGS="--help" for more)
 check: install ## Types, lint, format, protos, generated code; no services
 	npm run --silent check
 
+lint: install ## The quick half of check: lint, format, protos
+	npm run --silent lint
+
 format: install ## Formats the sources
 	npm run --silent format
 
 proto-gen: install ## Regenerates gen/ from proto/
 	npm run --silent proto-gen
 
+proto-gen-ts: proto-gen ## The same
+
 client: install ## The TypeScript client as a package for other projects, in dist/
 	@npm run --silent client
+
+need-%:
+	@scripts/need.sh $(subst -, ,$*)
+
+cluster: need-docker-kind-ctlptl-kubectl ## A local Kubernetes by Kind, with a registry
+	ctlptl apply -f ctlptl.yaml
+	@grep -q api.auction.local /etc/hosts || echo 'For the browser, once: echo 127.0.0.1 api.auction.local auction.local | sudo tee -a /etc/hosts'
+
+cluster-delete: need-docker-kind-ctlptl ## Removes both
+	ctlptl delete -f ctlptl.yaml --ignore-not-found
 
 clean: ## Removes what was installed and standalone's data
 	rm -rf node_modules .data .buf-deps dist web/dist

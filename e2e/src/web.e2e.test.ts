@@ -1,5 +1,5 @@
 /** The web app in a real browser, on a standalone as `make start` runs it. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -440,4 +440,25 @@ describe.each(['light', 'dark'] as const)('accessibility, %s', (colorScheme) => 
       expect(serious).toEqual([])
     },
   )
+})
+
+describe('scripts/verify-deployment.sh', () => {
+  function verify(url: string) {
+    const env = { ...process.env, NAMESPACE: '', API_URL: url, WEB_URL: url }
+    const script = join(repository, 'scripts/verify-deployment.sh')
+    return spawnSync(script, { env, encoding: 'utf8' })
+  }
+
+  it('finds everything well', () => {
+    const { status, stdout, stderr } = verify(standalone.url)
+    expect(stderr).toBe('')
+    expect(stdout.match(/^ok /gm)).toHaveLength(10)
+    expect(status).toBe(0)
+  })
+
+  it('says what does not work, and fails', async () => {
+    const { status, stderr } = verify(`http://127.0.0.1:${await freePort()}`)
+    expect(stderr).toContain('FAILED  web page')
+    expect(status).toBe(1)
+  })
 })
