@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks bench check lint format proto-gen proto-gen-ts client cluster cluster-delete clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks test-cluster bench check lint format proto-gen proto-gen-ts client cluster cluster-delete dev clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -49,6 +49,9 @@ test-faults: install ## The fault series at full length (SEED= replays one)
 test-attacks: install ## What strangers can do to a server, beside honest bids (ARGS="--help" for more)
 	@npm run --silent test-attacks -- $(ARGS)
 
+test-cluster: need-kubectl-helm install ## What only a cluster can show, on the one that KUBECONFIG names (ARGS="--help")
+	@npm run --silent test-cluster -- $(ARGS)
+
 bench: install ## Side-by-side figures, one table (ARGS="--help" for more)
 	@npm run --silent bench -- $(ARGS)
 
@@ -78,6 +81,9 @@ cluster: need-docker-kind-ctlptl-kubectl ## A local Kubernetes by Kind, with a r
 
 cluster-delete: need-docker-kind-ctlptl ## Removes both
 	ctlptl delete -f ctlptl.yaml --ignore-not-found
+
+dev: need-docker-kubectl-helm-tilt install ## Everything on that cluster by Tilt, edits live: http://auction.local
+	tilt up
 
 clean: ## Removes what was installed and standalone's data
 	rm -rf node_modules .data .buf-deps dist web/dist

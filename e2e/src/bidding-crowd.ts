@@ -17,8 +17,10 @@ const decisionLimitMs = 90_000
 /** One in so many acknowledged bids is sent once more, as after an answer that was lost. */
 const repeatOneIn = 20
 
-/** The only answers without a decision that a fault of a service may lead to. */
+/** The only answers without a decision that a fault of a service may lead to … */
 const undecided = new Set(['unavailable', 'contention', 'overloaded'])
+/** … and what a proxy makes of one. */
+const undecidedByProxy = new Set(['http_502', 'http_503', 'http_504'])
 
 export type CrowdOptions = {
   /** Bid processes; a bidder starts with one and goes on to the next when it gets no decision. */
@@ -29,6 +31,10 @@ export type CrowdOptions = {
   bidders: number
   /** Least amount of a first bid, minor units. */
   startPrice: number
+  /** A bid of each bidder is due every so many ms, and so is its repetition; absent: as fast as answers come. */
+  everyMs?: number
+  /** There is a proxy in front, such as an ingress. */
+  proxied?: boolean
 }
 
 export type Crowd = {
@@ -48,7 +54,7 @@ type Bid = { itemId: string; userId: string; amount: number; idempotencyKey: str
 type Decision = Exclude<BidAnswer, { kind: 'failed' }>
 
 export function gatherCrowd(options: CrowdOptions): Crowd {
-  const { itemIds } = options
+  const { itemIds, everyMs = 0, proxied = false } = options
   const nextBids = new Map(itemIds.map((id) => [id, options.startPrice]))
   const ledger: LedgerEntry[] = []
   const refused = new Map<string, number>()
@@ -64,13 +70,14 @@ export function gatherCrowd(options: CrowdOptions): Crowd {
       const answer = await send(url, bid)
       if (answer.kind !== 'failed') return answer
       retries += 1
-      if (answer.code !== 'connection lost' && !undecided.has(answer.code)) {
+      const excused = undecided.has(answer.code) || (proxied && undecidedByProxy.has(answer.code))
+      if (answer.code !== 'connection lost' && !excused) {
         surprises.push(`${answer.code} from ${url}`)
       }
       if (performance.now() > deadlineMs) {
         throw new Error(`no decision within ${decisionLimitMs} ms, at last: ${answer.code}`)
       }
-      await sleep(retryPauseMs)
+      await sleep(Math.max(retryPauseMs, everyMs))
     }
   }
 
@@ -88,7 +95,13 @@ export function gatherCrowd(options: CrowdOptions): Crowd {
 
   async function bidAway(index: number): Promise<void> {
     const userId = `bidder-${index}`
+    // Evenly spread: at a steady pace they must not come all at once.
+    let dueMs = performance.now() + (everyMs * index) / options.bidders
     for (let bids = index; !leaving; bids += 1) {
+      if (everyMs > 0) {
+        await sleep(Math.max(0, dueMs - performance.now()))
+        dueMs = Math.max(dueMs + everyMs, performance.now() - everyMs)
+      }
       const itemId = itemIds[Math.floor(Math.random() * itemIds.length)] ?? ''
       const amount = nextBids.get(itemId) ?? 0
       nextBids.set(itemId, amount + 1)

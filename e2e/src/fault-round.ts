@@ -97,7 +97,10 @@ async function createItem(url: string, lifeMs: number, waitMs: number): Promise<
 }
 
 /** Every short auction is over and closed, the outbox is empty, and the inbox has every bid and end. */
-async function comesToRest({ bidSql, statsSql }: FaultWorld): Promise<void> {
+export async function comesToRest({
+  bidSql,
+  statsSql,
+}: Pick<FaultWorld, 'bidSql' | 'statsSql'>): Promise<void> {
   await eventually(
     async () => {
       const [left] = await bidSql`

@@ -11,7 +11,7 @@ import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { createBots } from './bots.ts'
 import { putUpDemoItems } from './demo-items.ts'
-import { leadToIngress } from './lead-to-ingress.ts'
+import { leadToIngress } from '@bidmesh/platform/testing/lead-to-ingress.ts'
 
 const usage = `Usage: npm run demo -- [--url URL] [--bots N]
 
