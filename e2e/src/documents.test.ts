@@ -9,6 +9,7 @@ const documents = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'bench/README.md',
+  'deploy/README.md',
   'helm/README.md',
   'services/bid/README.md',
   'services/live/README.md',
