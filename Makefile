@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-attacks test-cluster bench check lint format proto-gen proto-gen-ts client cluster cluster-delete dev clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-attacks test-cluster bench check lint format proto-gen proto-gen-ts client cluster cluster-delete dev clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -46,6 +46,9 @@ test-integration: install ## Tests of SQL, broker and cache on real services
 test-faults: install ## The fault series at full length (SEED= replays one)
 	npm run --silent test-faults
 
+test-helm: install ## The charts: rendered, held against Kubernetes and the sources (needs Go)
+	npm run --silent test-helm
+
 test-attacks: install ## What strangers can do to a server, beside honest bids (ARGS="--help" for more)
 	@npm run --silent test-attacks -- $(ARGS)
 
@@ -86,4 +89,4 @@ dev: need-docker-kubectl-helm-tilt install ## Everything on that cluster by Tilt
 	tilt up
 
 clean: ## Removes what was installed and standalone's data
-	rm -rf node_modules .data .buf-deps dist web/dist
+	rm -rf node_modules .tools .data .buf-deps dist web/dist

@@ -51,6 +51,16 @@ export default defineConfig({
           testTimeout: 300_000,
         },
       },
+      {
+        test: {
+          ...node,
+          name: 'helm',
+          include: ['helm/test/*.test.ts'],
+          globalSetup: './helm/test/tools.ts',
+          // The first run on a machine also fetches what Kubernetes looks like.
+          testTimeout: 300_000,
+        },
+      },
     ],
   },
 })

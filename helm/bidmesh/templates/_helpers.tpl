@@ -43,10 +43,15 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{- define "bidmesh.labels" -}}
-{{- $root := index . 0 -}}
+{{/* Of pods: nothing that another version of the chart would change, or each would roll them all. */}}
+{{- define "bidmesh.podLabels" -}}
 {{ include "bidmesh.selector" . }}
 app.kubernetes.io/part-of: bidmesh
+{{- end }}
+
+{{- define "bidmesh.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "bidmesh.podLabels" . }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}

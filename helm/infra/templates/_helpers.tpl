@@ -5,10 +5,15 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{- define "infra.labels" -}}
-{{- $root := index . 0 -}}
+{{/* Of pods: nothing that another version of the chart would change, or each would restart the databases. */}}
+{{- define "infra.podLabels" -}}
 {{ include "infra.selector" . }}
 app.kubernetes.io/part-of: bidmesh-infra
+{{- end }}
+
+{{- define "infra.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "infra.podLabels" . }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
 {{- end }}

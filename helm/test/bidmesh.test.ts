@@ -1,0 +1,438 @@
+/** The chart of the services: what keeps bids and streams whole, and who reaches what. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readAuctioneerConfig, readBidConfig } from '@bidmesh/bid/config.ts'
+import { readMigrateConfig } from '@bidmesh/image/config.ts'
+import { readLiveConfig } from '@bidmesh/live/config.ts'
+import { readRelayConfig } from '@bidmesh/outbox-worker/config.ts'
+import { ConfigError } from '@bidmesh/platform/config.ts'
+import { readRebuildConfig, readStatsConfig } from '@bidmesh/stats/config.ts'
+import { readWebConfig } from '@bidmesh/web-server/config.ts'
+import { describe, expect, it } from 'vitest'
+import {
+  type Container,
+  type Manifest,
+  ofKind,
+  podSpecOf,
+  render,
+  template,
+  valueSets,
+} from './render.ts'
+import { root } from './tools.ts'
+
+const plain = 'bidmesh/ci/minimal.yaml'
+
+describe.each(valueSets.bidmesh)('%s', (values) => {
+  const manifests = render('bidmesh', values)
+  const deployments = ofKind(manifests, 'Deployment')
+
+  it('runs every process', () => {
+    expect(deployments.map(({ metadata }) => metadata.name).toSorted()).toEqual([
+      'bidmesh-auctioneer',
+      'bidmesh-bid',
+      'bidmesh-live',
+      'bidmesh-outbox-worker',
+      'bidmesh-stats',
+      'bidmesh-web',
+    ])
+    for (const { metadata, spec } of deployments) {
+      expect([`bidmesh-${containerOf(spec).args.join(' ')}`]).toEqual([metadata.name])
+    }
+  })
+
+  it('asks every process whether it lives and whether it is ready', () => {
+    for (const { metadata, spec } of deployments) {
+      const { livenessProbe, startupProbe, readinessProbe } = containerOf(spec)
+      const alive = { httpGet: { path: '/healthz', port: 'http' } }
+      expect(livenessProbe, metadata.name).toMatchObject(alive)
+      expect(startupProbe, metadata.name).toMatchObject(alive)
+      const ready =
+        values === 'bidmesh/ci/keda-gateway.yaml'
+          ? { grpc: { port: 8080 } }
+          : { httpGet: { path: '/readyz', port: 'http' } }
+      expect(readinessProbe, metadata.name).toMatchObject(ready)
+    }
+  })
+
+  it('rolls without a moment in which fewer pods serve, and lets each finish', () => {
+    for (const { metadata, spec } of deployments) {
+      expect(spec.strategy.rollingUpdate, metadata.name).toEqual({ maxUnavailable: 0, maxSurge: 1 })
+      const { lifecycle } = containerOf(spec) as { lifecycle?: unknown }
+      const { seconds } = (lifecycle as { preStop: { sleep: { seconds: number } } }).preStop.sleep
+      expect(seconds, metadata.name).toBeGreaterThan(0)
+      // From SIGTERM a process takes 9 s at most.
+      const grace = podSpec(deployments, metadata.name).terminationGracePeriodSeconds
+      expect(grace, metadata.name).toBeGreaterThanOrEqual(seconds + 10)
+    }
+  })
+
+  it('has disruption budgets that never stand against an autoscaler or a drain', () => {
+    const budgets = ofKind(manifests, 'PodDisruptionBudget')
+    for (const { spec, metadata } of budgets) {
+      expect(spec, metadata.name).toMatchObject({ maxUnavailable: 1 })
+      expect(spec, metadata.name).not.toHaveProperty('minAvailable')
+      expect(selected(deployments, spec.selector), metadata.name).toEqual([metadata.name])
+    }
+    const without = values === 'bidmesh/ci/keda-gateway.yaml' ? ['bidmesh-web'] : []
+    expect([...budgets.map(({ metadata }) => metadata.name), ...without].toSorted()).toEqual(
+      deployments.map(({ metadata }) => metadata.name).toSorted(),
+    )
+  })
+
+  it('has one who decides how many pods there are', () => {
+    for (const { metadata, spec } of deployments) {
+      const scalers = [
+        ...ofKind(manifests, 'HorizontalPodAutoscaler'),
+        ...ofKind(manifests, 'ScaledObject'),
+      ].filter((scaler) => scaler.spec.scaleTargetRef.name === metadata.name)
+      expect(scalers.length + (spec.replicas === undefined ? 0 : 1), metadata.name).toBe(1)
+    }
+  })
+
+  it('has a Service for each process that selects its pods and nothing else', () => {
+    for (const { metadata, spec } of ofKind(manifests, 'Service')) {
+      expect(selected(deployments, { matchLabels: spec.selector })).toEqual([metadata.name])
+    }
+  })
+
+  it('gives processes only variables that they read', () => {
+    for (const manifest of manifests) {
+      for (const container of podSpecOf(manifest)?.containers ?? []) {
+        const [process = '', ...rest] = container.args
+        const known = variablesRead(process)
+        const given = [
+          ...(container.env ?? []).map(({ name }) => name),
+          ...(container.envFrom ?? []).flatMap(({ configMapRef }) =>
+            Object.keys(named(manifests, 'ConfigMap', configMapRef.name).data ?? {}),
+          ),
+        ].filter((name) => !/^(?:OTEL|NODE)_/.test(name))
+        if (process === 'migrate') expect(['bid', 'stats']).toContain(rest[0])
+        expect(known, `${process} reads`).toEqual(expect.arrayContaining(given))
+      }
+    }
+  })
+
+  it('takes from the secret only what infra puts there', () => {
+    const made = named(render('infra', 'values-infra-dev.yaml'), 'Secret', 'bidmesh-connections')
+    const keys = manifests.flatMap((manifest) =>
+      (podSpecOf(manifest)?.containers ?? []).flatMap(({ env = [] }) =>
+        env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.key ?? []),
+      ),
+    )
+    expect(Object.keys(made.stringData ?? {})).toEqual(expect.arrayContaining(keys))
+    expect(ofKind(manifests, 'Secret')).toEqual([])
+  })
+})
+
+describe('variables', () => {
+  it('let a service check migrations and never make them', () => {
+    const manifests = render('bidmesh', plain)
+    for (const process of ['bid', 'auctioneer', 'stats']) {
+      const { data } = named(manifests, 'ConfigMap', `bidmesh-${process}`)
+      expect(data).toMatchObject({ MIGRATIONS: 'check' })
+    }
+  })
+
+  it('roll the pods of the process whose variables changed, and no others', () => {
+    const before = checksums(render('bidmesh', plain))
+    const after = checksums(render('bidmesh', plain, '--set=services.bid.env.LOG_LEVEL=debug'))
+    const changed = Object.keys(before).filter((name) => before[name] !== after[name])
+    expect(changed).toEqual(['bidmesh-bid'])
+  })
+
+  it('may be overridden for one process, off and none included', () => {
+    const manifests = render(
+      'bidmesh',
+      plain,
+      '--set=services.web.podDisruptionBudget=false',
+      '--set=services.web.replicas=0',
+      '--set=services.bid.autoscaling.by=none',
+    )
+    expect(named(manifests, 'Deployment', 'bidmesh-web').spec.replicas).toBe(0)
+    expect(ofKind(manifests, 'PodDisruptionBudget')).toHaveLength(5)
+    expect(ofKind(manifests, 'HorizontalPodAutoscaler')).toHaveLength(2)
+  })
+})
+
+describe('migrations', () => {
+  it('run before anything is rolled out, as the owner, for the roles of the services', () => {
+    const jobs = ofKind(render('bidmesh', plain), 'Job')
+    expect(jobs.map(({ metadata }) => metadata.name)).toEqual([
+      'bidmesh-migrate-bid',
+      'bidmesh-migrate-stats',
+    ])
+    for (const { metadata } of jobs) {
+      expect(metadata.annotations?.['helm.sh/hook']).toBe('pre-install,pre-upgrade')
+    }
+    const [container] = podSpec(jobs, 'bidmesh-migrate-bid').containers
+    expect(container?.env).toEqual([
+      {
+        name: 'DATABASE_URL',
+        valueFrom: {
+          secretKeyRef: { name: 'bidmesh-connections', key: 'bid-migrate-database-url' },
+        },
+      },
+      { name: 'GRANT_TO', value: 'bidmesh_bid' },
+      { name: 'GRANT_READ_TO', value: 'bidmesh_live' },
+    ])
+  })
+})
+
+describe('routes', () => {
+  const procedures = proceduresOfProtos()
+
+  it('are tested against what there is', () => {
+    expect(procedures.length).toBeGreaterThan(15)
+    expect(procedures.filter(({ streams }) => streams)).toHaveLength(2)
+  })
+
+  it.each(['values-dev.yaml', 'bidmesh/ci/ingress-nginx.yaml', 'bidmesh/ci/plain-ingress.yaml'])(
+    'of the ingress in %s lead each procedure to its service, streams by the streams’',
+    (values) => {
+      const ingresses = ofKind(render('bidmesh', values), 'Ingress').filter(
+        ({ metadata }) => metadata.name !== 'bidmesh-grpc',
+      )
+      const hosts = new Set<string>(ingresses.map(({ spec }) => spec.rules[0].host))
+      for (const host of hosts) {
+        const paths = ingresses
+          .filter(({ spec }) => spec.rules[0].host === host)
+          .flatMap(({ metadata, spec }) =>
+            (spec.rules[0].http?.paths ?? []).map((each: Path) => ({ ...each, of: metadata.name })),
+          )
+        for (const { path, process, streams } of procedures) {
+          const { backend, of } = bestOf(paths, path)
+          expect(backend.service.name, path).toBe(`bidmesh-${process}`)
+          expect(of, path).toMatch(streams ? /-streams$/ : /-calls$/)
+        }
+        expect(bestOf(paths, '/live/items/1').of).toMatch(/-streams$/)
+      }
+    },
+  )
+
+  it('of the web’s name lead everything else to the web app', () => {
+    const ingresses = ofKind(render('bidmesh', 'values-dev.yaml'), 'Ingress')
+    const pages = named(ingresses, 'Ingress', 'bidmesh-web-pages').spec.rules[0]
+    expect(pages.host).toBe('auction.local')
+    expect(pages.http.paths[0]).toMatchObject({
+      path: '/',
+      backend: { service: { name: 'bidmesh-web' } },
+    })
+  })
+
+  it('of the gateway lead each procedure to its service, with gRPC under a name of its own', () => {
+    const manifests = render('bidmesh', 'bidmesh/ci/keda-gateway.yaml')
+    const { spec } = named(manifests, 'HTTPRoute', 'bidmesh-api')
+    const rules: HttpRule[] = spec.rules
+    const paths = rules.map((rule) => ({
+      path: rule.matches[0].path.value,
+      pathType: rule.matches[0].path.type === 'Exact' ? 'Exact' : 'Prefix',
+      rule,
+    }))
+    for (const { path, process, streams } of procedures) {
+      const { rule } = bestOf(paths, path)
+      expect(rule.backendRefs[0].name, path).toBe(`bidmesh-${process}`)
+      expect(rule.timeouts.request, path).toBe(streams ? '0s' : '30s')
+    }
+    const grpc = named(manifests, 'GRPCRoute', 'bidmesh-grpc')
+    expect(grpc.spec.hostnames).toEqual(['grpc.auction.example'])
+    const services = grpc.spec.rules.map((rule: GrpcRule) => rule.matches[0].method.service)
+    expect(services.toSorted()).toEqual(
+      [...new Set(procedures.map((each) => each.service))].toSorted(),
+    )
+  })
+
+  it('let streams wait and pass unbuffered, and nothing else', () => {
+    const ingresses = ofKind(render('bidmesh', 'values-dev.yaml'), 'Ingress')
+    for (const { metadata } of ingresses) {
+      const isStreams = metadata.name.endsWith('-streams')
+      const { annotations = {} } = metadata
+      // Only there for its upstreams.
+      if (metadata.name.endsWith('-grpc')) continue
+      expect(annotations['nginx.org/proxy-buffering'], metadata.name).toBe(
+        isStreams ? 'False' : undefined,
+      )
+      if (annotations['nginx.org/mergeable-ingress-type'] === 'master') continue
+      const timeout = isStreams ? '3600s' : '30s'
+      expect(annotations['nginx.org/proxy-read-timeout'], metadata.name).toBe(timeout)
+    }
+  })
+
+  it('believe addresses only from hops that are trusted', () => {
+    const { metadata } = named(
+      render('bidmesh', 'values-production.yaml'),
+      'Ingress',
+      'bidmesh-api',
+    )
+    expect(metadata.annotations?.['nginx.org/server-snippets']).toBe(
+      'set_real_ip_from 10.0.0.0/8;\nreal_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n',
+    )
+    const dev = named(render('bidmesh', 'values-dev.yaml'), 'Ingress', 'bidmesh-api')
+    expect(dev.metadata.annotations).not.toHaveProperty('nginx.org/server-snippets')
+  })
+})
+
+describe('network policies', () => {
+  const manifests = render('bidmesh', plain)
+  const policies = ofKind(manifests, 'NetworkPolicy')
+  const pods = manifests.filter((manifest) => podSpecOf(manifest))
+
+  it('deny by default, to and from every pod of the release', () => {
+    const { spec } = named(policies, 'NetworkPolicy', 'bidmesh-default-deny')
+    expect(spec.policyTypes).toEqual(['Ingress', 'Egress'])
+    expect(spec).not.toHaveProperty('ingress')
+    expect(spec).not.toHaveProperty('egress')
+    expect(selected(pods, spec.podSelector)).toHaveLength(pods.length)
+  })
+
+  it('open databases to all that have their URLs, and to no others', () => {
+    const { spec } = named(policies, 'NetworkPolicy', 'bidmesh-databases')
+    const needing = pods
+      .filter((pod) => JSON.stringify(podSpecOf(pod)).includes('secretKeyRef'))
+      .map(({ metadata }) => metadata.name)
+    expect(selected(pods, spec.podSelector).toSorted()).toEqual(needing.toSorted())
+  })
+})
+
+describe('values', () => {
+  const refused = (...args: string[]) => template('bidmesh', ['--values', plain, ...args]).stderr
+
+  it.each([
+    ['replica=3', 'replica'],
+    ['services.bids.replicas=3', 'bids'],
+    ['services.bid.replica=3', 'replica'],
+    ['services.bid.autoscaling.by=hpa', 'by'],
+    ['services.bid.env.DATABASE_URL=postgres://x', 'DATABASE_URL'],
+    ['services.bid.env.lanes=3', 'lanes'],
+    ['services.live.resources.limits.memory=1GB', 'memory'],
+    ['ingress.class=nginx', 'class'],
+    ['networkPolicy.callers[0].namespace=x', 'namespace'],
+    ['auth.mode=jwt', 'mode'],
+  ])('refuse %s', (set, word) => {
+    expect(refused(`--set=${set}`)).toContain(word)
+  })
+
+  it('say what is missing', () => {
+    expect(template('bidmesh', []).stderr).toContain('auth.mode has to be chosen')
+    expect(refused('--set=ingress.enabled=true')).toContain('hosts.api.name')
+  })
+})
+
+type Path = { path: string; pathType: string; backend: { service: { name: string } }; of: string }
+type HttpRule = {
+  matches: [{ path: { type: string; value: string } }]
+  backendRefs: [{ name: string }]
+  timeouts: { request: string }
+}
+type GrpcRule = { matches: [{ method: { service: string } }] }
+
+/** By the rules of both specifications: exact before prefix, longer before shorter, element by element. */
+function bestOf<Each extends { path: string; pathType: string }>(
+  paths: readonly Each[],
+  path: string,
+): Each {
+  const withSlash = (prefix: string) => (prefix.endsWith('/') ? prefix : `${prefix}/`)
+  const exact = paths.find((each) => each.pathType === 'Exact' && each.path === path)
+  const [longest] = paths
+    .filter((each) => each.pathType === 'Prefix' && path.startsWith(withSlash(each.path)))
+    .toSorted((a, b) => b.path.length - a.path.length)
+  const best = exact ?? longest
+  if (!best) throw new Error(`no route for ${path}`)
+  return best
+}
+
+const processOf: Readonly<Record<string, string>> = {
+  bids: 'bid',
+  userstats: 'stats',
+  live: 'live',
+}
+
+function proceduresOfProtos() {
+  const folder = join(root, 'proto')
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.proto') && !file.startsWith('grpc/'))
+    .flatMap((file) => {
+      const text = readFileSync(join(folder, file), 'utf8')
+      const packageName = /^package ([\w.]+);/m.exec(text)?.[1] ?? ''
+      return [...text.matchAll(/^service (\w+) \{(.*?)^\}/gms)].flatMap(([, service, body = '']) =>
+        [...body.matchAll(/rpc (\w+)\([^)]*\) returns \((stream )?/g)].map(([, rpc, stream]) => ({
+          service: `${packageName}.${service}`,
+          path: `/${packageName}.${service}/${rpc}`,
+          streams: stream !== undefined,
+          process: processOf[packageName.split('.')[0] ?? ''],
+        })),
+      )
+    })
+}
+
+/** The names that a process' own reader of the environment asks for. */
+function variablesRead(process: string): string[] {
+  const readers: Record<string, (env: NodeJS.ProcessEnv) => unknown> = {
+    bid: readBidConfig,
+    auctioneer: readAuctioneerConfig,
+    'outbox-worker': readRelayConfig,
+    stats: readStatsConfig,
+    live: readLiveConfig,
+    web: readWebConfig,
+    rebuild: readRebuildConfig,
+    migrate: readMigrateConfig,
+  }
+  const names: string[] = []
+  const env = new Proxy<NodeJS.ProcessEnv>({}, { get: (_, name) => void names.push(String(name)) })
+  const read = readers[process]
+  if (!read) throw new Error(`who reads the environment of ${process}?`)
+  try {
+    read(env)
+  } catch (error) {
+    // Nothing is set, so whatever has no default is missing.
+    if (!(error instanceof ConfigError)) throw error
+  }
+  return names
+}
+
+function checksums(manifests: readonly Manifest[]): Record<string, string> {
+  return Object.fromEntries(
+    ofKind(manifests, 'Deployment').map(({ metadata, spec }) => [
+      metadata.name,
+      spec.template.metadata.annotations['checksum/config'],
+    ]),
+  )
+}
+
+function named(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = ofKind(manifests, kind).find(({ metadata }) => metadata.name === name)
+  if (!found) throw new Error(`no ${kind} ${name}`)
+  return found
+}
+
+function containerOf(spec: Manifest['spec']): Container {
+  return spec.template.spec.containers[0]
+}
+
+function podSpec(manifests: readonly Manifest[], name: string) {
+  const manifest = manifests.find(({ metadata }) => metadata.name === name)
+  const spec = manifest && podSpecOf(manifest)
+  if (!spec) throw new Error(`no pods of ${name}`)
+  return spec
+}
+
+type Selector = {
+  matchLabels?: Record<string, string>
+  matchExpressions?: { key: string; operator: 'In' | 'NotIn'; values: string[] }[]
+}
+
+/** Names of those whose pods a selector means. */
+function selected(manifests: readonly Manifest[], selector: Selector): string[] {
+  const { matchLabels = {}, matchExpressions = [] } = selector
+  return manifests
+    .filter(({ kind, spec }) => {
+      const pods = kind === 'CronJob' ? spec.jobTemplate.spec.template : spec.template
+      const { labels } = pods.metadata
+      return (
+        Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+        matchExpressions.every(
+          ({ key, operator, values }) => values.includes(labels[key]) === (operator === 'In'),
+        )
+      )
+    })
+    .map(({ metadata }) => metadata.name)
+}
