@@ -86,3 +86,25 @@ it('knows the oldest, and ends those that take too long', () => {
   expect(ended).toEqual([old])
   expect(bodies.slowest(0)).toBe(young)
 })
+
+it('what is announced is held from the first byte, and its pieces cost nothing more', () => {
+  const { bodies, cuts } = budgetOf(100 * KiB, 100 * KiB)
+  const body = bodies.begin(new Socket(), () => undefined, String(60 * KiB))
+  for (let count = 0; count < 60; count += 1) bodies.hold(body, KiB)
+  expect(cuts).toEqual([])
+  bodies.begin(new Socket(), () => undefined, String(60 * KiB))
+  expect(cuts.length).toBeGreaterThan(0)
+})
+
+it('a body that is refused for its length is not held', () => {
+  const { bodies, cuts } = budgetOf(100 * KiB, 100 * KiB)
+  bodies.begin(new Socket(), () => undefined, String(1_000 * KiB))
+  expect(cuts).toEqual([])
+})
+
+it('a body in pieces of a byte costs what the pieces do', () => {
+  const { bodies, cuts } = budgetOf(100 * KiB, 100 * KiB)
+  const body = bodies.begin(new Socket(), () => undefined)
+  for (let count = 0; count < 1_000; count += 1) bodies.hold(body, 1)
+  expect(cuts).toHaveLength(1)
+})

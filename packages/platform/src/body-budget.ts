@@ -1,5 +1,6 @@
 /**
- * Bytes of request bodies that have come but are not complete, and that nobody can answer yet. Each
+ * Memory of request bodies that are not complete, and that nobody can answer yet: what has come of them, or
+ * what was announced, because handlers set aside the whole length of a body at its first byte. Each
  * connection and the process have a budget. A connection that exceeds its own is cut; when the process
  * exceeds its own, those that hold the most are cut until a quarter of it is free again, so that whoever
  * sends bodies as people do is the last to notice.
@@ -14,6 +15,13 @@ export const BODY_BYTES_PER_CONNECTION_MAX = 4 * 1024 * 1024
 export const REQUEST_BYTES = 4 * 1024
 /** Handlers keep no more (384 KiB, see message-size.ts); what comes after is thrown away as it comes. */
 const HELD_PER_BODY_MAX = 512 * 1024
+/**
+ * Of a body whose answer is out, thrown away so that clients that still write get to read it; whoever goes on is
+ * cut. As in Go's net/http.
+ */
+export const REST_BYTES_MAX = 256 * 1024
+/** Each piece of a body without an announced length is kept as it came, be it a single byte. */
+const PIECE_BYTES = 256
 /** After relief this share of the budget is held at most: not every further byte is to be a search. */
 const RELIEVED_SHARE = 0.75
 
@@ -23,11 +31,16 @@ export type Body = {
   readonly sinceMs: number
   /** Ends the request whose body takes too long. */
   readonly end: () => void
+  /** All of it counts from the start, and then only the largest piece, which is kept until the next has come. */
+  readonly isAnnounced: boolean
+  largestBytes: number
   heldBytes: number
 }
 
 export type BodyBudget = {
-  begin: (socket: Socket, end: () => void) => Body
+  /** @param contentLength the header, if there is one: handlers refuse what is too long without keeping any of it */
+  begin: (socket: Socket, end: () => void, contentLength?: string) => Body
+  /** A piece has come. */
   hold: (body: Body, bytes: number) => void
   /** It is complete, or nobody waits for it any more. Calling it again does nothing. */
   release: (body: Body) => void
@@ -76,7 +89,12 @@ export function createBodyBudget(options: BodyBudgetOptions): BodyBudget {
     }
   }
   const hold = (body: Body, bytes: number): void => {
-    if (body.heldBytes >= HELD_PER_BODY_MAX || !bodies.has(body)) return
+    const more = body.isAnnounced ? bytes - body.largestBytes : bytes + PIECE_BYTES
+    body.largestBytes = Math.max(body.largestBytes, bytes)
+    if (more > 0 && body.heldBytes < HELD_PER_BODY_MAX) add(body, more)
+  }
+  const add = (body: Body, bytes: number): void => {
+    if (!bodies.has(body)) return
     const connection = bySocket.get(body.socket)
     body.heldBytes += bytes
     total += bytes
@@ -87,11 +105,13 @@ export function createBodyBudget(options: BodyBudgetOptions): BodyBudget {
     } else if (total > bytesMax) relieve()
   }
   return {
-    begin: (socket, end) => {
-      const body: Body = { socket, sinceMs: now(), end, heldBytes: 0 }
+    begin: (socket, end, contentLength) => {
+      const announced = Number(contentLength ?? 0)
+      const isAnnounced = announced > 0 && announced <= HELD_PER_BODY_MAX
+      const body: Body = { socket, sinceMs: now(), end, isAnnounced, largestBytes: 0, heldBytes: 0 }
       if (!bySocket.has(socket)) bySocket.set(socket, { bytes: 0 })
       bodies.add(body)
-      hold(body, REQUEST_BYTES)
+      add(body, REQUEST_BYTES + (isAnnounced ? announced : 0))
       return body
     },
     hold,

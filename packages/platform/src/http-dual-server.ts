@@ -10,6 +10,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { connectNodeAdapter } from '@connectrpc/connect-node'
 import { createBodyBudget } from './body-budget.ts'
+import { createCallTurns } from './call-turns.ts'
 import { createConnectionSlots } from './connection-slots.ts'
 import { createHttp1Server } from './http1-server.ts'
 import { createHttp2Server } from './http2-server.ts'
@@ -19,6 +20,8 @@ import { createUnreadBudget } from './unread-budget.ts'
 const FIRST_BYTES_LIMIT_MS = 10_000
 /** A whole request: 64 KiB at 2 kB/s, the largest item at 13 kB/s; slower is no client but an attack. */
 const REQUEST_LIMIT_MS = 30_000
+/** A newcomer who has more to say at once brings many requests, and waits for a turn. */
+const ONE_REQUEST_BYTES = 4 * 1024
 /** Node's default, said here because both protocols must agree on it. */
 const MAX_HEADER_BYTES = 16 * 1024
 
@@ -26,6 +29,17 @@ const MAX_HEADER_BYTES = 16 * 1024
 export type HttpHandler = ReturnType<typeof connectNodeAdapter>
 export type HttpRequest = Parameters<HttpHandler>[0]
 export type HttpResponse = Parameters<HttpHandler>[1]
+
+/** Calls begun and not answered; a stream of gRPC holds up to 100 kB. */
+const IN_HAND_MAX = 128
+/** Beside bids: a few more than a pool has connections; those would wait in its queue. */
+const BESIDE_URGENT_MAX = 16
+/** Streams last, and what takes longer waits for somebody else: neither keeps the loop busy. */
+const IN_HAND_COUNTED_MS = 50
+
+type Protocol = 'http/1.1' | 'h2c'
+
+const ignore = (): void => undefined
 
 export type DualServer = {
   /** Listens, and reports errors of listening. */
@@ -39,13 +53,16 @@ export type DualServer = {
 export type DualServerOptions = {
   /** Gets the requests of both protocols. */
   handle: HttpHandler
+  /** Whether requests for this path go before all others. */
+  isUrgent: (path: string) => boolean
   /** Connections at once. */
   maxConnections: number
   /** A connection was closed, or not taken: for want of a place, or because of what it did. */
   cut: (reason: string) => void
 }
 
-export function createDualServer({ handle, maxConnections, cut }: DualServerOptions): DualServer {
+export function createDualServer(options: DualServerOptions): DualServer {
+  const { maxConnections, cut } = options
   const cutSocket = (socket: Socket, reason: string): void => {
     cut(reason)
     if (!http2.sendAway(socket)) socket.destroy()
@@ -54,6 +71,7 @@ export function createDualServer({ handle, maxConnections, cut }: DualServerOpti
   const unread = createUnreadBudget({ cut: cutSocket })
   const { slowest } = bodies
   const slots = createConnectionSlots({ max: maxConnections, slowest, cut })
+  const { handle, inTurn } = takeTurns(options)
   const shared = {
     handle,
     slots,
@@ -61,8 +79,9 @@ export function createDualServer({ handle, maxConnections, cut }: DualServerOpti
     unread,
     maxHeaderBytes: MAX_HEADER_BYTES,
     requestLimitMs: REQUEST_LIMIT_MS,
+    cut,
   }
-  const http2 = createHttp2Server({ ...shared, cut })
+  const http2 = createHttp2Server({ ...shared, wait: inTurn })
   const http1 = createHttp1Server(shared)
 
   const undecided = new Set<Socket>()
@@ -73,15 +92,23 @@ export function createDualServer({ handle, maxConnections, cut }: DualServerOpti
     if (!slots.take(socket)) return
     undecided.add(socket)
     socket.once('close', () => undecided.delete(socket))
-    decideProtocol(socket, (protocol) => {
+    const accept = (protocol: Protocol): void => {
       undecided.delete(socket)
+      if (socket.destroyed) return
+      socket.off('error', ignore)
       if (protocol === 'h2c') {
         // Node's HTTP/1.1 server wants half-open sockets; an h2 session would outlive its client on one.
         socket.allowHalfOpen = false
-        return http2.accept(socket)
+        http2.accept(socket)
+        return
       }
       for (const listener of speakHttp1) Reflect.apply(listener, http1.net, [socket])
-      return socket.resume()
+      socket.resume()
+    }
+    decideProtocol(socket, (protocol, bytes) => {
+      if (bytes <= ONE_REQUEST_BYTES) return accept(protocol)
+      socket.on('error', ignore)
+      return inTurn(() => accept(protocol))
     })
   })
 
@@ -99,8 +126,45 @@ export function createDualServer({ handle, maxConnections, cut }: DualServerOpti
   return { net: http1.net, close, destroy }
 }
 
+/** The handler that begins calls in turns, and the turns of everything that is no bid. */
+function takeTurns({ handle, isUrgent }: DualServerOptions) {
+  let urgentInHand = 0
+  let othersInHand = 0
+  const isFull = () => othersInHand >= (urgentInHand > 0 ? BESIDE_URGENT_MAX : IN_HAND_MAX)
+  const turns = createCallTurns({ isUrgentInHand: () => urgentInHand > 0, isFull })
+  const countOther = (response: HttpResponse): void => {
+    othersInHand += 1
+    const end = (): void => {
+      clearTimeout(limit)
+      response.off('close', end)
+      othersInHand -= 1
+    }
+    const limit = setTimeout(end, IN_HAND_COUNTED_MS)
+    response.on('close', end)
+  }
+  const isGone: (...call: Parameters<HttpHandler>) => boolean = (request, response) =>
+    'stream' in request ? request.stream.destroyed : response.destroyed
+  const handleInTurn: HttpHandler = (request, response) => {
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    if (isUrgent(path)) {
+      urgentInHand += 1
+      response.once('close', () => (urgentInHand -= 1))
+      return turns.urgent(() => isGone(request, response) || handle(request, response))
+    }
+    return turns.other(() => {
+      if (isGone(request, response)) return
+      countOther(response)
+      handle(request, response)
+    })
+  }
+  return { handle: handleInTurn, inTurn: turns.source }
+}
+
 /** Calls `decided` once, with the bytes read so far put back; a peer that never says anything is cut. */
-function decideProtocol(socket: Socket, decided: (protocol: 'http/1.1' | 'h2c') => void): void {
+function decideProtocol(
+  socket: Socket,
+  decided: (protocol: Protocol, bytes: number) => void,
+): void {
   let head: Buffer = Buffer.alloc(0)
   const cut = () => socket.destroy()
   const limit = setTimeout(cut, FIRST_BYTES_LIMIT_MS).unref()
@@ -113,7 +177,7 @@ function decideProtocol(socket: Socket, decided: (protocol: 'http/1.1' | 'h2c') 
     socket.off('data', onData).off('end', cut).off('error', cut)
     socket.pause()
     socket.unshift(head)
-    decided(start === preface ? 'h2c' : 'http/1.1')
+    decided(start === preface ? 'h2c' : 'http/1.1', head.length)
   }
   socket.on('data', onData).on('end', cut).on('error', cut)
   socket.once('close', () => clearTimeout(limit))

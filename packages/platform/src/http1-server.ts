@@ -2,10 +2,10 @@
 import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Body, BodyBudget } from './body-budget.ts'
+import { type Body, type BodyBudget, REST_BYTES_MAX } from './body-budget.ts'
 import type { ConnectionSlots } from './connection-slots.ts'
 import type { HttpHandler } from './http-dual-server.ts'
-import { UNREAD_LIMIT_MS, UNREAD_NOTICED_BYTES, type UnreadBudget } from './unread-budget.ts'
+import { UNREAD_NOTICED_BYTES, type UnreadBudget } from './unread-budget.ts'
 
 /** Head of a request: one packet, in practice. */
 const HEADERS_LIMIT_MS = 10_000
@@ -13,6 +13,15 @@ const HEADERS_LIMIT_MS = 10_000
 const KEEP_ALIVE_MS = 65_000
 /** After this long without a packet the system asks whether a peer is still there. */
 const TCP_KEEP_ALIVE_MS = 60_000
+
+/**
+ * Requests of a connection that wait for the answer to the one before. Few clients send any (pipelining), and
+ * each costs 4 kB.
+ */
+const PIPELINED_MAX = 16
+
+/** A client that is sent away gets this long to read its answer. */
+const GOODBYE_MS = 500
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
@@ -23,6 +32,8 @@ export type Http1ServerOptions = {
   unread: UnreadBudget
   maxHeaderBytes: number
   requestLimitMs: number
+  /** A connection was closed for its manners. */
+  cut: (reason: 'pipelining') => void
 }
 
 export type Http1Server = {
@@ -35,15 +46,35 @@ export type Http1Server = {
 class BudgetedRequest extends IncomingMessage {
   #bodies: BodyBudget | undefined
   #body: Body | undefined
+  #restBytes: number | undefined
   enter(bodies: BodyBudget): void {
     const { socket } = this
     this.#bodies = bodies
-    this.#body = bodies.begin(socket, () => socket.destroy())
+    this.#body = bodies.begin(socket, () => socket.destroy(), this.headers['content-length'])
   }
   override push(chunk: Buffer | null): boolean {
     if (chunk === null) this.#leave()
+    else if (this.#restBytes !== undefined) return this.#discard(chunk.length)
     else if (this.#body !== undefined) this.#bodies?.hold(this.#body, chunk.length)
     return super.push(chunk)
+  }
+  /** The answer is complete: the rest of the body is thrown away. */
+  answered(): void {
+    if (this.complete || this.#restBytes !== undefined) return
+    this.#leave()
+    this.#restBytes = 0
+    // Read by somebody, or Node would throw it away by itself, however long.
+    this.resume()
+  }
+  /** False stops the reading. */
+  #discard(bytes: number): boolean {
+    if (this.#restBytes === undefined || this.#restBytes > REST_BYTES_MAX) return false
+    this.#restBytes += bytes
+    if (this.#restBytes <= REST_BYTES_MAX) return true
+    // Not at once: that would reset the connection, and the client might lose the answer.
+    this.socket.end()
+    setTimeout(() => this.socket.destroy(), GOODBYE_MS)
+    return false
   }
   override destroy(error?: Error): this {
     this.#leave()
@@ -55,7 +86,8 @@ class BudgetedRequest extends IncomingMessage {
 }
 
 export function createHttp1Server(options: Http1ServerOptions): Http1Server {
-  const { handle, bodies } = options
+  const { handle, bodies, cut } = options
+  const pipelined = new WeakMap<Socket, number>()
   let closing = false
   const net = createServer(
     {
@@ -69,8 +101,22 @@ export function createHttp1Server(options: Http1ServerOptions): Http1Server {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
     },
     (request, response) => {
+      const { socket } = request
+      // Node goes on with what it has read of a connection that is closed.
+      if (socket.destroyed) return
       request.enter(bodies)
-      handle(request, response)
+      const ahead = pipelined.get(socket) ?? 0
+      if (response.socket !== null) return handle(request, response)
+      if (ahead === PIPELINED_MAX) {
+        cut('pipelining')
+        socket.destroy()
+        return
+      }
+      pipelined.set(socket, ahead + 1)
+      response.onTurn = () => {
+        pipelined.set(socket, (pipelined.get(socket) ?? 1) - 1)
+        handle(request, response)
+      }
     },
   )
   return {
@@ -92,9 +138,12 @@ function budgetedResponse({ slots, unread }: Http1ServerOptions, isClosing: () =
       if (typeof reason === 'string') return super.writeHead(status, reason, headers)
       return super.writeHead(status, reason)
     }
+    /** For a request that came before the one ahead of it was answered. */
+    onTurn: (() => void) | undefined
     override assignSocket(socket: Socket): void {
       slots.busy(socket)
       super.assignSocket(socket)
+      this.onTurn?.()
     }
     override detachSocket(socket: Socket): void {
       slots.idle(socket)
@@ -106,6 +155,7 @@ function budgetedResponse({ slots, unread }: Http1ServerOptions, isClosing: () =
       return result
     }
     override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
+      this.req.answered()
       Reflect.apply(super.end, this, [chunk, encoding, done])
       this.noticeUnread()
       return this
@@ -113,8 +163,6 @@ function budgetedResponse({ slots, unread }: Http1ServerOptions, isClosing: () =
     noticeUnread(): void {
       const { socket } = this
       if (socket === null || socket.writableLength <= UNREAD_NOTICED_BYTES) return
-      // Starts again with every byte that goes out; Node sets its own when the answer has gone.
-      socket.setTimeout(UNREAD_LIMIT_MS)
       unread.watch(socket, socket)
     }
   }

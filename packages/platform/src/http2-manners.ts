@@ -39,15 +39,12 @@ const FRAME_HEAD_BYTES = 9
 const STREAM_WINDOW_BYTES = 65_535
 
 /** Answers that wait for a client's window, of all sessions together. At about 10 kB each. */
-const UNTAKEN_MAX = 2_000
+const UNTAKEN_MAX = 500
 /** As long as a slow reader of HTTP/1.1. */
 const UNTAKEN_LIMIT_MS = 30_000
 
-/** How often sessions are looked at; a flood of 100 MB/s has sent 25 MB by then. */
+/** How often sessions are looked at. */
 export const LOOK_MS = 250
-
-/** A client that is told to go gets this long to read it. */
-const GOODBYE_MS = 200
 
 export type Manners = {
   readonly socket: Socket
@@ -56,6 +53,8 @@ export type Manners = {
   readonly streams: Map<ServerHttp2Stream, number | undefined>
   readonly resets: Allowance
   readonly overhead: Allowance
+  /** Worked through, so far. */
+  bytesRead: number
   /** Of requests and bodies, so far. */
   explainedBytes: number
   /** Read, explained by nothing, and held against it, so far. */
@@ -69,6 +68,7 @@ export function createManners(session: ServerHttp2Session, socket: Socket): Mann
     streams: new Map(),
     resets: createAllowance(RESETS),
     overhead: createAllowance(OVERHEAD_BYTES),
+    bytesRead: 0,
     explainedBytes: 0,
     overheadBytes: 0,
   }
@@ -91,7 +91,8 @@ export function mayReset({ resets }: Manners, ageMs: number): boolean {
 
 /** Looks at what has come; true while most of it was for something. */
 export function isCalm(manners: Manners): boolean {
-  const { bytesRead, bytesWritten } = manners.socket
+  const { bytesRead } = manners
+  const { bytesWritten } = manners.socket
   // Bodies are explained when their handlers read them; until then they are within their windows.
   const waiting = manners.streams.size * STREAM_WINDOW_BYTES
   const explained = manners.explainedBytes + waiting + bytesWritten * OVERHEAD_PER_BYTE_WRITTEN
@@ -101,11 +102,10 @@ export function isCalm(manners: Manners): boolean {
 }
 
 /** Tells the client why and closes its connection, whatever it says to that. */
-export function sendAway({ session, socket }: Manners): void {
+export function sendAway({ session }: Manners): void {
   // By itself, because destroy() names a code only together with an error that nobody made.
   session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-  session.destroy()
-  setTimeout(() => socket.destroy(), GOODBYE_MS)
+  setImmediate(() => session.destroy())
 }
 
 /**

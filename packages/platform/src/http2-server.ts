@@ -1,13 +1,11 @@
 /**
  * The h2c half of the port: sessions on sockets whose protocol is known, with the budgets of
- * `http2-manners.ts`. Requests are begun a few at a time, one turn of the loop after they came: what was
- * reset in the meantime costs no handler, and a thousand calls that came in one packet do not make
- * everybody else wait for all of them.
+ * `http2-manners.ts`.
  */
 import { createServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Body, BodyBudget } from './body-budget.ts'
+import { type Body, type BodyBudget, REST_BYTES_MAX } from './body-budget.ts'
 import type { ConnectionSlots } from './connection-slots.ts'
 import type { HttpHandler } from './http-dual-server.ts'
 import {
@@ -22,10 +20,11 @@ import {
   overdueSessions,
   sendAway,
 } from './http2-manners.ts'
-import { UNREAD_LIMIT_MS, UNREAD_NOTICED_BYTES, type UnreadBudget } from './unread-budget.ts'
+import { PacedSocket } from './paced-socket.ts'
+import { UNREAD_NOTICED_BYTES, type UnreadBudget } from './unread-budget.ts'
 
-/** Calls begun in one turn of the loop: at 150 µs each, others wait 5 ms at most. */
-const BEGUN_PER_TURN = 32
+/** For the rest of a request that was answered before its end; some clients never end it. */
+const REST_LIMIT_MS = 1_000
 
 export type Http2ServerOptions = {
   handle: HttpHandler
@@ -35,6 +34,8 @@ export type Http2ServerOptions = {
   maxHeaderBytes: number
   /** What `requestTimeout` does for HTTP/1.1; Node's h2 server has no such setting. */
   requestLimitMs: number
+  /** Calls back when it is the turn of the next piece of what a connection says. */
+  wait: (read: () => void) => void
   /** A session was closed for its manners. */
   cut: (reason: 'resets' | 'noise' | 'untaken answers') => void
 }
@@ -99,7 +100,6 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
     options.cut(reason)
     sendAway(manners)
   }
-  const begin = beginInTurns(options.handle)
   server.on('request', (request, response) => {
     const manners = mannersOf(request.stream)
     if (!manners) {
@@ -107,10 +107,9 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
       return
     }
     admit(request, manners, options, () => dismiss(manners, 'resets'))
-    begin(request, response)
+    options.handle(request, response)
   })
   const look = setInterval(() => {
-    for (const manners of sessions.values()) if (!isCalm(manners)) dismiss(manners, 'noise')
     for (const manners of overdueSessions(sessions.values(), performance.now())) {
       dismiss(manners, 'untaken answers')
     }
@@ -118,9 +117,16 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   }, LOOK_MS).unref()
   return {
     accept: (socket) => {
+      const admitPiece = (bytes: number): boolean => {
+        const manners = sessions.get(socket)
+        if (!manners) return false
+        manners.bytesRead += bytes
+        if (!isCalm(manners)) dismiss(manners, 'noise')
+        return sessions.has(socket)
+      }
       accepted = socket
       // It emits the session before it returns.
-      server.emit('connection', socket)
+      server.emit('connection', new PacedSocket({ socket, wait: options.wait, admit: admitPiece }))
       accepted = undefined
     },
     sendAway: (socket) => {
@@ -152,7 +158,10 @@ function admit(
   countRequest(manners)
   streams.set(stream, undefined)
   if (streams.size === 1) slots.busy(socket)
-  const body = stream.endAfterHeaders ? undefined : bodies.begin(socket, () => stream.close())
+  const length = request.headers['content-length']
+  const body = stream.endAfterHeaders
+    ? undefined
+    : bodies.begin(socket, () => stream.close(), length)
   if (body) request.enter(bodies, body, manners)
   stream.once('finish', () => discardRest(stream, manners))
   stream.once('close', () => {
@@ -180,29 +189,8 @@ function budgetedResponse({ unread }: Http2ServerOptions, mannersOf: MannersOf) 
       if (!(stream?.writableLength > UNREAD_NOTICED_BYTES)) return
       const manners = mannersOf(stream)
       if (!manners) return
-      stream.setTimeout(UNREAD_LIMIT_MS, () => stream.destroy())
       unread.watch(stream, manners.socket)
     }
-  }
-}
-
-type Call = Parameters<HttpHandler>
-
-/** Begins calls in the order in which they came, those that are still wanted. */
-function beginInTurns(handle: HttpHandler): HttpHandler {
-  let waiting: Call[] = []
-  const turn = (): void => {
-    const now = waiting.length > BEGUN_PER_TURN ? waiting.slice(0, BEGUN_PER_TURN) : waiting
-    waiting = waiting.slice(now.length)
-    if (waiting.length > 0) setImmediate(turn)
-    for (const [request, response] of now) {
-      if ('stream' in request && request.stream.destroyed) continue
-      handle(request, response)
-    }
-  }
-  return (request, response) => {
-    waiting.push([request, response])
-    if (waiting.length === 1) setImmediate(turn)
   }
 }
 
@@ -217,9 +205,18 @@ function withoutRest(chunk: Buffer): Buffer {
 /**
  * An answer that came before the end of its request (too large, refused) leaves a half of the stream
  * open. The rest is thrown away: resetting the stream, which HTTP/2 allows, makes clients that still
- * write lose the answer. The limit of a request's time ends those that never stop writing.
+ * write lose the answer, so that comes only when they have gone on for long.
  */
 function discardRest(stream: ServerHttp2Stream, manners: Manners): void {
   if (stream.readableEnded) return
-  stream.removeAllListeners('data').on('data', (chunk: Buffer) => countData(manners, chunk.length))
+  let bytes = 0
+  stream.removeAllListeners('data').on('data', (chunk: Buffer) => {
+    countData(manners, chunk.length)
+    bytes += chunk.length
+    if (bytes > REST_BYTES_MAX) stream.close()
+  })
+  // It may have been held back for a reader that is there no more.
+  stream.resume()
+  const limit = setTimeout(() => stream.close(), REST_LIMIT_MS)
+  stream.once('close', () => clearTimeout(limit))
 }

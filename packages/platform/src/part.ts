@@ -1,4 +1,4 @@
-import type { DescService } from '@bufbuild/protobuf'
+import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
 
@@ -12,6 +12,8 @@ export type Part = {
   /** Descriptors of what `routes` registers, for gRPC health and reflection. */
   services: readonly DescService[]
   routes: (router: ConnectRouter) => void
+  /** Procedures whose calls go before all others of the process, e.g. bids. */
+  urgent?: readonly DescMethod[]
   /**
    * Around the calls of the whole process, inside the translation of errors and outside validation: check
    * the service of a request before touching it. For what only this part can say about an error.

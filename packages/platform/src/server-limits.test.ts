@@ -1,6 +1,7 @@
 /** What one client, or a crowd of them, may take from the others: nothing they need. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { randomUUIDv7 } from 'node:crypto'
 import { get, type IncomingMessage } from 'node:http'
 import { connect as connectHttp2, constants } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
@@ -93,6 +94,11 @@ function callOn(session: ClientHttp2Session, headers = post) {
   return session.request(headers).on('error', () => undefined)
 }
 
+/** `once` would reject with the socket's error. */
+function closeOf(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => socket.on('close', resolve))
+}
+
 /** By a connection of its own: one that was kept is the longest idle, and may be cut while it is used. */
 async function expectAlive({ url }: Pick<Server, 'url'>): Promise<void> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -143,20 +149,68 @@ describe('places', () => {
   }, 60_000)
 })
 
+describe('manners of HTTP/1.1', () => {
+  const healthz = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'
+
+  test('requests that do not wait for their answers are answered one by one', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').setEncoding('latin1')
+    cleanups.push(() => socket.destroy())
+    let text = ''
+    socket.on('data', (part) => (text += String(part))).write(healthz.repeat(17))
+    await eventually(() => expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(17))
+  })
+
+  test('who sends hundreds of them is cut, and the rest is not begun', async () => {
+    const { server, calls } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').on('error', () => undefined)
+    cleanups.push(() => socket.destroy())
+    const body = JSON.stringify({ itemId: randomUUIDv7(), amount: 1, userId: 'ann' })
+    const head = `POST ${placeBid} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json`
+    const request = `${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    const closed = closeOf(socket.resume())
+    socket.write(request.repeat(500))
+    await closed
+    expect(calls()).toBeLessThanOrEqual(1)
+    await expectAlive(server)
+  })
+
+  test('who writes on after the answer reads it, and is cut', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').on('error', () => undefined)
+    cleanups.push(() => socket.destroy())
+    let answer = ''
+    socket.on('data', (part) => (answer += String(part)))
+    const closed = closeOf(socket)
+    const head = `POST ${placeBid} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json`
+    socket.write(`${head}\r\ncontent-length: 1000000000\r\n\r\n`)
+    let sent = 0
+    const write = (): void => {
+      while (!socket.destroyed && socket.write(large.subarray(0, 65_536))) sent += 65_536
+    }
+    socket.on('drain', write)
+    write()
+    await closed
+    expect(answer).toMatch(/^HTTP\/1.1 413 /)
+    expect(sent).toBeLessThan(100_000_000)
+  })
+})
+
 describe('manners of HTTP/2', () => {
   test('requests that are reset at once begin nothing, and end the session', async () => {
     const { server, calls } = await start()
-    const { session, goaway } = openSession(server)
+    const { session } = openSession(server)
     await once(session, 'connect')
-    let isOpen = true
-    void goaway.then(() => (isOpen = false))
-    while (isOpen) {
-      for (let count = 0; count < 50; count += 1) {
-        if (!session.destroyed && !session.closed) callOn(session).close(constants.NGHTTP2_CANCEL)
+    let sent = 0
+    // Those that come with their reset are counted by nghttp2 (1,000), which does not always say goodbye.
+    while (!session.destroyed && !session.closed) {
+      for (let count = 0; count < 50 && !session.destroyed && !session.closed; count += 1) {
+        callOn(session).close(constants.NGHTTP2_CANCEL)
+        sent += 1
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect(await goaway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    expect(sent).toBeLessThan(50_000)
     expect(calls()).toBe(0)
     await expectAlive(server)
   })

@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events'
 import type { Server as NetServer } from 'node:net'
+import type { DescMethod } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { createConnectionCuts } from './connection-cuts.ts'
 import { connectionLimit } from './connection-limit.ts'
@@ -95,10 +96,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       'fewer connections than asked for: raise ulimit -n',
     )
   }
+  const urgent = new Set(options.parts.flatMap((part) => part.urgent ?? []).map(procedurePath))
   const dual = createDualServer({
     handle: refuseUnroutable(
       gated(createOriginGate(options), partsFirst(options.parts, procedures)),
     ),
+    isUrgent: (path) => urgent.has(path),
     maxConnections,
     cut: createConnectionCuts(options.log),
   })
@@ -119,6 +122,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await closed
     },
   }
+}
+
+function procedurePath({ parent, name }: DescMethod): string {
+  return `/${parent.typeName}/${name}`
 }
 
 /** Requests that the gate lets through. */

@@ -6,8 +6,8 @@
 import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
-/** Of all connections together: ten answers of the largest size, or thousands of usual ones. */
-export const UNREAD_BYTES_MAX = 32 * 1024 * 1024
+/** Of all connections together: sixteen answers of the largest size, or thousands of usual ones. */
+export const UNREAD_BYTES_MAX = 16 * 1024 * 1024
 /** Below this a connection is not looked at: the usual answer leaves in one write. */
 export const UNREAD_NOTICED_BYTES = 16 * 1024
 /** As long as viewers who take nothing are kept. */
@@ -49,8 +49,10 @@ export function createUnreadBudget({
     watch: (out, socket) => {
       if (!watched.has(out)) {
         watched.set(out, socket)
+        const endLimit = limitStandstill(out)
         const forget = () => {
           watched.delete(out)
+          endLimit()
           out.off('drain', forget).off('close', forget).off('finish', forget)
         }
         out.on('drain', forget).on('close', forget).on('finish', forget)
@@ -58,4 +60,17 @@ export function createUnreadBudget({
       relieve()
     },
   }
+}
+
+/**
+ * Cuts who takes nothing for a while; returns what ends that. By a timer of our own: Node 26 forgets to end
+ * that of an HTTP/2 stream which is destroyed, and keeps stream and answer until it fires.
+ */
+function limitStandstill(out: Writable): () => void {
+  let unread = out.writableLength
+  const limit = setInterval(() => {
+    if (out.writableLength >= unread) out.destroy()
+    unread = out.writableLength
+  }, UNREAD_LIMIT_MS)
+  return () => clearInterval(limit)
 }

@@ -62,6 +62,7 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
   return {
     name: 'bid',
     services: [BidService],
+    urgent: [BidService.method.placeBid],
     routes: bidRoutes({ sql, session, lanes, cache, metrics }),
     interceptors: [explainRefusal],
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
