@@ -8,6 +8,8 @@ export type StandaloneProcess = {
   pid: number
   /** All of stdout so far. */
   output: () => string
+  /** All of stderr so far. */
+  errors: () => string
   /** Resolves with the exit code, or the signal that ended it. */
   end: (signal: NodeJS.Signals) => Promise<number | string>
 }
@@ -17,6 +19,8 @@ export type StandaloneRun = { code: number | string; output: string; errors: str
 export type StandaloneOptions = {
   /** Descriptors it may use, its Postgres too; otherwise as many as we. */
   filesMax?: number
+  /** Node's inspector listens; it says where in `errors`. */
+  isInspected?: boolean
 }
 
 /** Resolves when it has greeted. Rejects with all it said when it ends before. */
@@ -41,6 +45,7 @@ export async function startStandalone(
     url: `http://127.0.0.1:${port}`,
     pid: child.pid ?? 0,
     output: () => said().output,
+    errors: () => said().errors,
     end: async (signal) => {
       child.kill(signal)
       return await ended
@@ -58,11 +63,11 @@ export async function runStandalone(env: Record<string, string>): Promise<Standa
 
 function spawnStandalone(
   env: Record<string, string>,
-  { filesMax }: StandaloneOptions = {},
+  { filesMax, isInspected = false }: StandaloneOptions = {},
 ): ChildProcess {
   // Both limits: Node raises the soft one to the hard one.
   const limit = filesMax === undefined ? ':' : `ulimit -n ${filesMax}`
-  const command = `${limit} && exec "$0" standalone/src/main.ts`
+  const command = `${limit} && exec "$0" ${isInspected ? '--inspect=127.0.0.1:0' : ''} standalone/src/main.ts`
   return spawn('/bin/sh', ['-c', command, process.execPath], {
     cwd: repository,
     env: { ...process.env, ...env },

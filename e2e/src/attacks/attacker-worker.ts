@@ -1,11 +1,11 @@
 /** The attacker's end of `attacker-process.ts`. */
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, setPriority } from 'node:os'
 import type { AttackAnswer, AttackOrder } from './attacker-process.ts'
 import { attackNamed } from './catalogue.ts'
 
-// A real attacker has cores of its own; this one takes what the server and the bidders leave.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+// A real attacker has cores of its own; this one takes what the server, its Postgres and the bidders leave.
+execFileSync('chrt', ['--idle', '--all-tasks', '--pid', '0', String(process.pid)])
 
 // An attack whose connections were all cut waits for its time to be over; that timer holds no process.
 const alive = setInterval(() => undefined, 1_000)

@@ -6,6 +6,7 @@ import { freePort } from '@bidmesh/platform/free-port.ts'
 import { endProcess, isRunning } from '@bidmesh/platform/process-end.ts'
 import { callJson } from '../call-json.ts'
 import { startStandalone } from '../standalone-process.ts'
+import { connectMemoryProbe, type MemoryProbe } from './server-memory.ts'
 
 /** Descriptors the server may use. */
 export const FILES_MAX = 2_000
@@ -22,6 +23,7 @@ export type ServerUnderAttack = {
   port: number
   pid: number
   items: { id: string; nextBid: number }[]
+  memory: MemoryProbe
   stop: () => Promise<void>
 }
 
@@ -30,14 +32,17 @@ export async function startServerUnderAttack(): Promise<ServerUnderAttack> {
   const port = await freePort()
   const removeData = () => rm(dataDir, { recursive: true, force: true })
   try {
-    const { url, pid, end } = await startStandalone(dataDir, port, { filesMax: FILES_MAX })
+    const options = { filesMax: FILES_MAX, isInspected: true }
+    const { url, pid, end, errors } = await startStandalone(dataDir, port, options)
+    const memory = await connectMemoryProbe(/ws:\S+/.exec(errors())?.[0] ?? '')
     const stop = async (): Promise<void> => {
+      memory.close()
       if (!isRunning(pid)) await endPostgres(dataDir)
       await end('SIGTERM')
       await removeData()
     }
     const items = await Promise.all(Array.from({ length: ITEMS }, () => createItem(url)))
-    return { url, port, pid, items, stop }
+    return { url, port, pid, items, memory, stop }
   } catch (error) {
     await removeData()
     throw error
