@@ -201,10 +201,7 @@ function figures({ memory, honest }: AttackResult): object {
 
 /** The table for people. */
 export function attackTable(results: readonly AttackResult[]): string {
-  const header = [
-    ...['', 'MiB resident before', 'worst', 'after', 'in use before', 'worst', 'after'],
-    ...['p99 ms before', 'during', 'after', 'verdict'],
-  ]
+  const header = `,MiB resident before,worst,after,in use before,worst,after,p99 ms before,during,after,verdict`
   const rows = results.map(({ attack, memory: { before, worst, after }, honest, ...rest }) => [
     attack,
     ...[before, worst, after].map(({ residentBytes }) => mebibytes(residentBytes)),
@@ -215,7 +212,7 @@ export function attackTable(results: readonly AttackResult[]): string {
   const notes = results.map(({ attack, did, shortcomings: found }) =>
     [`${attack}: ${did}`, ...found].join('; '),
   )
-  return [formatTable([header, ...rows]), '', ...notes].join('\n')
+  return [formatTable([header.split(','), ...rows]), '', ...notes].join('\n')
 }
 
 function mebibytes(bytes: number): string {

@@ -17,7 +17,13 @@ export type MemoryProbe = {
   close: () => void
 }
 
-type Answer = { id: number; result: { result: { value: string } } }
+type Answer = { id: number; result: { result?: { value: string } } }
+
+/** Of the inspector, whose protocol says what it is. */
+function read<Value>(text: string): Value {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return JSON.parse(text) as Value
+}
 
 const look = 'const m = process.memoryUsage(); JSON.stringify([m.rss, m.heapUsed + m.external])'
 
@@ -30,8 +36,8 @@ export async function connectMemoryProbe(url: string): Promise<MemoryProbe> {
     const id = (ids += 1)
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const hear = ({ data }: MessageEvent) => {
-      const answer = JSON.parse(String(data)) as Answer
-      if (answer.id === id) resolve(answer.result.result?.value)
+      const answer = read<Answer>(String(data))
+      if (answer.id === id) resolve(answer.result.result?.value ?? '')
     }
     const gone = () => reject(new Error('the server has ended'))
     socket.addEventListener('message', hear)
@@ -49,7 +55,7 @@ export async function connectMemoryProbe(url: string): Promise<MemoryProbe> {
     look: async () => {
       await call('HeapProfiler.collectGarbage')
       const text = await call('Runtime.evaluate', { expression: `{ ${look} }` })
-      const [residentBytes = Number.NaN, inUseBytes = Number.NaN] = JSON.parse(text) as number[]
+      const [residentBytes, inUseBytes] = read<[number, number]>(text)
       return { residentBytes, inUseBytes }
     },
     close: () => socket.close(),
