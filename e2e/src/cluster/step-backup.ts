@@ -50,7 +50,14 @@ async function startStore({ namespace, kubectl }: ClusterWorld): Promise<void> {
   const name = 'bidmesh-s3'
   const labels = { app: name }
   const auth = `${keys['access-key-id']},${keys['secret-access-key']}`
-  const args = ['serve', 's3', '/data', '--addr=:9000', `--auth-key=${auth}`, '--cache-dir=/data']
+  const args = [
+    'serve',
+    's3',
+    '/data',
+    '--addr=:9000',
+    `--auth-key=${auth}`,
+    '--cache-dir=/tmp/cache',
+  ]
   const container = {
     name,
     image: 'rclone/rclone:1.74',
