@@ -22,10 +22,10 @@ COPY services/stats/package.json services/stats/
 COPY services/live/package.json services/live/
 COPY services/web/package.json services/web/
 COPY image/package.json image/
-COPY web/package.json web/
 
 # --- the web app, as files
 FROM manifests AS web
+COPY web/package.json web/
 RUN npm ci -w web --no-audit --no-fund --loglevel=error
 COPY gen gen
 COPY web web
@@ -51,10 +51,10 @@ COPY services services
 COPY image image
 COPY --from=web /app/web/dist web/dist
 
-# --- for development: the same, writable by the process and restarted when a source changes. Its base has the
-# programs that put files into a running container (sh, tar), which production has not. Copy a changed file to its
-# place under /app, such as services/bid/src/auction.ts, and nothing else: `node --watch` does the rest. It needs a
-# root file system that can be written to, and one replica.
+# --- for development: the same, but the process may write its files and starts anew when a source changes
+# (image/src/dev-main.ts). Its base has the programs that put files into a running container (sh, tar), which
+# production has not. Copy a changed file to its place under /app, such as services/bid/src/auction.ts; nothing has to
+# be run. It needs a root file system that can be written to, and one replica.
 FROM ${BUILD_BASE} AS dev
 WORKDIR /app
 COPY --from=app /opt/node /opt/node
@@ -62,7 +62,7 @@ COPY --from=app --chown=65532:65532 /app /app
 ENV NODE_ENV=production PATH=/opt/node/bin:$PATH LD_LIBRARY_PATH=/opt/node/lib
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["node", "--watch", "--watch-preserve-output", "image/src/main.ts"]
+ENTRYPOINT ["node", "image/src/dev-main.ts"]
 
 # --- what runs in production
 FROM ${BASE}

@@ -14,9 +14,9 @@ import { rebuild } from './rebuild.ts'
 
 const HELP = `Recomputes the statistics from the write side, while the service runs on.
 
-  npm run rebuild -w services/stats
+  npm run rebuild -w services/stats    (in the image: rebuild)
 
-  DATABASE_URL      the stats database: its projections are thrown away first
+  DATABASE_URL      the stats database, as the owner of its tables: they are emptied first
   BID_DATABASE_URL  the write side's database, only read
   REDIS_URL         optional: the leaderboards are dropped and filled again
 
