@@ -24,7 +24,9 @@ for (const folder of globSync(folders, { cwd: root })) {
   watch(join(root, folder), (_event, name) => {
     if (!name?.endsWith('.ts')) return
     clearTimeout(quiet)
-    quiet = setTimeout(() => (restarting ??= restart(name)), QUIET_MS)
+    quiet = setTimeout(() => {
+      restarting ??= restart(name)
+    }, QUIET_MS)
   })
 }
 
