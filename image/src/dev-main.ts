@@ -1,6 +1,6 @@
 /**
- * `main.ts` for development: runs it with our arguments, and anew whenever a source changes, also when it has ended
- * by itself. Not `node --watch`: that loses sight of a file once another has taken its place, which is how files get
+ * `main.ts` for development: runs it with our arguments, and anew whenever a source changes, also a service that has
+ * ended by itself; a command ends us with it. Not `node --watch`: that loses sight of a file once another has taken its place, which is how files get
  * into a running container.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -10,6 +10,9 @@ import { join } from 'node:path'
 
 /** Several files that change together are one change. */
 const QUIET_MS = 100
+
+/** Whoever started one waits for its end, and may try again. */
+const commands = new Set(['migrate', 'rebuild'])
 
 const root = join(import.meta.dirname, '../..')
 const folders = ['packages/*/src', 'services/*/src', 'image/src', 'gen/**/v*']
@@ -38,8 +41,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 function start(): ChildProcess {
+  const args = process.argv.slice(2)
   const main = join(import.meta.dirname, 'main.ts')
-  return spawn(process.execPath, [main, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const started = spawn(process.execPath, [main, ...args], { stdio: 'inherit' })
+  if (commands.has(args[0] ?? '')) started.once('exit', (code) => process.exit(code ?? 1))
+  return started
 }
 
 async function restart(name: string): Promise<void> {

@@ -9,7 +9,11 @@ vi.setConfig({ testTimeout: 60_000 })
 type Answer = { code: unknown; out: string; err: string }
 
 function bidmesh(...args: string[]): Promise<Answer> {
-  const main = join(import.meta.dirname, 'main.ts')
+  return run('main.ts', args)
+}
+
+function run(file: string, args: readonly string[]): Promise<Answer> {
+  const main = join(import.meta.dirname, file)
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], { env: {} }, (error, out, err) =>
       resolve({ code: error?.code ?? 0, out, err }),
@@ -53,4 +57,10 @@ it.each(['migrate', 'rebuild'])('%s has a help of its own', async (name) => {
   const { code, out } = await bidmesh(name, '--help')
   expect(code).toBe(0)
   expect(out).toContain('DATABASE_URL')
+})
+
+it('for development, a command ends as it does otherwise', async () => {
+  const { code, err } = await run('dev-main.ts', ['migrate', 'bids'])
+  expect(code).toBe(1)
+  expect(err).toContain('which database? bid or stats')
 })
