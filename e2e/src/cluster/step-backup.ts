@@ -64,7 +64,8 @@ async function startStore({ namespace, kubectl }: ClusterWorld): Promise<void> {
     args,
     ports: [{ containerPort: 9000 }],
     readinessProbe: { tcpSocket: { port: 9000 } },
-    volumeMounts: [{ name: 'data', mountPath: '/data' }],
+    // A folder is a bucket, and backups expect theirs to be there.
+    volumeMounts: [{ name: 'data', mountPath: '/data/backups' }],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
   }
   const spec = {
