@@ -1,4 +1,5 @@
 /** The checker has to find every kind of damage, and nothing where there is none. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
 import { placeBids } from '@bidmesh/bid/place-bids.ts'
@@ -13,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkInvariants } from './check-invariants.ts'
 import { keepEvents } from './kept-events.ts'
 import type { LedgerEntry } from './ledger.ts'
+import { untilDrained } from './until-drained.ts'
 
 let bids: TestDatabase
 let stats: TestDatabase
@@ -188,6 +190,17 @@ describe('the read side', () => {
 
   it('finds nothing after a sound run, a sold item included', async () => {
     expect(await violated(stats.sql)).toEqual([])
+  })
+
+  it('is waited for until it has the last event, an end', async () => {
+    const [late] = await stats.sql`
+      DELETE FROM inbox WHERE event_id <> ALL (${ledger.map(({ bidId }) => bidId)}::uuid[])
+      RETURNING event_id, occurred_at`
+    if (late === undefined) throw new Error('no item ended')
+    const arrived = sleep(200).then(() => stats.sql`INSERT INTO inbox ${stats.sql(late)}`)
+    await untilDrained(bids.sql, stats.sql, { info: () => undefined, warn: () => undefined })
+    expect(await violated(stats.sql)).toEqual([])
+    await arrived
   })
 
   it('finds an event that is still in the outbox', async () => {

@@ -8,10 +8,11 @@ const sayEveryMs = 5_000
 /** Without a single event more for this long, no more will come: the checker says what is missing. */
 const standstillMs = 20_000
 
-/** Returns when the outbox is empty and every bid is in the inbox, or nothing moves any more. */
+/** Returns when the outbox is empty and every bid and end is in the inbox, or nothing moves any more. */
 export async function untilDrained(bidSql: Sql, statsSql: Sql, log: ProgressLog): Promise<void> {
-  const [row] = await bidSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM bids`
-  const bids = row?.bids ?? 0n
+  const [row] = await bidSql<{ events: bigint }[]>`
+    SELECT (SELECT count(*) FROM bids) + count(*) AS events FROM items WHERE status = 'ended'`
+  const events = row?.events ?? 0n
   let last = ''
   let movedMs = performance.now()
   let saidMs = movedMs
@@ -22,13 +23,13 @@ export async function untilDrained(bidSql: Sql, statsSql: Sql, log: ProgressLog)
     ])
     const unsent = outbox?.rows ?? 0n
     const applied = inbox?.rows ?? 0n
-    if (unsent === 0n && applied >= bids) return
+    if (unsent === 0n && applied >= events) return
     const now = `${unsent} ${applied}`
     if (now !== last) movedMs = performance.now()
     last = now
     if (performance.now() - saidMs > sayEveryMs) {
       saidMs = performance.now()
-      log.info({ unsent, applied, bids }, 'draining')
+      log.info({ unsent, applied, events }, 'draining')
     }
     await sleep(pollMs)
   }
