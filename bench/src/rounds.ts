@@ -4,7 +4,7 @@
  */
 import type { LoadOptions, LoadResult } from './load-generator.ts'
 import { median } from './percentile.ts'
-import type { Target, TargetName } from './target.ts'
+import type { Target } from './target.ts'
 import type { World } from './world.ts'
 
 /** Before the figures count: connections open, code compiled, caches filled. */
@@ -16,7 +16,8 @@ export type RunOptions = Pick<LoadOptions, 'bidders' | 'sight' | 'measureMs'> &
     otherServers?: readonly number[]
   }
 
-export type Results = ReadonlyMap<TargetName, readonly LoadResult[]>
+/** By the name of a target, or of what was done to it. */
+export type Results = ReadonlyMap<string, readonly LoadResult[]>
 
 /** One load on a target; its acknowledgements join the ledger. */
 export async function runOn(
@@ -50,13 +51,25 @@ export async function runInTurns(
   targets: readonly Target[],
   options: RunOptions & { rounds?: number },
 ): Promise<Results> {
-  const { rounds = world.rounds, ...runOptions } = options
-  const results = new Map(targets.map(({ name }): [TargetName, LoadResult[]] => [name, []]))
+  const { rounds, ...runOptions } = options
+  const loads = targets.map(
+    (target) => [target.name, () => runOn(world, target, runOptions)] as const,
+  )
+  return await takeTurns(world, Object.fromEntries(loads), rounds)
+}
+
+/** Runs every load once per round. */
+export async function takeTurns(
+  world: World,
+  loads: Readonly<Record<string, () => Promise<LoadResult>>>,
+  rounds = world.rounds,
+): Promise<Results> {
+  const results = new Map(Object.keys(loads).map((name): [string, LoadResult[]] => [name, []]))
   for (let round = 1; round <= rounds; round += 1) {
-    for (const target of targets) {
-      const result = await runOn(world, target, runOptions)
-      results.get(target.name)?.push(result)
-      logRound(world, `round ${round}: ${target.name}`, result)
+    for (const [name, load] of Object.entries(loads)) {
+      const result = await load()
+      results.get(name)?.push(result)
+      logRound(world, `round ${round}: ${name}`, result)
     }
   }
   return results
@@ -84,15 +97,18 @@ export function decidedPerSecond(result: LoadResult): number {
 
 export type Measure = (result: LoadResult) => number
 
+export const p50Ms: Measure = ({ latency }) => latency.p50Ms
+export const p99Ms: Measure = ({ latency }) => latency.p99Ms
+
 /** Median over the rounds of a target; NaN when it did not run. */
-export function medianOf(results: Results, name: TargetName, measure: Measure): number {
+export function medianOf(results: Results, name: string, measure: Measure): number {
   return median((results.get(name) ?? []).map(measure))
 }
 
 /** Median of what one target measured divided by what the other did in the same round. */
 export function ratioOf(
   results: Results,
-  [name, other]: readonly [TargetName, TargetName],
+  [name, other]: readonly [string, string],
   measure: Measure,
 ): number {
   const others = results.get(other) ?? []

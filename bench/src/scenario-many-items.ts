@@ -5,14 +5,7 @@
  */
 import { checkBids, drainAndCheck } from './drain-and-check.ts'
 import { type Figure, formatNumber, type Outcome } from './figure.ts'
-import {
-  acceptedPerSecond,
-  type Measure,
-  medianOf,
-  ratioOf,
-  type Results,
-  runInTurns,
-} from './rounds.ts'
+import { acceptedPerSecond, medianOf, p50Ms, ratioOf, type Results, runInTurns } from './rounds.ts'
 import { startTarget } from './target.ts'
 import { targetNotes } from './target-notes.ts'
 import { tuneBaseline, type TunedBaseline } from './tune-baseline.ts'
@@ -44,8 +37,6 @@ export async function runManyItems(world: World): Promise<Outcome> {
     violations: [...(await checkBids(world, baseline)), ...(await drainAndCheck(world, lanes))],
   }
 }
-
-const p50Ms: Measure = ({ latency }) => latency.p50Ms
 
 /** @param judged whether the targets are for this baseline; otherwise it is shown for information */
 function figures(

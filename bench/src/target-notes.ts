@@ -1,7 +1,7 @@
 /** What stands behind the figures of a load: who used how much CPU, how long bidders waited, what failed. */
 import { formatNumber } from './figure.ts'
 import type { LoadResult } from './load-generator.ts'
-import { medianOf, type Results } from './rounds.ts'
+import { medianOf, p50Ms, p99Ms, type Results } from './rounds.ts'
 
 /** One line per target: medians over the rounds, sums of refusals and failures. */
 export function targetNotes(results: Results): string[] {
@@ -15,8 +15,8 @@ export function targetNotes(results: Results): string[] {
       return Number.isNaN(microseconds) ? '' : ` ${of} ${formatNumber(microseconds)}`
     }
     const others = formatNumber(medianOf(results, name, coresOfOthers))
-    const p50 = formatNumber(medianOf(results, name, ({ latency }) => latency.p50Ms))
-    const p99 = formatNumber(medianOf(results, name, ({ latency }) => latency.p99Ms))
+    const p50 = formatNumber(medianOf(results, name, p50Ms))
+    const p99 = formatNumber(medianOf(results, name, p99Ms))
     const accepted = rounds.reduce((sum, round) => sum + round.accepted, 0)
     return (
       `${name}: CPU µs per accepted bid${cpu('server')}${cpu('postgres')}${cpu('generator')}; ` +
