@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 export const scenarioNames = [
   'hot-item',
   'many-items',
+  'many-ends',
+  'held-row',
   'outbox-drain',
   'projection',
   'freshness',
@@ -32,7 +34,7 @@ export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts 
 
 Measures Bidmesh against baselines, side by side, on private Postgres, RabbitMQ and Redis (or on those
 named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after each scenario that no bid
-was lost. Progress on stderr, the table on stdout. Takes about seven minutes.
+was lost. Progress on stderr, the table on stdout. Takes about eleven minutes.
 
   --only LIST     comma-separated: ${scenarioNames.join(', ')}
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})

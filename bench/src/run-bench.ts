@@ -2,9 +2,11 @@
 import type { BenchOptions, ScenarioName } from './bench-options.ts'
 import { type Figure, formatNumber, formatTable, type Outcome, verdictOf } from './figure.ts'
 import { runFreshness } from './scenario-freshness.ts'
+import { runHeldRow } from './scenario-held-row.ts'
 import { runHotItem } from './scenario-hot-item.ts'
 import { runLiveCrowd } from './scenario-live-crowd.ts'
 import { runLiveRush } from './scenario-live-rush.ts'
+import { runManyEnds } from './scenario-many-ends.ts'
 import { runManyItems } from './scenario-many-items.ts'
 import { runOutboxDrain } from './scenario-outbox-drain.ts'
 import { runProjection } from './scenario-projection.ts'
@@ -13,6 +15,8 @@ import { openWorld, type World } from './world.ts'
 const scenarios = {
   'hot-item': runHotItem,
   'many-items': runManyItems,
+  'many-ends': runManyEnds,
+  'held-row': runHeldRow,
   'outbox-drain': runOutboxDrain,
   projection: runProjection,
   freshness: runFreshness,

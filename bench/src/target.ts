@@ -13,7 +13,7 @@ import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import { openSql, type World } from './world.ts'
 
 /** Longer than any bench, far from any soft close. */
-const auctionDays = 30
+const auctionMs = 30 * 86_400_000
 
 /** `plain` is the baseline with a round trip per statement. */
 export type TargetName = 'lanes' | 'baseline' | 'plain' | 'echo'
@@ -64,6 +64,7 @@ export async function startTarget(
     await insertItems(
       sql,
       items.map((item) => item.id),
+      { lastMs: auctionMs },
     )
   return {
     name,
@@ -81,14 +82,21 @@ export async function bidDatabase(world: World, name: string): Promise<string> {
   return url
 }
 
-async function insertItems(sql: Sql, ids: readonly string[]): Promise<void> {
+/** @param ends the first one's, from now, and over how long all of them are spread */
+export async function insertItems(
+  sql: Sql,
+  ids: readonly string[],
+  { lastMs, spreadMs = 0 }: { lastMs: number; spreadMs?: number },
+): Promise<void> {
   await sql`
     INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
       min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
       created_at, updated_at, start_at, end_at, original_end_at)
     SELECT id, 'Bench', '', '{}', 'bench', 'seller', 'USD', ${INCREMENT_MINOR}, ${INCREMENT_MINOR},
-      30000, 30000, 5, 'active', t, t, t, t + days, t + days
-    FROM unnest(${[...ids]}::uuid[]) AS id,
+      30000, 30000, 5, 'active', t, t, t, t + lasts, t + lasts
+    FROM unnest(${[...ids]}::uuid[]) WITH ORDINALITY AS given (id, place),
       date_trunc('milliseconds', clock_timestamp()) AS t,
-      make_interval(days => ${auctionDays}) AS days`
+      LATERAL (
+        SELECT interval '1 ms' * (${lastMs}::bigint + place * ${spreadMs}::bigint / ${ids.length}::bigint) AS lasts
+      )`
 }
