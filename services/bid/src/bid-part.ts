@@ -32,7 +32,7 @@ const QUICK_LOCK_TIMEOUT_MS = 4
 /** Longest wait for a lock at a time, so that those who wait for other items have their turn. */
 const LOCK_TIMEOUT_MS = 250
 /** Commands and queries run no longer than this; a second later their connection counts as dead. */
-const STATEMENT_TIMEOUT_MS = 6_000
+const STATEMENT_TIMEOUT_MS = 4_000
 
 export type BidPartOptions = {
   databaseUrl: string

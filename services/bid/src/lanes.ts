@@ -24,7 +24,7 @@ const MAX_HELD_MS = 5_000
  */
 const LOCK_TIMEOUT_MS = 250
 /** Waits for locks and the work; a second later the connection counts as dead. */
-const STATEMENT_TIMEOUT_MS = 6_000
+const STATEMENT_TIMEOUT_MS = 4_000
 /** Heads remembered for early answers: 10,000 of about 0.5 kB. */
 const MAX_REMEMBERED_HEADS = 10_000
 

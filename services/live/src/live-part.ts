@@ -28,7 +28,7 @@ import { createWatchStreams } from './watch-streams.ts'
 /** One for rooms, one for the look at versions, the rest for chat, top bids and charts. */
 const POOL_SIZE = 6
 /** A query that takes longer helps no viewer. */
-const STATEMENT_TIMEOUT_MS = 5_000
+const STATEMENT_TIMEOUT_MS = 4_000
 /** Largest batch of events; what is sent for one item of it is one write per viewer. */
 const PREFETCH = 1_000
 /** Decoded and applied in one turn of the event loop: 2 ms. */

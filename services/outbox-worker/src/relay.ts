@@ -42,7 +42,7 @@ const TRANSACTIONS_MAX = SHARD_COUNT / SHARDS_PER_TRANSACTION
 /** Connections beside those of the transactions: the poll, and a readiness or metrics query. */
 const POOL_SIZE = 2
 /** Every statement touches at most 4,000 rows by key. */
-const STATEMENT_TIMEOUT_MS = 5_000
+const STATEMENT_TIMEOUT_MS = 4_000
 /**
  * Longest silence of a relay that holds shards: the longest wait for confirms, and a second. The server does not
  * see that a relay has vanished, and nobody else could relay these shards.

@@ -20,7 +20,7 @@ import { statsSchema } from './schema.ts'
 /** One for the broom, the rest for queries. The consumer has a session of its own. */
 const POOL_SIZE = 7
 /** No batch and no query takes longer in good health; a second later its connection counts as dead. */
-const STATEMENT_TIMEOUT_MS = 6_000
+const STATEMENT_TIMEOUT_MS = 4_000
 /** How soon a lost leaderboard is noticed; until then Postgres ranks. */
 const REFILL_INTERVAL_MS = 1_000
 
