@@ -178,6 +178,15 @@ describe('migrations', () => {
   })
 })
 
+it('statistics are rebuilt by the owner of their tables, which are emptied first', () => {
+  const rebuild = named(render('bidmesh', plain), 'CronJob', 'bidmesh-rebuild')
+  const [container] = rebuild.spec.jobTemplate.spec.template.spec.containers
+  expect(container.env).toContainEqual({
+    name: 'DATABASE_URL',
+    valueFrom: { secretKeyRef: { name: 'bidmesh-connections', key: 'stats-migrate-database-url' } },
+  })
+})
+
 describe('routes', () => {
   const procedures = proceduresOfProtos()
 
