@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-attacks test-cluster bench check lint format proto-gen proto-gen-ts client cluster cluster-delete dev clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-attacks test-cluster bench check lint format proto-gen proto-gen-ts chart-docs client cluster cluster-delete dev clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -71,6 +71,9 @@ proto-gen: install ## Regenerates gen/ from proto/
 	npm run --silent proto-gen
 
 proto-gen-ts: proto-gen ## The same
+
+chart-docs: install ## Regenerates docs/values.md from the charts
+	npm run --silent chart-docs
 
 client: install ## The TypeScript client as a package for other projects, in dist/
 	@npm run --silent client

@@ -2,9 +2,10 @@
  * `make check`: everything that can be said about the sources without a service. Fast first, all of it
  * must pass: types, lint, format, protos, generated code fresh.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chartValues, chartValuesFile } from './chart-values.ts'
 import { writeProtoDeps } from './proto-deps.ts'
 import { capture, root, run } from './run.ts'
 
@@ -19,7 +20,10 @@ step('protos', () => {
   run('buf', ['lint'])
   checkBreaking()
 })
-step('generated code', checkGenerated)
+step('generated code', () => {
+  checkGenerated()
+  checkChartValues()
+})
 
 function step(name: string, check: () => void): void {
   process.stdout.write(`${name} …\n`)
@@ -66,4 +70,10 @@ function checkGenerated(): void {
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+function checkChartValues(): void {
+  if (readFileSync(join(root, chartValuesFile), 'utf8') === chartValues()) return
+  process.stderr.write(`${chartValuesFile} is stale: run make chart-docs and commit the result\n`)
+  process.exit(1)
 }

@@ -10,6 +10,8 @@ const documents = [
   'CONTRIBUTING.md',
   'bench/README.md',
   'deploy/README.md',
+  'docs/operations.md',
+  'docs/values.md',
   'helm/README.md',
   'services/bid/README.md',
   'services/live/README.md',
