@@ -81,7 +81,8 @@ describe.each(faults)('$name', (fault) => {
 test('the slowest bids have not noticed', () => {
   const { quiet, struck } = world.times
   expect(quiet.length).toBeGreaterThan(0)
-  holdTheirPace(struck, quiet, 0.99)
+  // The few hundred bids of a short series make no p99: a slow flush of the disk is five of them.
+  holdTheirPace(struck, quiet, isLongSeries ? 0.99 : 0.95)
 })
 
 test('afterwards every bid is where it belongs, once', async () => {

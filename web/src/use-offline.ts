@@ -4,6 +4,8 @@ import { useSyncExternalStore } from 'react'
 const loopback = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/
 /** A server on this machine answers within this, or is not there. */
 const REACH_LIMIT_MS = 1_000
+/** Without a network no event tells whether it is still there, or back. */
+const LOOK_AGAIN_MS = 1_000
 
 export type OfflineSigns = {
   /** What the browser says. */
@@ -25,6 +27,7 @@ export async function isOffline({ onLine, hostname, reach }: OfflineSigns): Prom
 }
 
 let offline = false
+let lookingAgain: number | undefined
 const listeners = new Set<() => void>()
 
 async function look(): Promise<void> {
@@ -33,7 +36,12 @@ async function look(): Promise<void> {
   const reach = () => fetch('/healthz', { method: 'HEAD', cache: 'no-store', signal })
   const found = await isOffline({ onLine, hostname: window.location.hostname, reach })
   // What the browser has said since counts.
-  if (navigator.onLine !== onLine || found === offline) return
+  if (navigator.onLine !== onLine) return
+  clearTimeout(lookingAgain)
+  if (!onLine && listeners.size > 0 && loopback.test(window.location.hostname)) {
+    lookingAgain = window.setTimeout(lookNow, LOOK_AGAIN_MS)
+  }
+  if (found === offline) return
   offline = found
   for (const listener of listeners) listener()
 }
