@@ -19,6 +19,14 @@ export type RunOptions = Pick<LoadOptions, 'bidders' | 'sight' | 'measureMs'> &
 /** By the name of a target, or of what was done to it. */
 export type Results = ReadonlyMap<string, readonly LoadResult[]>
 
+/** At full speed: at 100 bids/s it takes a server a minute to compile its hot paths. */
+const compileMs = 2_000
+
+/** Before loads of few bids a second. */
+export async function warmUp(world: World, target: Target): Promise<void> {
+  await runOn(world, target, { bidders: 64, sight: 'shared', measureMs: compileMs })
+}
+
 /** One load on a target; its acknowledgements join the ledger. */
 export async function runOn(
   world: World,

@@ -10,15 +10,22 @@ import { type BidAnswer, bidRequest, placeBidPath, readBidAnswer } from './bid-c
 import { drainAndCheck } from './drain-and-check.ts'
 import { type Figure, formatNumber, type Outcome } from './figure.ts'
 import { INCREMENT_MINOR, type LoadResult } from './load-generator.ts'
-import { medianOf, p50Ms, p99Ms, ratioOf, type Results, runOn, takeTurns } from './rounds.ts'
+import {
+  medianOf,
+  p50Ms,
+  p99Ms,
+  ratioOf,
+  type Results,
+  runOn,
+  takeTurns,
+  warmUp,
+} from './rounds.ts'
 import { startTarget, type Target } from './target.ts'
 import { targetNotes } from './target-notes.ts'
 import type { World } from './world.ts'
 
 const itemCount = 20
-/** Together the four seconds: a bid on the held item waits for five and is refused then. */
-/** At full speed first: at 100 bids/s it takes a server a minute to compile its hot paths. */
-const compileMs = 2_000
+/** Together with `measureMs` the four seconds: a bid on the held item waits for five and is refused then. */
 const warmUpMs = 500
 const measureMs = 3_500
 const heldBids = 8
@@ -32,7 +39,7 @@ export async function runHeldRow(world: World): Promise<Outcome> {
   const others = { ...lanes, items: lanes.items.slice(1) }
   const options = { bidders: 64, sight: 'shared', ratePerSecond: 100, warmUpMs, measureMs } as const
   const bid = () => runOn(world, others, options)
-  await runOn(world, lanes, { bidders: 64, sight: 'shared', measureMs: compileMs })
+  await warmUp(world, lanes)
   const held: HeldBid[] = []
   const results = await takeTurns(world, {
     free: bid,

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { checkDrained, startPipeline } from './drain-and-check.ts'
 import { type Figure, formatNumber, type Outcome } from './figure.ts'
-import { medianOf, p99Ms, ratioOf, type Results, runOn, takeTurns } from './rounds.ts'
+import { medianOf, p99Ms, ratioOf, type Results, runOn, takeTurns, warmUp } from './rounds.ts'
 import { spawnServer } from './spawn-server.ts'
 import { insertItems, startTarget, type Target } from './target.ts'
 import { targetNotes } from './target-notes.ts'
@@ -22,8 +22,6 @@ const spreadMs = 1_000
 const lastMs = 8_000
 /** Of bids, before and from the first end on: about as long as items end and are closed, so that it shows. */
 const measureMs = 2_000
-/** At full speed first: at 100 bids/s it takes a server a minute to compile its hot paths. */
-const compileMs = 2_000
 const warmUpMs = 1_000
 const itemCount = 200
 const bidders = 64
@@ -44,7 +42,7 @@ export async function runManyEnds(world: World): Promise<Outcome> {
     DATABASE_URL: lanes.databaseUrl,
     REDIS_URL: world.redisUrl,
   })
-  await runOn(world, lanes, { bidders, sight: 'shared', measureMs: compileMs })
+  await warmUp(world, lanes)
   const alone = await endInTurns(world, lanes, sql, '', [auctioneer.pid])
   const pipeline = await startPipeline(world, cleanup, lanes)
   await untilDrained(sql, pipeline.statsSql, world.log)

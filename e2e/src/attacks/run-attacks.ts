@@ -4,9 +4,9 @@
  * once more for its memory: the collections that takes would slow the bids. A server that did not hold is
  * replaced before the next attack.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { formatNumber, formatTable } from '@bidmesh/bench/figure.ts'
 import { runLoad } from '@bidmesh/bench/load-generator.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning } from '@bidmesh/platform/process-end.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
 import type { Attack } from './attack.ts'

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** Some 40 heads of requests: 5 ms at worst. A chunk that is no larger, which is most of them, does not wait. */
+/** Some 20 heads of requests: 3 ms at worst. A chunk that is no larger, which is most of them, does not wait. */
 const PIECE_BYTES = 2 * 1024
 
 /** A peer that is left gets this long to read what was written. */
