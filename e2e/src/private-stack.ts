@@ -13,6 +13,8 @@ import { type Stack, type StackOptions, startStack } from '@bidmesh/stack/start-
 
 /** A test looks at a database from a few places at once. */
 const poolSize = 4
+/** Of all processes together. */
+const keptLines = 300
 
 export type PrivateStack = {
   stack: Stack
@@ -28,6 +30,8 @@ export type PrivateStack = {
   statsSql: Sql
   /** What the processes log as an error, and which of them ended by themselves. No fault excuses either. */
   mishaps: string[]
+  /** What the processes have logged of late, to explain a failed test. */
+  lastLines: string[]
   /** Stops all of it, services included. */
   stop: () => Promise<void>
 }
@@ -36,6 +40,7 @@ export type PrivateStack = {
 export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<PrivateStack> {
   await using undo = new AsyncDisposableStack()
   const mishaps: string[] = []
+  const lastLines: string[] = []
   const log: ProgressLog = {
     info: () => undefined,
     warn: (fields, message) => mishaps.push(`${message} ${JSON.stringify(fields)}`),
@@ -59,6 +64,7 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
     },
     env,
     output: (process, line) => {
+      if (lastLines.push(`${process}: ${line}`) > keptLines) lastLines.shift()
       if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)
     },
   })
@@ -84,6 +90,7 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
     bidSql,
     statsSql,
     mishaps,
+    lastLines,
     stop,
   }
 }

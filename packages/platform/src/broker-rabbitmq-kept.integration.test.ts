@@ -10,6 +10,7 @@ import { eventually } from './testing/eventually.ts'
 import { idsOf, recorder, testEvent } from './testing/test-brokers.ts'
 import { startTestRabbit } from './testing/test-rabbit.ts'
 import type { TestRabbit } from './testing/test-rabbit.ts'
+import { startUntoldProxy } from './testing/untold-proxy.ts'
 
 const live = { name: 'live', bindings: ['#'], prefetch: 10, exclusive: true } as const
 /** So long that nothing is mended but by who publishes or asks. */
@@ -170,4 +171,24 @@ test('what a deleted queue had delivered is handled before anything new', async 
   busy.resolve()
   await arrived
   expect(idsOf(all.seen).slice(0, 6)).toEqual([...idsOf(before), after.id])
+})
+
+test('a consumer that RabbitMQ does not tell of the deletion consumes from the new queue all the same', async () => {
+  const proxy = await startUntoldProxy(inject('amqpUrl'))
+  cleanups.push(async () => proxy.close())
+  const { broker, admin, topology, lines } = await startRelaying({ url: proxy.url })
+  const all = recorder()
+  await broker.subscribe({ name: 'all', bindings: ['#'], prefetch: 20 }, all.handle)
+  const events: OutgoingEvent[] = []
+  for (let round = 0; round < 3; round += 1) {
+    await admin.deleteQueue(topology.name('all'))
+    // As a relay does that has noticed first.
+    await declareQueue(admin, topology, { name: 'all', bindings: ['#'] })
+    const event = testEvent()
+    await broker.publish([event])
+    events.push(event)
+    await eventually(() => expect(idsOf(all.seen)).toEqual(idsOf(events)))
+  }
+  expect(lines.filter((line) => line.includes('connected'))).toHaveLength(1)
+  expect(lines.filter((line) => line.includes('cancelled'))).toEqual([])
 })

@@ -58,7 +58,7 @@ type Publishing = {
 
 /** Connects, waiting for a broker that is away with a log line per attempt. */
 export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise<Broker> {
-  const { url, log, namespace, signal, exclusiveMaxLength } = options
+  const { url, log, namespace, signal, exclusiveMaxLength, lookIntervalMs } = options
   const topology = topologyOf(namespace)
   const keepers = new Map<string, Keeper>()
   const consumers = new Set<Consumer>()
@@ -76,7 +76,6 @@ export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise
   })
 
   async function declare(queue: DurableQueue): Promise<void> {
-    const { lookIntervalMs } = options
     const keeper = createKeeper({ link, topology, queue, log, lookIntervalMs })
     try {
       await onceConnected(link, keeper.open)
@@ -98,6 +97,7 @@ export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise
       log,
       publishDeadLetter,
       exclusiveMaxLength,
+      lookIntervalMs,
     })
     await onceConnected(link, consumer.open)
     consumers.add(consumer)

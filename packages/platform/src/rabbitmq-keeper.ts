@@ -1,9 +1,10 @@
 /**
- * How a publisher knows that a durable queue keeps its events. RabbitMQ says "routed" when any queue takes a
- * message, and confirms one whose queue was deleted under it; that a queue exists before and after says nothing
- * of the time between, for whoever notices that it is missing declares it again.
+ * How a publisher knows that a durable queue keeps its events, and a consumer that its queue is the one it consumes
+ * from. RabbitMQ says "routed" when any queue takes a message, and confirms one whose queue was deleted under it;
+ * that a queue exists before and after says nothing of the time between, for whoever notices that it is missing
+ * declares it again.
  *
- * So each publisher places a witness: an auto-delete exchange of its own between `auction.events` and the queue,
+ * So each of them places a witness: an auto-delete exchange of its own between `auction.events` and the queue,
  * whose only way out is the queue. RabbitMQ deletes it with the queue or with that binding, and nobody declares
  * it but its owner. If it still stands after the confirms, the queue was there, and bound, when the messages
  * were routed. Messages take one way or both and arrive once. The name has a number, claimed by an exclusive
@@ -19,9 +20,9 @@ import { declareQueue } from './rabbitmq-topology.ts'
 import type { Topology } from './rabbitmq-topology.ts'
 import { withTimeLimit } from './time-limit.ts'
 
-/** Publishers of one queue at once; more than anybody runs relays. */
+/** Publishers and consumers of one queue at once; more than anybody runs. */
 const WITNESSES_MAX = 256
-/** How soon a queue that is deleted, or a binding, is there again although nobody publishes. */
+/** How soon a queue that is deleted, or a binding, is there again although nobody publishes, and consumed from. */
 const LOOK_INTERVAL_MS = 500
 /** Longest answer to a question about an exchange. */
 const ANSWER_LIMIT_MS = 2_000
@@ -43,6 +44,8 @@ export type KeeperOptions = {
   log: BrokerLog
   /** {@link LOOK_INTERVAL_MS} when left out; for tests. */
   lookIntervalMs?: number | undefined
+  /** Called when the queue was missing and has been declared again. */
+  mended?: () => void
 }
 
 type Witness = { channel: Channel; name: string }
@@ -70,6 +73,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     if (current !== undefined) void closeChannel(current.channel)
     await open(model)
     log.warn({ queue: queue.name }, 'a durable queue was deleted or unbound: declared again')
+    options.mended?.()
   }
 
   function mendOnce(): Promise<void> {
@@ -131,7 +135,9 @@ async function placeWitness(
     }
     return { channel, name }
   }
-  throw new TransientError(`queue ${queue.name} has ${WITNESSES_MAX} publishers already`)
+  throw new TransientError(
+    `queue ${queue.name} has ${WITNESSES_MAX} publishers and consumers already`,
+  )
 }
 
 /** Whether the name is this connection's; if not, RabbitMQ has closed the channel. */
