@@ -2,8 +2,9 @@
  * Connections to Postgres that have become black holes: no goodbye, no answer, and new ones work. Nothing may
  * wait for them longer than its statement's time limit, and whatever comes after must find a way that works.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { isTransient } from './errors.ts'
+import { isTransient, isUnavailable } from './errors.ts'
 import { checkPostgres, connectPostgres } from './postgres.ts'
 import type { Sql } from './postgres.ts'
 import { openSession, openSessionPool } from './session.ts'
@@ -52,11 +53,11 @@ async function withinMs(limitMs: number, work: () => Promise<unknown>): Promise<
   return outcome
 }
 
-/** Server-side, connections of the code under test. */
-async function backends(): Promise<number> {
+/** Server-side, connections of the code under test, or its heartbeat's. */
+async function backends(applicationName: string = settings.applicationName): Promise<number> {
   const [row] = await database.sql<{ count: number }[]>`
     SELECT count(*)::int AS count FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = ${settings.applicationName}`
+    WHERE datname = current_database() AND application_name = ${applicationName}`
   return row?.count ?? 0
 }
 
@@ -135,4 +136,41 @@ test('dead connections are not kept: neither here nor, once they are cut, at the
     expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }])
     await ping(lane)
   })
+})
+
+/** Until the next beat, and three without an answer. */
+const heartbeatMs = 4_500
+const patient = { applicationName: settings.applicationName, statementTimeoutMs: 60_000 }
+
+test('a heartbeat finds the hole long before the limit of a statement that may wait', async () => {
+  const lane = cleanup.adopt(openSession(proxy.url, patient), (each) => each.close())
+  const sql = cleanup.adopt(connectPostgres(proxy.url, { ...patient, max: 1 }), (each) =>
+    each.end({ timeout: 0 }),
+  )
+  await Promise.all([ping(lane), checkPostgres(sql)])
+  // Through the proxy, and that of the test's own connection.
+  await eventually(async () => expect(await backends('bidmesh heartbeat')).toBe(2))
+  proxy.swallow()
+  const outcomes = await withinMs(heartbeatMs, () =>
+    Promise.all(
+      [ping(lane), checkPostgres(sql)].map((sent) => sent.catch((error: unknown) => error)),
+    ),
+  )
+  expect(outcomes).toEqual([expect.toSatisfy(isTransient), expect.toSatisfy(isUnavailable)])
+  await withinMs(statementTimeoutMs, () => Promise.all([checkPostgres(sql), ping(lane)]))
+})
+
+test('neither a long statement nor a process that stood still is taken for a hole', async () => {
+  const lane = cleanup.adopt(openSession(proxy.url, patient), (each) => each.close())
+  const long = lane.transaction((pipeline) =>
+    pipeline<[unknown, { slept: string }[], unknown]>((sql) => [
+      sql`BEGIN`,
+      sql`SELECT 'whole' AS slept FROM pg_sleep(9)`,
+      sql`COMMIT`,
+    ]),
+  )
+  await sleep(1_500)
+  // Longer than the beats that count as silence.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_500)
+  expect((await long)[1]).toEqual([{ slept: 'whole' }])
 })

@@ -6,19 +6,12 @@
  * whole pool: what is under way there ends as it may, what comes next goes to a new one.
  */
 import { TransientError } from './errors.ts'
+import type { PoolEvents, SinglePool, Sql } from './postgres-driver.ts'
 import { endNow } from './postgres-socket.ts'
-import type { SinglePool, Sql } from './postgres.ts'
 import { joinLines, reportSilence } from './silent-lines.ts'
 
 /** While a server only reads, a pool looks this often whether a new connection leads elsewhere. */
 const RENEW_PAUSE_MS = 1_000
-
-export type PoolEvents = {
-  /** One of the pool's sockets has ended. */
-  onLost: () => void
-  /** A connection has been told so: with its first answer, or at any later one. */
-  onReadOnly: () => void
-}
 
 export type PoolOptions = {
   url: string
@@ -89,12 +82,17 @@ export function renewedPool({ url, create, limitMs }: PoolOptions): Sql {
 
   const leave = joinLines(url, {
     heardAtMs: () => heardAtMs,
-    giveUp: () => retire(current),
+    giveUp: () => {
+      const silent = [...generations]
+      retire(current)
+      // What is under way there rejects now instead of at its limit.
+      for (const generation of silent) void discard(generation)
+    },
   })
 
   async function end(options?: { timeout?: number | undefined }): Promise<void> {
     ended = true
-    leave()
+    await leave()
     await Promise.all(
       [...generations].map(async ({ sql }) => {
         await sql.end(options)

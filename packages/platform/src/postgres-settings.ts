@@ -24,14 +24,14 @@ const reliedOn = {
 } as const
 
 /**
- * The session of a client that has vanished without a goodbye ends after 8 s, and with it the locks it holds. The
+ * The session of a client that has vanished without a goodbye ends after 5 s, and with it the locks it holds. The
  * other side of it is in `postgres-socket.ts`.
  */
 const vanishedClients = {
-  tcp_keepalives_idle: '5',
+  tcp_keepalives_idle: '2',
   tcp_keepalives_interval: '1',
   tcp_keepalives_count: '3',
-  tcp_user_timeout: '8000',
+  tcp_user_timeout: '5000',
 } as const
 
 /** Start-up parameters of every connection. The driver leaves out numbers that are 0, and a role may have others. */

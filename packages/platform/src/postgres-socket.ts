@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import type { SinglePool } from './postgres.ts'
+import type { SinglePool } from './postgres-driver.ts'
 
 /** An idle connection whose peer is gone is found out after 5 s: asked after 2 s, three times. */
 const KEEPALIVE = { enable: true, initialDelay: 2_000, interval: 1_000, count: 3 } as const

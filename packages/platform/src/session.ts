@@ -21,7 +21,7 @@ import {
   type PostgresOptions,
   reserve,
   type ReservedSql,
-} from './postgres.ts'
+} from './postgres-driver.ts'
 import { joinLines, reportSilence } from './silent-lines.ts'
 import { withTimeLimit } from './time-limit.ts'
 import { createTurns, type TurnsOptions } from './turns.ts'
@@ -128,8 +128,7 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
       }
     },
     async close() {
-      leave()
-      await current?.drop()
+      await Promise.all([leave(), current?.drop()])
       current = undefined
     },
   }

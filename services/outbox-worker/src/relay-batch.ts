@@ -4,6 +4,7 @@
  * within a shard nothing is deleted, or published for good, past an event that is not. A crash anywhere repeats
  * events and loses none.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UnroutableError } from '@bidmesh/platform/broker.ts'
 import type { Broker, OutgoingEvent } from '@bidmesh/platform/broker.ts'
 import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
@@ -12,6 +13,9 @@ import { deleteRows, readRows, takeShards } from './outbox.ts'
 import type { OutboxRow, Scan } from './outbox.ts'
 import { traceProducing } from './producer-span.ts'
 import type { RelayMetrics } from './relay-metrics.ts'
+
+/** Half of what a transaction of ours may be silent. */
+const KEEP_ALIVE_MS = 1_000
 
 export type ShardOutcome = {
   shard: number
@@ -46,7 +50,8 @@ export async function relayBatch(
     ])
     const free = scans.filter((scan) => taken.some(({ shard }) => shard === scan.shard))
     const rows = free.length === 0 ? [] : await readAll(pipeline, free)
-    const unroutable = rows.length === 0 ? undefined : await publish(options, rows)
+    const unroutable =
+      rows.length === 0 ? undefined : await keepAlive(pipeline, publish(options, rows))
     const outcomes = outcomesOf(free, rows, unroutable)
     const done = outcomes.flatMap((outcome) => outcome.done)
     await pipeline<[unknown, unknown]>((sql) => [
@@ -60,6 +65,17 @@ export async function relayBatch(
 async function readAll(pipeline: Pipeline, scans: readonly Scan[]): Promise<readonly OutboxRow[]> {
   const [rows] = await pipeline<[OutboxRow[]]>((sql) => [readRows(sql, scans)])
   return rows
+}
+
+/** As `work` does, while the transaction does not look forgotten: the server ends one that says nothing for 2 s. */
+async function keepAlive<T>(pipeline: Pipeline, work: Promise<T>): Promise<T> {
+  const settled = work.then(
+    () => true,
+    () => true,
+  )
+  while (!(await Promise.race([settled, sleep(KEEP_ALIVE_MS, false, { ref: false })])))
+    await pipeline<[unknown]>((sql) => [sql`SELECT 1`])
+  return await work
 }
 
 /** The broker did not take a batch; `cause` says why. */

@@ -19,7 +19,7 @@ import { backoffMs } from '@bidmesh/platform/deliver-batch.ts'
 import { messageOf, TransientError } from '@bidmesh/platform/errors.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { openSession } from '@bidmesh/platform/session.ts'
+import { lockedBriefly, openSession } from '@bidmesh/platform/session.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { withTimeLimit } from '@bidmesh/platform/time-limit.ts'
 import { trace } from '@opentelemetry/api'
@@ -43,12 +43,6 @@ const TRANSACTIONS_MAX = SHARD_COUNT / SHARDS_PER_TRANSACTION
 const POOL_SIZE = 2
 /** Every statement touches at most 4,000 rows by key. */
 const STATEMENT_TIMEOUT_MS = 4_000
-/**
- * Longest silence of a relay that holds shards: the longest wait for confirms, and a second. The server does not
- * see that a relay has vanished, and nobody else could relay these shards.
- */
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 6_000
-
 const POLL_LIMITS = { minMs: 5, maxMs: 50 }
 /** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
 const STOP_TIMEOUT_MS = 6_000
@@ -93,7 +87,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const connection = {
     applicationName: 'bidmesh relay',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    settings: { idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS) },
+    settings: lockedBriefly,
   }
   const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
   await waitForPostgres(sql, log, { signal, writes: true })
