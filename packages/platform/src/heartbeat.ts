@@ -1,5 +1,5 @@
 /**
- * Asks a server of Postgres each second whether it is there, on a connection of its own. Statements have limits of
+ * Asks a database each second whether it is there, on a connection of its own. Statements have limits of
  * seconds, because they may wait for locks: nobody knows from a statement's silence before its limit whether it
  * waits or its connection is a black hole. Nothing makes this question wait but the server and the way to it.
  */

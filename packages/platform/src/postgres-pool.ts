@@ -101,13 +101,22 @@ export function renewedPool({ url, create, limitMs }: PoolOptions): Sql {
     )
   }
 
-  return new Proxy<Sql>(current.sql, {
+  return faceOf(() => current.sql, use, end)
+}
+
+/** What callers hold: queries go through `use`, and the rest is the pool's that is current. */
+function faceOf(
+  current: () => SinglePool,
+  use: <T>(call: (sql: SinglePool) => T) => T,
+  end: Sql['end'],
+): Sql {
+  return new Proxy<Sql>(current(), {
     apply: (_target, _this, args) => use((sql) => Reflect.apply(sql, undefined, args)),
     get: (_target, name) => {
       if (name === 'end') return end
       if (name === 'unsafe')
         return (...args: Parameters<Sql['unsafe']>) => use((sql) => sql.unsafe(...args))
-      return Reflect.get(current.sql, name)
+      return Reflect.get(current(), name)
     },
   })
 }

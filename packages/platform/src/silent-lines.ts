@@ -13,31 +13,33 @@ export type Line = {
   giveUp: () => void
 }
 
-type Server = { lines: Set<Line>; heartbeat: Heartbeat }
+type Database = { lines: Set<Line>; heartbeat: Heartbeat }
 
-const servers = new Map<string, Server>()
+/** By URL. */
+const databases = new Map<string, Database>()
 
 /** From now on `line` is told when the server at `url` is silent; the result ends that. */
 export function joinLines(url: string, line: Line): () => Promise<void> {
-  const name = serverOf(url)
-  const server = servers.get(name) ?? {
+  const database = databases.get(url) ?? {
     lines: new Set(),
     heartbeat: startHeartbeat(url, (sinceMs) => reportSilence(url, sinceMs)),
   }
-  servers.set(name, server)
-  server.lines.add(line)
+  databases.set(url, database)
+  database.lines.add(line)
   return async () => {
-    server.lines.delete(line)
-    if (server.lines.size > 0 || servers.get(name) !== server) return
-    servers.delete(name)
-    await server.heartbeat.stop()
+    database.lines.delete(line)
+    if (database.lines.size > 0 || databases.get(url) !== database) return
+    databases.delete(url)
+    await database.heartbeat.stop()
   }
 }
 
 /** What was sent to the server at `url` at `sinceMs` was never answered. */
 export function reportSilence(url: string, sinceMs: number): void {
-  for (const line of servers.get(serverOf(url))?.lines ?? []) {
-    if (line.heardAtMs() <= sinceMs) line.giveUp()
+  const server = serverOf(url)
+  for (const [each, { lines }] of databases) {
+    if (serverOf(each) !== server) continue
+    for (const line of lines) if (line.heardAtMs() <= sinceMs) line.giveUp()
   }
 }
 

@@ -71,7 +71,7 @@ export async function listItems(
             ${filter.category ? sql`AND category = ${filter.category}` : sql``}
             ${filter.status ? sql`AND status = ${filter.status}` : sql``}
             ${filter.sellerId ? sql`AND seller_id = ${filter.sellerId}` : sql``}
-            ${query ? sql`AND item_words(title, description) @@ words_query(${query})` : sql``}
+            ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
           ${query || order.keys ? fence(sql) : sql``}
         ) AS items
         WHERE true ${after ? order.after(sql, after) : sql``}
@@ -86,6 +86,9 @@ export async function listItems(
 }
 
 const summaryColumns = itemColumns.filter((column) => column !== 'description')
+
+const foundBy = (sql: Sql, query: string) =>
+  sql`SELECT item_id FROM item_texts WHERE words @@ words_query(${query})`
 
 /**
  * Lets the planner find first and order then. Left to itself it may go through all items in the order asked

@@ -1,11 +1,17 @@
 /** Items are found by their own words, whatever script and signs these are written with. */
 import { randomUUID } from 'node:crypto'
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { migrate } from '@bidmesh/platform/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { listItems } from './list-items.ts'
+import { bidSchema } from './schema.ts'
 import { putItem } from './test-item.ts'
+import { updateItem } from './update-item.ts'
 
 let database: TestDatabase
 
@@ -183,5 +189,50 @@ describe('the longest description there may be', () => {
     expect(await finds('Lamp', query, description)).toBe(true)
     // Measured 30 to 200 ms; what grows with the square of the length would take longer.
     expect(performance.now() - startedMs).toBeLessThan(5_000)
+  })
+})
+
+describe('an item', () => {
+  it('that was edited is found by its new words only', async () => {
+    const sellerId = randomUUID()
+    const { itemId } = await putItem(database.session, { title: 'Lamp', sellerId })
+    const changes = {
+      title: 'Lantern',
+      description: undefined,
+      images: undefined,
+      category: undefined,
+    }
+    const caller = { userId: sellerId, operator: false }
+    await updateItem(database.session, itemId, changes, caller, async () => undefined, {})
+    expect([await found('lamp', sellerId), await found('lantern', sellerId)]).toEqual([
+      [],
+      [itemId],
+    ])
+  })
+
+  it('from before the words had a table of their own is found', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const old = cleanup.adopt(await createTestDatabase(), (each) => each.drop())
+    const directory = cleanup.adopt(await mkdtemp(path.join(tmpdir(), 'migrations-')), (each) =>
+      rm(each, { recursive: true }),
+    )
+    const files = (await readdir(migrationsDirectory)).toSorted()
+    const before = files.filter((file) => file < '20261126')
+    expect(files.length).toBeGreaterThan(before.length)
+    for (const file of before)
+      await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
+    const log = { info: () => undefined, warn: () => undefined }
+    await migrate({ service: 'bid', directory, tables: ['items'], url: old.url, log })
+    const { itemId } = await putItem(old.session, { title: 'Lamp' })
+    await migrate({ ...bidSchema, url: old.url, log })
+    const filter = {
+      category: '',
+      status: undefined,
+      sellerId: '',
+      query: 'lamp',
+      orderBy: 0,
+    } as const
+    const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
+    expect(page.rows.map(({ id }) => id)).toEqual([itemId])
   })
 })
