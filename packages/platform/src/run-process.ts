@@ -15,6 +15,7 @@
  * throws `StartError`, whose message is printed as it is.
  */
 import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
 import type { ProcessConfig } from './config.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
@@ -49,6 +50,12 @@ export type ProcessOptions<Config extends ProcessConfig> = {
   config: () => Config
   /** Starts the parts, served together on `HOST:PORT`. They are stopped one by one, last first. */
   start: (config: Config, context: ProcessContext) => Promise<readonly Part[]>
+  /**
+   * Where processes share cores, others come first: below normal priority, on systems that have such. With 10,000
+   * ends at once on two cores, a bid's median wait was 18 ms while relay and statistics came before it like anybody,
+   * and 8 ms behind it.
+   */
+  yields?: boolean
   /** Called once the port answers, e.g. to print the address. */
   started?: (server: Server, config: Config) => void | Promise<void>
 }
@@ -62,6 +69,7 @@ export async function runProcess<Config extends ProcessConfig>(
   options: ProcessOptions<Config>,
 ): Promise<never> {
   const config = readOrExit(options.config)
+  if (options.yields) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const log = createLog({ name: options.name, level: config.LOG_LEVEL })
   // Also for rejections that nobody handles: what state they left behind is unknown, so nothing goes on.
   process.on('uncaughtException', (err, origin) => {

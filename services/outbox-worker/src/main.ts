@@ -7,6 +7,7 @@ import { startRelayPart } from './relay-part.ts'
 await runProcess({
   name: 'outbox-worker',
   config: readRelayConfig,
+  yields: true,
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
     onStop(() => broker.close())

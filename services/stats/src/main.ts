@@ -7,6 +7,7 @@ import { startStats } from './stats-part.ts'
 await runProcess({
   name: 'stats',
   config: readStatsConfig,
+  yields: true,
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
     onStop(() => broker.close())
