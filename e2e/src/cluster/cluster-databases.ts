@@ -47,6 +47,10 @@ export async function withDatabases<T>(
 /** From now on every event is kept, for I7: whichever role appends it, and in the owner's backups. */
 export async function keepAllEvents(world: ClusterWorld): Promise<void> {
   await withDatabases(world, async ({ bidSql }) => {
+    // A namespace that was kept has it already.
+    const [kept] = await bidSql<{ there: boolean }[]>`
+      SELECT to_regclass('kept_events') IS NOT NULL AS there`
+    if (kept?.there) return
     await keepEvents(bidSql)
     await bidSql`GRANT INSERT ON kept_events TO PUBLIC`
     await bidSql`ALTER TABLE kept_events OWNER TO bidmesh_bid_owner`

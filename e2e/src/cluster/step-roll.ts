@@ -20,7 +20,8 @@ export async function roll(world: ClusterWorld): Promise<string> {
       await bidsFlow(load)
       times.push(`${name} ${seconds} s (longest pause ${load.takePauseMs()} ms)`)
     }
-    const change = () => installChart(world, 'helm', `defaults.podAnnotations.rolled=${Date.now()}`)
+    const change = () =>
+      installChart(world, 'helm', `defaults.podAnnotations.rolled=at-${Date.now()}`)
     await timed('upgrade', change)
     await timed('rollback', () =>
       command('helm', [
