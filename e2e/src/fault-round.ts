@@ -97,10 +97,10 @@ async function createItem(url: string, lifeMs: number, waitMs: number): Promise<
 }
 
 /** Every short auction is over and closed, the outbox is empty, and the inbox has every bid and end. */
-export async function comesToRest({
-  bidSql,
-  statsSql,
-}: Pick<FaultWorld, 'bidSql' | 'statsSql'>): Promise<void> {
+export async function comesToRest(
+  { bidSql, statsSql }: Pick<FaultWorld, 'bidSql' | 'statsSql'>,
+  limitMs = recoveryLimitMs,
+): Promise<void> {
   await eventually(
     async () => {
       const [left] = await bidSql`
@@ -115,7 +115,7 @@ export async function comesToRest({
       const [applied] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
       expect(applied).toEqual(happened)
     },
-    { limitMs: recoveryLimitMs, intervalMs: 50 },
+    { limitMs, intervalMs: 50 },
   )
 }
 

@@ -58,10 +58,13 @@ export async function keepAllEvents(world: ClusterWorld): Promise<void> {
   })
 }
 
+/** What `verify` puts up ends after two minutes. */
+const restLimitMs = 180_000
+
 /** Waits until nothing is under way, and holds all that was acknowledged against the databases: I1–I5 and I7. */
 export async function holdInvariants(world: ClusterWorld): Promise<string> {
   return await withDatabases(world, async ({ bidSql, statsSql }) => {
-    await comesToRest({ bidSql, statsSql })
+    await comesToRest({ bidSql, statsSql }, restLimitMs)
     const { ledger } = world
     const violations = await checkInvariants({ bidSql, statsSql, ledger, eventsKept: true })
     if (violations.length > 0) {
