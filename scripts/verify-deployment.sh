@@ -48,16 +48,24 @@ check_deployments() {
   [ $count -gt 0 ] || fail "no deployment of release $release in namespace $namespace: NAMESPACE=, RELEASE="
 }
 
+# An ingress hears of pods that are ready a moment after they are. Pages call the services where they come from.
+check_ingress() {
+  local call
+  leads() { "${curl[@]}" --fail -o /dev/null "$@" 2>"$work/why"; }
+  within leads "$web/" || fail "web page $web/: $(cat "$work/why")"
+  for call in "$web/bids.v1.BidService/ListItems" "$api/bids.v1.BidService/ListItems" \
+    "$api/userstats.v1.UserStatsService/ListTopBidders"; do
+    within leads "$call" -H 'content-type: application/json' -d '{}' || fail "$call: $(cat "$work/why")"
+  done
+  ok 'the ingress leads to web app, bids and statistics, from both names'
+}
+
 check_web() {
   local page script
   page=$("${curl[@]}" --fail "$web/" -H 'accept: text/html' 2>&1) || fail "web page $web/: $page"
   script=$(grep -o '/assets/[^"]*\.js' <<<"$page" | head -1) || fail "web page $web/ is not the web app: ${page:0:200}"
   "${curl[@]}" --fail -o /dev/null "$web$script" || fail "the web app's script $web$script"
   ok "the web page $web/ and its script"
-  # Pages call the services where they come from.
-  "${curl[@]}" --fail -o /dev/null "$web/bids.v1.BidService/ListItems" -H 'content-type: application/json' -d '{}' ||
-    fail "the web app's own calls: $web/bids.v1.BidService/ListItems"
-  ok "the web app's own calls"
 }
 
 put_up() { # SECONDS: prints the id of an item that ends then
@@ -114,6 +122,7 @@ check_end() {
 }
 
 if [ -n "$namespace" ]; then check_deployments; fi
+check_ingress
 check_web
 item=$(put_up 120)
 brief=$(put_up 3)

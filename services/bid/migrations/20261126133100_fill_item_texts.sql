@@ -4,7 +4,9 @@
 INSERT INTO item_texts (item_id, words) SELECT id, item_words(title, description) FROM items
 ON CONFLICT DO NOTHING;
 
--- Code that still searches by it reads all items, slowly, until the last such process is gone.
+-- Ends pay for it as long as it is there. Code of the version before searches by it: slowly, or not in time where
+-- there are many items, until its last process is gone, and after a rollback to it. Who goes back for long makes the
+-- index again, as below.
 DROP INDEX items_by_words;
 
 -- migrate:down
