@@ -4,17 +4,21 @@
  * (BEGIN goes with the lock, COMMIT with the writes); as many connections as serve it best.
  */
 import { randomUUIDv7 } from 'node:crypto'
-import { decideBid, type Head, type PlacedBid } from '@bidmesh/bid/auction.ts'
-import { bidRefused } from '@bidmesh/bid/errors.ts'
-import { bidPlaced } from '@bidmesh/bid/events.ts'
-import { headColumns, headFromRow, type HeadRow } from '@bidmesh/bid/item-row.ts'
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { decide } from '@bidmesh/auction/decide.ts'
+import type { BidPlaced } from '@bidmesh/auction/events.ts'
+import { evolve } from '@bidmesh/auction/evolve.ts'
+import type { PlacedBid } from '@bidmesh/bid/decide-batch.ts'
+import { bidRejected } from '@bidmesh/bid/errors.ts'
+import { toOutbox } from '@bidmesh/bid/events.ts'
+import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
 import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 
 export type BaselineBid = { itemId: string; userId: string; amount: bigint }
-export type BaselineAnswer = { bid: PlacedBid; head: Head; extended: boolean }
+export type BaselineAnswer = { bid: PlacedBid; state: AuctionState; extended: boolean }
 
 /**
- * Decides and commits one bid. Throws the same refusals as the bid service.
+ * Decides and commits one bid. Throws the same errors as the bid service.
  *
  * @param pipelined false: every statement waits for the one before, as such a handler is usually written
  */
@@ -48,54 +52,53 @@ async function decideAndWrite(
   pipeline: Pipeline,
   entry: BaselineBid,
 ): Promise<BaselineAnswer | Error> {
-  const [, rows] = await pipeline<[unknown, (HeadRow & { now: Date })[]]>((sql) => [
+  const [, rows] = await pipeline<[unknown, (StateRow & { now: Date })[]]>((sql) => [
     sql`BEGIN`,
-    sql<(HeadRow & { now: Date })[]>`
+    sql<(StateRow & { now: Date })[]>`
       WITH locked AS MATERIALIZED (
-        SELECT ${sql([...headColumns])} FROM items WHERE id = ${entry.itemId} FOR UPDATE
+        SELECT ${sql([...stateColumns])} FROM items WHERE id = ${entry.itemId} FOR UPDATE
       )
       SELECT locked.*, clock_timestamp() AS now FROM locked`,
   ])
   const row = rows[0]
-  const decision = row && decideBid(headFromRow(row), entry, row.now.getTime())
-  if (row === undefined || decision?.kind !== 'accepted') {
+  const before = row && stateFromRow(row)
+  const command = { kind: 'place_bid', userId: entry.userId, amount: entry.amount } as const
+  const decision = before && decide(before, command, row.now.getTime())
+  // Items of the bench are open from the start: a bid is one event.
+  const event = decision?.events?.[0]
+  if (!before || event?.type !== 'bid_placed') {
     await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-    return decision?.kind === 'refused' && row
-      ? bidRefused(decision.refusal, headFromRow(row))
-      : bidRefused('item_not_found')
+    return bidRejected(decision?.rejection ?? 'item_not_found', before)
   }
-  const { head, extended } = decision
-  const bid: PlacedBid = {
-    ...entry,
-    id: randomUUIDv7(),
-    sequence: head.sequence,
-    createdAtMs: row.now.getTime(),
-  }
-  await writeAndCommit(pipeline, bid, headFromRow(row), head, extended)
-  return { bid, head, extended }
+  const { sequence, atMs: createdAtMs, extended } = event
+  const bid: PlacedBid = { ...entry, id: randomUUIDv7(), sequence, createdAtMs }
+  const state = evolve(before, event)
+  await writeAndCommit(pipeline, bid, before, event, state)
+  return { bid, state, extended }
 }
 
 async function writeAndCommit(
   pipeline: Pipeline,
   bid: PlacedBid,
-  before: Head,
-  head: Head,
-  extended: boolean,
+  before: AuctionState,
+  placed: BidPlaced,
+  state: AuctionState,
 ): Promise<void> {
   const createdAt = new Date(bid.createdAtMs)
-  const event = bidPlaced(bid, before, head, extended, {})
+  const context = { bidId: bid.id, title: '', category: '', trace: {} }
+  const event = toOutbox(placed, before, state, context)
   await pipeline<[unknown, unknown, unknown, unknown]>((sql) => [
     sql`
       INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
       VALUES (${bid.itemId}, ${bid.sequence}, ${bid.id}, ${bid.userId}, ${bid.amount}, ${createdAt})`,
     sql`
       UPDATE items SET
-        end_at = ${new Date(head.endAtMs)},
-        extension_count = ${head.extensionCount},
-        current_highest_bid = ${head.currentHighestBid},
-        highest_bidder_id = ${head.highestBidderId},
-        sequence = ${head.sequence},
-        version = ${head.version},
+        end_at = ${new Date(state.endAtMs)},
+        extension_count = ${state.extensionCount},
+        current_highest_bid = ${state.currentHighestBid},
+        highest_bidder_id = ${state.highestBidderId},
+        sequence = ${state.sequence},
+        version = ${state.version},
         updated_at = ${createdAt}
       WHERE id = ${bid.itemId}`,
     sql`

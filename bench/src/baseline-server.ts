@@ -3,8 +3,8 @@
  * `baseline-bids.ts` on a pool. The pool's size is set by a message from the bench, which looks for the
  * best one without starting anew.
  */
+import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { minimumNextBid } from '@bidmesh/bid/auction.ts'
 import { explainRefusal } from '@bidmesh/bid/explain-refusal.ts'
 import { BidService, type PlaceBidRequest } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { postgresUrl, processShape, readConfig } from '@bidmesh/platform/config.ts'
@@ -66,14 +66,14 @@ async function placeBid(
   { itemId, userId, amount }: PlaceBidRequest,
   pipelined: boolean,
 ) {
-  const { bid, head, extended } = await pool.use((session) =>
+  const { bid, state, extended } = await pool.use((session) =>
     placeBidAlone(session, { itemId, userId, amount }, pipelined),
   )
   return {
     bid: { ...bid, createdAt: timestampFromMs(bid.createdAtMs) },
-    currentHighestBid: head.currentHighestBid,
-    minimumNextBid: minimumNextBid(head),
-    endAt: timestampFromMs(head.endAtMs),
+    currentHighestBid: state.currentHighestBid,
+    minimumNextBid: minimumNextBid(state),
+    endAt: timestampFromMs(state.endAtMs),
     extended,
   }
 }

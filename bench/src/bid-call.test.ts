@@ -4,13 +4,13 @@ import {
   PlaceBidRequestSchema,
   PlaceBidResponseSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { bidRefused } from '@bidmesh/bid/errors.ts'
+import { bidRejected } from '@bidmesh/bid/errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { errorToJson } from '@connectrpc/connect/protocol-connect'
 import { describe, expect, it } from 'vitest'
 import { bidRequest, readBidAnswer } from './bid-call.ts'
 import { INCREMENT_MINOR } from './load-generator.ts'
-import { newHead } from './sample-events.ts'
+import { newItem } from './sample-events.ts'
 
 const itemId = '0199ff80-0000-7000-8000-000000000001'
 
@@ -41,8 +41,8 @@ describe('readBidAnswer', () => {
   })
 
   it('reads why a bid was refused, and the price to beat', () => {
-    const head = { ...newHead(Date.now()), currentHighestBid: 41n, sequence: 3n }
-    expect(readBidAnswer(400, errorBody(bidRefused('too_low', head)))).toEqual({
+    const state = { ...newItem(Date.now()), currentHighestBid: 41n, sequence: 3n }
+    expect(readBidAnswer(400, errorBody(bidRejected('too_low', state)))).toEqual({
       kind: 'refused',
       reason: 'too_low',
       minimumNextBid: 42,
@@ -50,7 +50,7 @@ describe('readBidAnswer', () => {
   })
 
   it('does not take an undecided bid for a refused one', () => {
-    expect(readBidAnswer(429, errorBody(bidRefused('overloaded')))).toEqual({
+    expect(readBidAnswer(429, errorBody(bidRejected('overloaded')))).toEqual({
       kind: 'failed',
       code: 'overloaded',
     })

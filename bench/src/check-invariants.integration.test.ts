@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
-import { placeBids } from '@bidmesh/bid/place-bids.ts'
-import { putItem } from '@bidmesh/bid/test-item.ts'
+import { executeBatch } from '@bidmesh/bid/execute-batch.ts'
+import { bidOn, putItem } from '@bidmesh/bid/test-item.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -48,8 +48,8 @@ afterEach(async () => {
 })
 
 async function bid(userId: string, amount: bigint): Promise<void> {
-  const entry = { itemId, userId, amount, idempotencyKey: '', trace: {} }
-  const [outcome] = await placeBids(session, [entry], { invalidate: async () => undefined })
+  const entry = bidOn(itemId, { userId, amount })
+  const [outcome] = await executeBatch(session, [entry], { invalidate: async () => undefined })
   if (typeof outcome !== 'object' || outcome.kind !== 'accepted') throw new Error('not accepted')
   const { id, sequence } = outcome.bid
   ledger.push({ bidId: id, itemId, userId, amount, sequence })

@@ -2,11 +2,11 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { bidRefused } from '@bidmesh/bid/errors.ts'
+import { bidRejected } from '@bidmesh/bid/errors.ts'
 import { errorToJson } from '@connectrpc/connect/protocol-connect'
 import type { LedgerEntry } from './ledger.ts'
 import { type LoadOptions, runLoad } from './load-generator.ts'
-import { newHead } from './sample-events.ts'
+import { newItem } from './sample-events.ts'
 
 const items = [randomUUIDv7(), randomUUIDv7()]
 
@@ -19,8 +19,8 @@ function decide(body: string): { status: number; body: string } {
   const on = accepted.filter((bid) => bid.itemId === itemId)
   const highest = on.at(-1)?.amount ?? 0n
   if (BigInt(amount) <= highest) {
-    const head = { ...newHead(Date.now()), currentHighestBid: highest, sequence: 1n }
-    const error = bidRefused('too_low', head)
+    const state = { ...newItem(Date.now()), currentHighestBid: highest, sequence: 1n }
+    const error = bidRejected('too_low', state)
     return { status: 400, body: JSON.stringify(errorToJson(error, undefined)) }
   }
   const sequence = BigInt(on.length + 1)

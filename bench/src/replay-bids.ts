@@ -1,9 +1,11 @@
 /**
  * I1–I3: reads all bids in order and decides them again with the pure rules, item by item. Nothing but
- * the stored bids and what an item was created with goes in; heads and acknowledgements must come out.
+ * the stored bids and what an item was created with goes in; states and acknowledgements must come out.
  */
-import { closeItem, decideBid, type Head } from '@bidmesh/bid/auction.ts'
-import { headColumns, headFromRow, type HeadRow } from '@bidmesh/bid/item-row.ts'
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { decide } from '@bidmesh/auction/decide.ts'
+import { evolve } from '@bidmesh/auction/evolve.ts'
+import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { Violation } from './check-invariants.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -20,7 +22,7 @@ type BidRow = {
   created_at: Date
 }
 
-type Item = { stored: Head; replayed: Head }
+type Item = { stored: AuctionState; replayed: AuctionState }
 
 export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Promise<Violation[]> {
   const violations: Violation[] = []
@@ -41,16 +43,16 @@ export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Prom
   for (const { id } of twice) {
     violations.push({ invariant: 'I1', message: `bid ${id} is stored more than once` })
   }
-  for (const item of items.values()) violations.push(...compareHeads(item))
+  for (const item of items.values()) violations.push(...compareStates(item))
   return violations
 }
 
 async function readItems(sql: Sql): Promise<Map<string, Item>> {
-  const rows = await sql<(HeadRow & { original_end_at: Date })[]>`
-    SELECT ${sql([...headColumns, 'original_end_at'])} FROM items`
+  const rows = await sql<(StateRow & { original_end_at: Date })[]>`
+    SELECT ${sql([...stateColumns, 'original_end_at'])} FROM items`
   const items = rows.map((row): [string, Item] => {
-    const stored = headFromRow(row)
-    const replayed: Head = {
+    const stored = stateFromRow(row)
+    const replayed: AuctionState = {
       ...stored,
       status: 'active',
       endAtMs: row.original_end_at.getTime(),
@@ -80,7 +82,7 @@ function compareWithLedger(row: BidRow, told: readonly LedgerEntry[]): Violation
     }))
 }
 
-/** Moves the item's replayed head on by one stored bid. */
+/** Moves the item's replayed state on by one stored bid. */
 function replay(items: Map<string, Item>, row: BidRow): Violation[] {
   const item = items.get(row.item_id)
   if (item === undefined) {
@@ -95,12 +97,11 @@ function replay(items: Map<string, Item>, row: BidRow): Violation[] {
     const message = `not above ${replayed.currentHighestBid}: ${describeRow(row)}`
     violations.push({ invariant: 'I2', message })
   }
-  const bid = { userId: row.user_id, amount: row.amount }
-  const decision = decideBid(replayed, bid, row.created_at.getTime())
-  if (decision.kind === 'accepted') item.replayed = decision.head
+  const bid = { kind: 'place_bid', userId: row.user_id, amount: row.amount } as const
+  const { events, rejection } = decide(replayed, bid, row.created_at.getTime())
+  if (events) item.replayed = events.reduce(evolve, replayed)
   else {
-    const why = decision.kind === 'refused' ? decision.refusal : decision.kind
-    violations.push({ invariant: 'I3', message: `stored though ${why}: ${describeRow(row)}` })
+    violations.push({ invariant: 'I3', message: `stored though ${rejection}: ${describeRow(row)}` })
   }
   // One wrong bid must not make all that follow look wrong.
   item.replayed = {
@@ -112,19 +113,19 @@ function replay(items: Map<string, Item>, row: BidRow): Violation[] {
   return violations
 }
 
-const headFields = [
+const stateFields = [
   'currentHighestBid',
   'highestBidderId',
   'sequence',
   'endAtMs',
   'extensionCount',
   'outcome',
-] as const satisfies (keyof Head)[]
+] as const satisfies (keyof AuctionState)[]
 
-function compareHeads({ stored, replayed }: Item): Violation[] {
-  const ended = stored.status === 'ended' ? closeItem(replayed, replayed.endAtMs) : undefined
-  const expected = ended ?? replayed
-  return headFields
+function compareStates({ stored, replayed }: Item): Violation[] {
+  const settled = decide(replayed, { kind: 'settle' }, replayed.endAtMs).events ?? []
+  const expected = stored.status === 'ended' ? settled.reduce(evolve, replayed) : replayed
+  return stateFields
     .filter((field) => stored[field] !== expected[field])
     .map((field) => ({
       invariant: 'I3',

@@ -1,7 +1,9 @@
 /** `bid.placed` events as the write side makes them, for scenarios that begin behind it. */
 import { randomUUIDv7 } from 'node:crypto'
-import { defaultSoftClose, type Head, type PlacedBid } from '@bidmesh/bid/auction.ts'
-import { bidPlaced, type OutboxEvent } from '@bidmesh/bid/events.ts'
+import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
+import { decide, minimumNextBid } from '@bidmesh/auction/decide.ts'
+import { created, evolve } from '@bidmesh/auction/evolve.ts'
+import { type OutboxEvent, toOutbox } from '@bidmesh/bid/events.ts'
 
 export type SampleEvent = { event: OutboxEvent; amount: bigint }
 
@@ -12,49 +14,34 @@ export type SampleEvent = { event: OutboxEvent; amount: bigint }
  */
 export function sampleBidEvents(count: number, items: number, users: number): SampleEvent[] {
   const nowMs = Date.now()
-  const heads = Array.from({ length: items }, () => newHead(nowMs))
+  const states = Array.from({ length: items }, () => newItem(nowMs))
   return Array.from({ length: count }, () => {
-    const item = Math.floor(Math.random() * items)
-    const before = heads[item] ?? newHead(nowMs)
+    const index = Math.floor(Math.random() * items)
+    const before = states[index] ?? newItem(nowMs)
     const userId = `bidder-${Math.floor(Math.random() * users)}`
-    const sequence = before.sequence + 1n
-    const after = {
-      ...before,
-      sequence,
-      version: before.version + 1n,
-      currentHighestBid: before.currentHighestBid + 1n,
-      highestBidderId: userId,
-    }
-    heads[item] = after
-    const bid: PlacedBid = {
-      id: randomUUIDv7(),
-      itemId: before.itemId,
-      userId,
-      amount: after.currentHighestBid,
-      sequence,
-      createdAtMs: nowMs,
-    }
-    return { event: bidPlaced(bid, before, after, false, {}), amount: bid.amount }
+    const amount = minimumNextBid(before)
+    const { events, rejection } = decide(before, { kind: 'place_bid', userId, amount }, nowMs)
+    const [placed] = events ?? []
+    if (!placed) throw new Error(`a sample bid was rejected: ${rejection}`)
+    const after = evolve(before, placed)
+    states[index] = after
+    const context = { bidId: randomUUIDv7(), title: '', category: '', trace: {} }
+    return { event: toOutbox(placed, before, after, context), amount }
   })
 }
 
 /** An item without bids that ends tomorrow; increment 1. */
-export function newHead(nowMs: number): Head {
-  return {
+export function newItem(nowMs: number): AuctionState {
+  const terms = {
     itemId: randomUUIDv7(),
     sellerId: 'seller',
     currency: 'USD',
-    status: 'active',
+    format: 'english',
     startPrice: 1n,
     minIncrement: 1n,
     startAtMs: nowMs,
     endAtMs: nowMs + 86_400_000,
     softClose: defaultSoftClose,
-    extensionCount: 0,
-    currentHighestBid: 0n,
-    highestBidderId: '',
-    sequence: 0n,
-    outcome: null,
-    version: 1n,
-  }
+  } as const
+  return created({ type: 'created', version: 1n, atMs: nowMs, terms })
 }

@@ -4,22 +4,15 @@
  * events as any other, which statistics are made of. Only in a store without any item.
  */
 import { randomUUIDv7 } from 'node:crypto'
+import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
+import type { Command } from '@bidmesh/auction/commands.ts'
+import { decide, minimumNextBid } from '@bidmesh/auction/decide.ts'
+import type { Created } from '@bidmesh/auction/events.ts'
+import { created, evolve } from '@bidmesh/auction/evolve.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import {
-  closeItem,
-  decideBid,
-  defaultSoftClose,
-  type Head,
-  minimumNextBid,
-  type PlacedBid,
-} from '@bidmesh/bid/auction.ts'
-import {
-  bidPlaced,
-  insertOutbox,
-  itemCreated,
-  itemEnded,
-  type OutboxEvent,
-} from '@bidmesh/bid/events.ts'
+import { insertOutbox, itemCreated, type OutboxEvent, toOutbox } from '@bidmesh/bid/events.ts'
+import type { StoredBid } from '@bidmesh/bid/decide-batch.ts'
+import { stateToRow } from '@bidmesh/bid/item-row.ts'
 import type { ReservedSql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { type BotItem, botName, newBotItem, pick } from './bot-catalogue.ts'
@@ -34,7 +27,14 @@ const RUN_SPREAD_MS = 50 * MINUTE_MS
 /** Between two looks of anybody at one item, on average. */
 const LOOK_MS = 20_000
 
-type PastAuction = { item: BotItem; head: Head; createdAtMs: number; bids: PlacedBid[] }
+type PastAuction = {
+  item: BotItem
+  state: AuctionState
+  createdAtMs: number
+  bids: PastBid[]
+  events: OutboxEvent[]
+}
+type PastBid = Omit<StoredBid, 'idempotencyKey'>
 
 /** Returns how many auctions were stored: 0 when the store has an item already. */
 export async function storePast(session: Session): Promise<number> {
@@ -44,18 +44,17 @@ export async function storePast(session: Session): Promise<number> {
       sql<{ empty: boolean; now: Date }[]>`
         SELECT NOT EXISTS (SELECT FROM items) AS empty, clock_timestamp() AS now`,
     ])
-    const auctions: PastAuction[] = []
-    const events: OutboxEvent[] = []
-    if (store?.empty) {
-      for (let index = 0; index < AUCTIONS; index += 1) {
-        auctions.push(runAuction(startOf(store.now.getTime()), events))
-      }
-    }
+    const auctions = Array.from({ length: store?.empty ? AUCTIONS : 0 }, () =>
+      runAuction(startOf(store?.now.getTime() ?? 0)),
+    )
     if (auctions.length > 0) {
       await pipeline<[unknown, unknown, unknown]>((sql) => [
         insertItems(sql, auctions),
         insertBids(sql, auctions),
-        insertOutbox(sql, events),
+        insertOutbox(
+          sql,
+          auctions.flatMap(({ events }) => events),
+        ),
       ])
     }
     await pipeline<[unknown]>((sql) => [sql`COMMIT`])
@@ -69,67 +68,69 @@ function startOf(nowMs: number): number {
   return Math.round(nowMs - 10 * MINUTE_MS - agoMs)
 }
 
-/** Plays one auction to its end; what happened is added to `events`, in order. */
-function runAuction(createdAtMs: number, events: OutboxEvent[]): PastAuction {
+/** Plays one auction to its end. */
+function runAuction(createdAtMs: number): PastAuction {
   const item = newBotItem(Math.random)
   const names = Array.from({ length: BIDDERS }, (_, index) => botName(index))
-  const sellerId = pick(names, Math.random)
-  let head = newHead(item, sellerId, createdAtMs)
-  events.push(itemCreated(head, item, {}, createdAtMs))
-  const bids: PlacedBid[] = []
-  for (let nowMs = createdAtMs; nowMs < head.endAtMs; nowMs += lookPauseMs()) {
+  const creation = newCreation(item, pick(names, Math.random), createdAtMs)
+  const { title, category } = item
+  const context = { bidId: '', title, category, trace: {} }
+  const past: PastAuction = {
+    item,
+    state: created(creation),
+    createdAtMs,
+    bids: [],
+    events: [itemCreated(creation, context)],
+  }
+  for (let nowMs = createdAtMs; nowMs < past.state.endAtMs; nowMs += lookPauseMs()) {
+    const { state } = past
     const name = pick(names, Math.random)
     const offer = {
-      ...head,
-      id: head.itemId,
-      title: item.title,
-      minimumNextBid: minimumNextBid(head),
-      endAt: timestampFromMs(head.endAtMs),
+      ...state,
+      id: state.itemId,
+      title,
+      minimumNextBid: minimumNextBid(state),
+      endAt: timestampFromMs(state.endAtMs),
     }
     const wanted = decideBotBid(name, [offer], nowMs, Math.random)
-    if (!wanted) continue
-    const decision = decideBid(head, { userId: name, amount: wanted.amount }, nowMs)
-    if (decision.kind !== 'accepted') continue
-    const after = decision.head
-    const bid = {
-      id: uuidV7At(nowMs),
-      itemId: head.itemId,
-      userId: name,
-      amount: wanted.amount,
-      sequence: after.sequence,
-      createdAtMs: nowMs,
-    }
-    events.push(bidPlaced(bid, head, after, decision.extended, {}))
-    bids.push(bid)
-    head = after
+    if (wanted) carryOut(past, { kind: 'place_bid', userId: name, amount: wanted.amount }, nowMs)
   }
-  head = closeItem(head, head.endAtMs) ?? head
-  events.push(itemEnded(head))
-  return { item, head, createdAtMs, bids }
+  carryOut(past, { kind: 'settle' }, past.state.endAtMs)
+  return past
+}
+
+/** What the rules reject has not happened. */
+function carryOut(past: PastAuction, command: Command, nowMs: number): void {
+  const { title, category } = past.item
+  for (const event of decide(past.state, command, nowMs).events ?? []) {
+    const before = past.state
+    past.state = evolve(before, event)
+    const bidId = event.type === 'bid_placed' ? uuidV7At(nowMs) : ''
+    if (event.type === 'bid_placed') {
+      const { userId, amount, sequence, atMs: createdAtMs } = event
+      past.bids.push({ id: bidId, itemId: before.itemId, userId, amount, sequence, createdAtMs })
+    }
+    past.events.push(toOutbox(event, before, past.state, { bidId, title, category, trace: {} }))
+  }
 }
 
 function lookPauseMs(): number {
   return 1 + Math.floor(-LOOK_MS * Math.log(1 - Math.random()))
 }
 
-function newHead(item: BotItem, sellerId: string, createdAtMs: number): Head {
-  return {
+function newCreation(item: BotItem, sellerId: string, createdAtMs: number): Created {
+  const terms = {
     itemId: uuidV7At(createdAtMs),
     sellerId,
     currency: 'EUR',
-    status: 'active',
+    format: 'english',
     startPrice: item.startPrice,
     minIncrement: 0n,
     startAtMs: createdAtMs,
     endAtMs: Math.round(createdAtMs + RUN_LEAST_MS + Math.random() * RUN_SPREAD_MS),
     softClose: defaultSoftClose,
-    extensionCount: 0,
-    currentHighestBid: 0n,
-    highestBidderId: '',
-    sequence: 0n,
-    outcome: null,
-    version: 1n,
-  }
+  } as const
+  return { type: 'created', version: 1n, atMs: createdAtMs, terms }
 }
 
 /** As of a time gone by (RFC 9562, version 7): lists go by the order of ids. */
@@ -140,31 +141,17 @@ function uuidV7At(atMs: number): string {
 }
 
 function insertItems(sql: ReservedSql, auctions: readonly PastAuction[]) {
-  const rows = auctions.map(({ item, head, createdAtMs }) => ({
-    id: head.itemId,
+  const rows = auctions.map(({ item, state, createdAtMs }) => ({
+    ...stateToRow(state),
     title: item.title,
     description: item.description,
     images: [],
     category: item.category,
-    seller_id: head.sellerId,
-    currency: head.currency,
-    start_price: head.startPrice,
-    min_increment: head.minIncrement,
-    soft_close_window_ms: head.softClose.windowMs,
-    soft_close_extension_ms: head.softClose.extensionMs,
-    soft_close_max_extensions: head.softClose.maxExtensions,
     created_at: isoOf(createdAtMs),
-    updated_at: isoOf(head.endAtMs),
-    start_at: isoOf(head.startAtMs),
-    original_end_at: isoOf(head.endAtMs - head.extensionCount * head.softClose.extensionMs),
-    status: head.status,
-    end_at: isoOf(head.endAtMs),
-    extension_count: head.extensionCount,
-    current_highest_bid: head.currentHighestBid,
-    highest_bidder_id: head.highestBidderId,
-    sequence: head.sequence,
-    outcome: head.outcome,
-    version: head.version,
+    updated_at: isoOf(state.endAtMs),
+    start_at: isoOf(state.startAtMs),
+    original_end_at: isoOf(state.endAtMs - state.extensionCount * state.softClose.extensionMs),
+    end_at: isoOf(state.endAtMs),
   }))
   return sql`INSERT INTO items ${sql(rows)}`
 }

@@ -21,6 +21,11 @@ export class ReadOnlyServerError extends TransientError {
   override name = 'ReadOnlyServerError'
 }
 
+/** Somebody else held what was needed for as long as it may be waited for. Nothing was done. */
+export class ContentionError extends Error {
+  override name = 'ContentionError'
+}
+
 /** A queue of ours is full. Nothing was done; after a pause there may be room. */
 export class OverloadedError extends Error {
   override name = 'OverloadedError'
@@ -89,6 +94,7 @@ export function constraintOf(error: unknown): string | undefined {
 /** Of anything thrown. */
 export function failureKind(error: unknown): FailureKind | undefined {
   if (error instanceof TransientError) return 'unavailable'
+  if (error instanceof ContentionError) return 'contention'
   const code = errorCode(error)
   if (code === undefined) return undefined
   if (connectionCodes.has(code)) return 'unavailable'

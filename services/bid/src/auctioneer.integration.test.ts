@@ -11,7 +11,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { CLOSE_BATCH } from './close-items.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
-import { putItem } from './test-item.ts'
+import { bidOn, putItem } from './test-item.ts'
 
 const invalidate = async () => undefined
 
@@ -135,7 +135,7 @@ it('closes an item on which a crowd bids on after its end', async () => {
   const bidders = Array.from({ length: 20 }, async (_, n) => {
     for (let round = 0; !leaving.signal.aborted; round += 1) {
       const idempotencyKey = `${n}-${round}`
-      const bid = { itemId, userId: `user-${n}`, amount: 100n, idempotencyKey, trace: {} }
+      const bid = bidOn(itemId, { userId: `user-${n}`, amount: 100n, idempotencyKey })
       await lanes.place(bid, leaving.signal)
     }
   })

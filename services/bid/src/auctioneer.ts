@@ -11,7 +11,7 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { CLOSE_BATCH, closeItems, nextItems, openItems } from './close-items.ts'
 import { waitForOverdueItems } from './overdue-items.ts'
-import type { Invalidate } from './place-bids.ts'
+import type { Invalidate } from './execute-batch.ts'
 import { bidSchema } from './schema.ts'
 
 const MAX_SLEEP_MS = 250

@@ -18,17 +18,12 @@ import { createItemCache, noItemCache } from './item-cache.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { OVERDUE_AT_ONCE } from './overdue-items.ts'
-import { patientSession } from './patient-session.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
 
-/** Connections for queries, and for commands other than bids, which have their lanes. */
+/** Connections for queries, and for putting items up; commands on items have their lanes. */
 const QUERY_CONNECTIONS = 6
-const COMMAND_CONNECTIONS = 4
-/** More for commands that wait for an item somebody else holds. */
-const PATIENT_CONNECTIONS = 2
-/** A command that finds its item locked goes to those: 1,000 of them hold up others for a second. */
-const QUICK_LOCK_TIMEOUT_MS = 4
+const CREATE_CONNECTIONS = 4
 /** Longest wait for a lock at a time, so that those who wait for other items have their turn. */
 const LOCK_TIMEOUT_MS = 250
 /** Commands and queries run no longer than this; a second later their connection counts as dead. */
@@ -50,10 +45,7 @@ export type BidPartOptions = {
 export async function startBid(options: BidPartOptions): Promise<Part> {
   const { databaseUrl, log } = options
   const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
-  const session = patientSession(
-    openPool(COMMAND_CONNECTIONS, QUICK_LOCK_TIMEOUT_MS),
-    openPool(PATIENT_CONNECTIONS, LOCK_TIMEOUT_MS),
-  )
+  const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
   const metrics = createBidMetrics()

@@ -5,10 +5,10 @@
  */
 import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
-import { closeItem, type Head, openItem } from './auction.ts'
-import { insertOutbox, itemEnded, itemOpened, type OutboxEvent } from './events.ts'
-import { headColumns, headFromRow, type HeadRow } from './item-row.ts'
-import type { Invalidate } from './place-bids.ts'
+import { type CommandEntry, decideBatch, type LockedRow } from './decide-batch.ts'
+import type { Invalidate } from './execute-batch.ts'
+import { stateColumns } from './item-row.ts'
+import { writeBatch } from './write-batch.ts'
 
 /**
  * Items per transaction: a flush and four round trips are shared, and nobody waits for them meanwhile. With 10,000
@@ -16,8 +16,6 @@ import type { Invalidate } from './place-bids.ts'
  * at 500, 150 and 50, and the p99 of bids on others was 112, 52 and 39 ms.
  */
 export const CLOSE_BATCH = 150
-
-type DueRow = HeadRow & { now: Date }
 
 /** Closes up to {@link CLOSE_BATCH} ended items and returns how many; 0 when none is due or free. */
 export async function closeItems(session: Session, invalidate: Invalidate): Promise<number> {
@@ -42,9 +40,9 @@ export async function settleItem(
 }
 
 function ended(sql: Queryable) {
-  return sql<DueRow[]>`
+  return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...headColumns])} FROM items
+      SELECT ${sql([...stateColumns])} FROM items
       WHERE status = 'active' AND end_at <= clock_timestamp()
       ORDER BY end_at, id
       LIMIT ${CLOSE_BATCH}
@@ -54,9 +52,9 @@ function ended(sql: Queryable) {
 }
 
 function due(sql: Queryable) {
-  return sql<DueRow[]>`
+  return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...headColumns])} FROM items
+      SELECT ${sql([...stateColumns])} FROM items
       WHERE status = 'scheduled' AND start_at <= clock_timestamp()
       ORDER BY start_at, id
       LIMIT ${CLOSE_BATCH}
@@ -66,52 +64,38 @@ function due(sql: Queryable) {
 }
 
 function one(sql: Queryable, itemId: string) {
-  return sql<DueRow[]>`
+  return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...headColumns])} FROM items WHERE id = ${itemId} FOR UPDATE
+      SELECT ${sql([...stateColumns])} FROM items WHERE id = ${itemId} FOR UPDATE
     )
     SELECT locked.*, clock_timestamp() AS now FROM locked`
 }
 
 async function settle(
   session: Session,
-  lock: (sql: Queryable) => PromiseLike<DueRow[]>,
+  lock: (sql: Queryable) => PromiseLike<LockedRow[]>,
   invalidate: Invalidate,
 ): Promise<number> {
   return await session.transaction(async (pipeline) => {
-    const [, rows] = await pipeline<[unknown, DueRow[]]>((sql) => [sql`BEGIN`, lock(sql)])
-    const settled = rows.flatMap((row) => {
-      const nowMs = row.now.getTime()
-      const before = headFromRow(row)
-      const head = closeItem(before, nowMs) ?? openItem(before, nowMs)
-      return head ? [{ head, nowMs }] : []
-    })
-    if (settled.length === 0) {
-      await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-      return 0
-    }
-    const events = settled.map(({ head, nowMs }) => settledEvent(head, nowMs))
-    await pipeline<[unknown, unknown, unknown, void]>((sql) => [
-      sql`
-        UPDATE items SET status = h.status, outcome = h.outcome, version = h.version, updated_at = h.now
-        FROM unnest(
-          ${settled.map(({ head }) => head.itemId)}::uuid[],
-          ${settled.map(({ head }) => head.status)}::text[],
-          ${settled.map(({ head }) => head.outcome)}::text[],
-          ${settled.map(({ head }) => String(head.version))}::bigint[],
-          ${settled.map(({ nowMs }) => new Date(nowMs).toISOString())}::timestamptz[]
-        ) AS h (id, status, outcome, version, now)
-        WHERE items.id = h.id`,
-      insertOutbox(sql, events),
+    const [, rows] = await pipeline<[unknown, LockedRow[]]>((sql) => [sql`BEGIN`, lock(sql)])
+    const batch = decideBatch(
+      rows.map((row) => settling(row.id)),
+      rows,
+    )
+    const { changed } = batch
+    await pipeline<[unknown, unknown, void]>((sql) => [
+      changed.size > 0 ? writeBatch(sql, batch) : Promise.resolve(),
       sql`COMMIT`,
-      invalidate(new Map(settled.map(({ head }) => [head.itemId, head.version]))),
+      changed.size > 0
+        ? invalidate(new Map([...changed].map(([id, { state }]) => [id, state.version])))
+        : Promise.resolve(),
     ])
-    return settled.length
+    return changed.size
   })
 }
 
-function settledEvent(head: Head, nowMs: number): OutboxEvent {
-  return head.status === 'ended' ? itemEnded(head) : itemOpened(head, {}, nowMs)
+function settling(itemId: string): CommandEntry {
+  return { itemId, command: { kind: 'settle' }, idempotencyKey: '', trace: {} }
 }
 
 /** As many as may be overdue at once without hiding those that come after them. */

@@ -3,13 +3,16 @@
  * with them. A repeat finds the key and answers with the item as it is now.
  */
 import { createHash, randomUUIDv7 } from 'node:crypto'
+import type { SoftClose, Terms } from '@bidmesh/auction/auction-state.ts'
+import { decideCreation } from '@bidmesh/auction/decide.ts'
+import type { Created } from '@bidmesh/auction/events.ts'
+import { created } from '@bidmesh/auction/evolve.ts'
 import { constraintOf, errorCode } from '@bidmesh/platform/errors.ts'
 import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { refuseTimes, type SoftClose } from './auction.ts'
 import { itemKeyReused } from './errors.ts'
 import { insertOutbox, itemCreated } from './events.ts'
-import { headFromRow, itemColumns, type ItemRow } from './item-row.ts'
+import { itemColumns, type ItemRow, stateToRow } from './item-row.ts'
 
 export type NewItem = {
   title: string
@@ -75,11 +78,11 @@ async function findOrInsert(pipeline: Pipeline, item: NewItem): Promise<ItemRow>
 type MadeRow = ItemRow & { digest: Buffer }
 
 async function insert(pipeline: Pipeline, item: NewItem, nowMs: number): Promise<ItemRow> {
-  const startAtMs = item.startAtMs ?? nowMs
-  const fault = refuseTimes(startAtMs, item.endAtMs, nowMs)
-  if (fault) throw new ConnectError(fault, Code.InvalidArgument)
-  const row = newRow(item, startAtMs, nowMs)
-  const event = itemCreated(headFromRow(row), row, item.trace, nowMs)
+  const { title, category, trace } = item
+  const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
+  if (!event) throw new ConnectError(fault, Code.InvalidArgument)
+  const row = newRow(item, event)
+  const outboxEvent = itemCreated(event, { bidId: '', title, category, trace })
   const key = {
     seller_id: item.sellerId,
     idempotency_key: item.idempotencyKey,
@@ -96,7 +99,7 @@ async function insert(pipeline: Pipeline, item: NewItem, nowMs: number): Promise
       created_at: row.created_at.toISOString(),
       updated_at: row.updated_at.toISOString(),
     })}`,
-    insertOutbox(sql, [event]),
+    insertOutbox(sql, [outboxEvent]),
     sql`COMMIT`,
   ])
   return row
@@ -110,34 +113,32 @@ function digestOf({ idempotencyKey: _key, trace: _trace, ...contents }: NewItem)
   return createHash('sha256').update(text).digest()
 }
 
-function newRow(item: NewItem, startAtMs: number, nowMs: number): ItemRow {
-  const now = new Date(nowMs)
-  const endAt = new Date(item.endAtMs)
+function termsOf(item: NewItem, nowMs: number): Terms {
+  const { sellerId, currency, startPrice, minIncrement, endAtMs, softClose } = item
   return {
-    id: randomUUIDv7(),
-    title: item.title,
-    description: item.description,
-    images: [...item.images],
-    category: item.category,
-    seller_id: item.sellerId,
-    currency: item.currency,
-    start_price: item.startPrice,
-    min_increment: item.minIncrement,
-    soft_close_window_ms: item.softClose.windowMs,
-    soft_close_extension_ms: item.softClose.extensionMs,
-    soft_close_max_extensions: item.softClose.maxExtensions,
-    status: startAtMs <= nowMs ? 'active' : 'scheduled',
-    start_at: new Date(startAtMs),
-    end_at: endAt,
-    original_end_at: endAt,
+    itemId: randomUUIDv7(),
+    sellerId,
+    currency,
+    format: 'english',
+    startPrice,
+    minIncrement,
+    startAtMs: item.startAtMs ?? nowMs,
+    endAtMs,
+    softClose,
+  }
+}
+
+function newRow({ title, description, images, category }: NewItem, event: Created): ItemRow {
+  const now = new Date(event.atMs)
+  return {
+    ...stateToRow(created(event)),
+    title,
+    description,
+    images: [...images],
+    category,
+    original_end_at: new Date(event.terms.endAtMs),
     created_at: now,
     updated_at: now,
-    extension_count: 0,
-    current_highest_bid: 0n,
-    highest_bidder_id: '',
-    sequence: 0n,
-    outcome: null,
-    version: 1n,
     cancel_reason: '',
   }
 }

@@ -5,7 +5,7 @@ import {
 import { TransientError } from '@bidmesh/platform/errors.ts'
 import { Code } from '@connectrpc/connect'
 import { expect, it } from 'vitest'
-import { bidRefused, refusalOfFailure } from './errors.ts'
+import { bidRejected, reasonOfFailure } from './errors.ts'
 import { HeldTooLongError, LaneFullError } from './lane-entry.ts'
 
 it.each([
@@ -20,8 +20,8 @@ it.each([
   ['contention', Code.Aborted, Reason.CONTENTION],
   ['overloaded', Code.ResourceExhausted, Reason.OVERLOADED],
   ['unavailable', Code.Unavailable, Reason.UNAVAILABLE],
-] as const)('%s', (refusal, code, reason) => {
-  const error = bidRefused(refusal)
+] as const)('%s', (rejection, code, reason) => {
+  const error = bidRejected(rejection)
   expect(error.code).toBe(code)
   expect(error.findDetails(BidRejectionSchema)).toMatchObject([{ reason }])
 })
@@ -43,6 +43,6 @@ it.each([
   ['a full disk', sqlError('53100'), 'unavailable'],
   ['a broken constraint', sqlError('23514'), undefined],
   ['a bug', new TypeError('x is undefined'), undefined],
-])('%s', (_what, failure, refusal) => {
-  expect(refusalOfFailure(failure)).toBe(refusal)
+])('%s', (_what, failure, reason) => {
+  expect(reasonOfFailure(failure)).toBe(reason)
 })

@@ -1,7 +1,9 @@
 /**
- * Refusals as callers see them: one table from reason to Connect code, words and detail. Everything a
- * bid can be refused for is in it, and the compiler says so when a reason is missing.
+ * Rejections as callers see them: one table from reason to Connect code, words and detail. Everything that a
+ * bid or a change can be rejected for is in it, and the compiler says so when a reason is missing.
  */
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
@@ -10,25 +12,25 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { isContention, isUnavailable } from '@bidmesh/platform/errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { type ChangeRefusal, type Head, minimumNextBid, type Refusal } from './auction.ts'
-import { HeldTooLongError, LaneFullError } from './lane-entry.ts'
+import type { Rejected } from './decide-batch.ts'
+import { LaneFullError } from './lane-entry.ts'
 
-/** Why a bid was not accepted: a rule, the item or the request, or the moment. */
-export type BidRefusal =
-  | Refusal
-  | 'item_not_found'
+/** Why a command was not carried out: a rule, the item or the request, or the moment. */
+export type RejectionReason =
+  | Rejected['rejection']
   | 'invalid_request'
   | 'contention'
   | 'overloaded'
   | 'unavailable'
 
-type Answer = { code: Code; reason: Reason; message: string }
+/** `reason` is what a `BidRejection` says; those without one never meet a bid. */
+type Answer = { code: Code; reason?: Reason; message: string }
 
 const answers = {
   item_not_found: {
     code: Code.NotFound,
     reason: Reason.ITEM_NOT_FOUND,
-    message: 'no item has this item_id',
+    message: 'no item has this id',
   },
   invalid_request: {
     code: Code.InvalidArgument,
@@ -53,12 +55,17 @@ const answers = {
   cancelled: {
     code: Code.FailedPrecondition,
     reason: Reason.CANCELLED,
-    message: 'the item was cancelled by its seller',
+    message: 'the item was cancelled',
   },
   own_item: {
     code: Code.PermissionDenied,
     reason: Reason.OWN_ITEM,
     message: 'sellers cannot bid on their own items',
+  },
+  not_seller: { code: Code.PermissionDenied, message: 'only the seller may change this item' },
+  has_bids: {
+    code: Code.FailedPrecondition,
+    message: 'the item has bids and can no longer be cancelled by its seller',
   },
   key_reused: {
     code: Code.AlreadyExists,
@@ -81,58 +88,48 @@ const answers = {
     message:
       'the database is away or takes no changes now: send the bid again with the same idempotency_key',
   },
-} as const satisfies Record<BidRefusal, Answer>
+} as const satisfies Record<RejectionReason, Answer>
 
 /**
- * The error that tells a caller why the bid was refused, with a `BidRejection` detail.
+ * The error that tells a caller why the bid was rejected, with a `BidRejection` detail.
  *
- * @param head the item as it was when the bid was refused; absent when none was read
+ * @param state the item as it was when the bid was rejected; absent when none was read
  */
-export function bidRefused(refusal: BidRefusal, head?: Head, message?: string): ConnectError {
-  const answer = answers[refusal]
-  return new ConnectError(message ?? answer.message, answer.code, undefined, [
-    { desc: BidRejectionSchema, value: create(BidRejectionSchema, rejection(answer.reason, head)) },
+export function bidRejected(reason: RejectionReason, state?: AuctionState): ConnectError {
+  const answer: Answer = answers[reason]
+  return new ConnectError(answer.message, answer.code, undefined, [
+    { desc: BidRejectionSchema, value: create(BidRejectionSchema, detail(answer, state)) },
   ])
 }
 
 /** The same for a bid that failed to be decided. The cause is for the log and never sent. */
-export function bidFailed(refusal: BidRefusal, cause: unknown): ConnectError {
-  const error = bidRefused(refusal)
+export function bidFailed(reason: RejectionReason, cause: unknown): ConnectError {
+  const error = bidRejected(reason)
   error.cause = cause
   return error
 }
 
-function rejection(reason: Reason, head: Head | undefined) {
-  if (!head) return { reason }
+function detail({ reason = Reason.UNSPECIFIED }: Answer, state: AuctionState | undefined) {
+  if (!state) return { reason }
   return {
     reason,
-    currentHighestBid: head.currentHighestBid,
-    minimumNextBid: minimumNextBid(head),
-    endAt: timestampFromMs(head.endAtMs),
+    currentHighestBid: state.currentHighestBid,
+    minimumNextBid: minimumNextBid(state),
+    endAt: timestampFromMs(state.endAtMs),
   }
 }
 
-/** The refusal that a failed attempt to decide a bid amounts to; undefined for a fault of ours. */
-export function refusalOfFailure(error: unknown): BidRefusal | undefined {
+/** What a failed attempt to decide a bid amounts to; undefined for a fault of ours. */
+export function reasonOfFailure(error: unknown): RejectionReason | undefined {
   if (error instanceof LaneFullError) return 'overloaded'
-  if (error instanceof HeldTooLongError || isContention(error)) return 'contention'
+  if (isContention(error)) return 'contention'
   if (isUnavailable(error)) return 'unavailable'
   return undefined
 }
 
-const changeAnswers = {
-  not_seller: { code: Code.PermissionDenied, message: 'only the seller may change this item' },
-  has_bids: {
-    code: Code.FailedPrecondition,
-    message: 'the item has bids and can no longer be cancelled by its seller',
-  },
-  ended: { code: Code.FailedPrecondition, message: 'the auction has ended' },
-  cancelled: { code: Code.FailedPrecondition, message: 'the item was cancelled' },
-} as const satisfies Record<ChangeRefusal, { code: Code; message: string }>
-
-/** The error for a change of an item that the rules refuse. */
-export function changeRefused(refusal: ChangeRefusal): ConnectError {
-  const { code, message } = changeAnswers[refusal]
+/** The error for a change of an item that was rejected. */
+export function changeRejected(rejection: Rejected['rejection']): ConnectError {
+  const { code, message } = answers[rejection]
   return new ConnectError(message, code)
 }
 
@@ -146,5 +143,5 @@ export function itemKeyReused(): ConnectError {
 
 /** No item has the id asked for. */
 export function itemNotFound(): ConnectError {
-  return new ConnectError('no item has this id', Code.NotFound)
+  return changeRejected('item_not_found')
 }

@@ -3,6 +3,17 @@
  * Rows of one item must be inserted while the item is locked, so that within an item seq order is commit
  * order; the relay keeps that order to the broker.
  */
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { minimumNextBid } from '@bidmesh/auction/decide.ts'
+import type {
+  BidPlaced,
+  Cancelled,
+  Change,
+  Created,
+  Edited,
+  Ended,
+  Opened,
+} from '@bidmesh/auction/events.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
@@ -17,7 +28,6 @@ import type { EventType } from '@bidmesh/platform/broker.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
 import { BYTEA_ARRAY } from '@bidmesh/platform/postgres-arrays.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'
-import { type Head, minimumNextBid, type PlacedBid } from './auction.ts'
 import { outcomes } from './item-row.ts'
 
 /** Shards of the outbox: how many relays can work at once. Stored with each row, so it cannot be changed alone. */
@@ -35,118 +45,161 @@ export type OutboxEvent = {
 }
 
 type Trace = Readonly<Record<string, string>>
-type ItemText = { title: string; category: string }
 
-/** @param before the head the bid was decided on  @param after the head it made */
-export function bidPlaced(
-  bid: PlacedBid,
-  before: Head,
-  after: Head,
-  extended: boolean,
-  trace: Trace,
+/** What a message tells beside the event and the states around it. */
+export type EventContext = {
+  /** Of the stored bid; empty for all but `bid_placed`. */
+  bidId: string
+  /** As they are after the event. */
+  title: string
+  category: string
+  trace: Trace
+}
+
+export function itemCreated({ terms, atMs, version }: Created, context: EventContext): OutboxEvent {
+  const message = create(ItemCreatedSchema, {
+    itemId: terms.itemId,
+    sellerId: terms.sellerId,
+    title: context.title,
+    category: context.category,
+    currency: terms.currency,
+    startPrice: terms.startPrice,
+    startAt: timestampFromMs(terms.startAtMs),
+    endAt: timestampFromMs(terms.endAtMs),
+    createdAt: timestampFromMs(atMs),
+    version,
+  })
+  const payload = toBinary(ItemCreatedSchema, message)
+  return lifecycleEvent('item.created', terms.itemId, payload, context.trace, atMs)
+}
+
+/** @param before the state the event was decided on  @param after the state it has made */
+export function toOutbox(
+  event: Change,
+  before: AuctionState,
+  after: AuctionState,
+  context: EventContext,
+): OutboxEvent {
+  switch (event.type) {
+    case 'bid_placed':
+      return bidPlaced(event, before, after, context)
+    case 'opened':
+      return itemOpened(event, after, context)
+    case 'edited':
+      return itemUpdated(event, after, context)
+    case 'cancelled':
+      return itemCancelled(event, after, context)
+    case 'ended':
+      break
+  }
+  return itemEnded(event, after)
+}
+
+function bidPlaced(
+  event: BidPlaced,
+  before: AuctionState,
+  after: AuctionState,
+  { bidId, trace }: EventContext,
 ): OutboxEvent {
   const payload = toBinary(
     BidPlacedSchema,
     create(BidPlacedSchema, {
-      bidId: bid.id,
-      itemId: bid.itemId,
-      userId: bid.userId,
-      amount: bid.amount,
-      timestamp: timestampFromMs(bid.createdAtMs),
-      sequence: bid.sequence,
+      bidId,
+      itemId: after.itemId,
+      userId: event.userId,
+      amount: event.amount,
+      timestamp: timestampFromMs(event.atMs),
+      sequence: event.sequence,
       previousHighestBid: before.currentHighestBid,
       previousHighestBidderId: before.highestBidderId,
       minimumNextBid: minimumNextBid(after),
-      endAt: timestampFromMs(after.endAtMs),
-      extended,
+      endAt: timestampFromMs(event.endAtMs),
+      extended: event.extended,
       sellerId: after.sellerId,
       currency: after.currency,
-      version: after.version,
+      version: event.version,
     }),
   )
-  return event('bid.placed', after, payload, trace, bid.createdAtMs, bid.id)
+  return {
+    id: bidId,
+    itemId: after.itemId,
+    type: 'bid.placed',
+    payload,
+    headers: trace,
+    occurredAtMs: event.atMs,
+  }
 }
 
-export function itemCreated(head: Head, text: ItemText, trace: Trace, atMs: number): OutboxEvent {
-  const message = create(ItemCreatedSchema, {
-    itemId: head.itemId,
-    sellerId: head.sellerId,
-    title: text.title,
-    category: text.category,
-    currency: head.currency,
-    startPrice: head.startPrice,
-    startAt: timestampFromMs(head.startAtMs),
-    endAt: timestampFromMs(head.endAtMs),
-    createdAt: timestampFromMs(atMs),
-    version: head.version,
-  })
-  return event('item.created', head, toBinary(ItemCreatedSchema, message), trace, atMs)
-}
-
-export function itemUpdated(head: Head, text: ItemText, trace: Trace, atMs: number): OutboxEvent {
+function itemUpdated(event: Edited, after: AuctionState, context: EventContext): OutboxEvent {
+  const { itemId, sellerId } = after
   const message = create(ItemUpdatedSchema, {
-    itemId: head.itemId,
-    sellerId: head.sellerId,
-    title: text.title,
-    category: text.category,
-    updatedAt: timestampFromMs(atMs),
-    version: head.version,
+    itemId,
+    sellerId,
+    title: context.title,
+    category: context.category,
+    updatedAt: timestampFromMs(event.atMs),
+    version: event.version,
   })
   const payload = toBinary(ItemUpdatedSchema, message)
-  // The only event an item can have many times: its version tells them apart.
-  const id = lifecycleEventId(`${head.itemId}:${head.version}`, 'item.updated')
-  return event('item.updated', head, payload, trace, atMs, id)
+  return {
+    // The only one of these that an item can have many times: its version tells them apart.
+    ...lifecycleEvent('item.updated', itemId, payload, context.trace, event.atMs),
+    id: lifecycleEventId(`${itemId}:${event.version}`, 'item.updated'),
+  }
 }
 
-export function itemOpened(head: Head, trace: Trace, atMs: number): OutboxEvent {
+function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext): OutboxEvent {
   const message = create(ItemOpenedSchema, {
-    itemId: head.itemId,
-    sellerId: head.sellerId,
-    openedAt: timestampFromMs(atMs),
-    endAt: timestampFromMs(head.endAtMs),
-    version: head.version,
+    itemId: after.itemId,
+    sellerId: after.sellerId,
+    openedAt: timestampFromMs(event.atMs),
+    endAt: timestampFromMs(after.endAtMs),
+    version: event.version,
   })
-  return event('item.opened', head, toBinary(ItemOpenedSchema, message), trace, atMs)
+  const payload = toBinary(ItemOpenedSchema, message)
+  return lifecycleEvent('item.opened', after.itemId, payload, trace, event.atMs)
 }
 
-export function itemEnded(head: Head): OutboxEvent {
-  if (!head.outcome) throw new Error(`item ${head.itemId} has not ended`)
-  const sold = head.outcome === 'sold'
+/** Told as of the end, whenever the auctioneer came by. */
+function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
+  const sold = event.outcome === 'sold'
   const message = create(ItemEndedSchema, {
-    itemId: head.itemId,
-    sellerId: head.sellerId,
-    outcome: outcomes[head.outcome],
-    winnerId: sold ? head.highestBidderId : '',
-    hammerPrice: sold ? head.currentHighestBid : 0n,
-    bidCount: head.sequence,
-    sequence: head.sequence,
-    endedAt: timestampFromMs(head.endAtMs),
-    currency: head.currency,
-    version: head.version,
+    itemId: after.itemId,
+    sellerId: after.sellerId,
+    outcome: outcomes[event.outcome],
+    winnerId: sold ? after.highestBidderId : '',
+    hammerPrice: sold ? after.currentHighestBid : 0n,
+    bidCount: after.sequence,
+    sequence: after.sequence,
+    endedAt: timestampFromMs(after.endAtMs),
+    currency: after.currency,
+    version: event.version,
   })
-  return event('item.ended', head, toBinary(ItemEndedSchema, message), {}, head.endAtMs)
+  const payload = toBinary(ItemEndedSchema, message)
+  return lifecycleEvent('item.ended', after.itemId, payload, {}, after.endAtMs)
 }
 
-export function itemCancelled(head: Head, reason: string, trace: Trace, atMs: number): OutboxEvent {
+function itemCancelled(event: Cancelled, after: AuctionState, { trace }: EventContext) {
   const message = create(ItemCancelledSchema, {
-    itemId: head.itemId,
-    sellerId: head.sellerId,
-    reason,
-    cancelledAt: timestampFromMs(atMs),
-    version: head.version,
+    itemId: after.itemId,
+    sellerId: after.sellerId,
+    reason: event.reason,
+    cancelledAt: timestampFromMs(event.atMs),
+    version: event.version,
   })
-  return event('item.cancelled', head, toBinary(ItemCancelledSchema, message), trace, atMs)
+  const payload = toBinary(ItemCancelledSchema, message)
+  return lifecycleEvent('item.cancelled', after.itemId, payload, trace, event.atMs)
 }
 
-function event(
+/** Of a type that an item has once. */
+function lifecycleEvent(
   type: EventType,
-  head: Head,
+  itemId: string,
   payload: Uint8Array,
   headers: Trace,
   occurredAtMs: number,
-  id = lifecycleEventId(head.itemId, type),
 ): OutboxEvent {
-  return { id, itemId: head.itemId, type, payload, headers, occurredAtMs }
+  return { id: lifecycleEventId(itemId, type), itemId, type, payload, headers, occurredAtMs }
 }
 
 /** The outbox shard of an item: from the random tail of its UUID. */

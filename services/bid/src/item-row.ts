@@ -1,15 +1,16 @@
 /**
- * An item as Postgres holds it, the columns the rules need, and the translations to a head and to the
+ * An item as Postgres holds it, the columns the rules need, and the translations to an auction state and to the
  * `Item` message. The only file that knows both names of a column.
  */
+import type { AuctionState, ItemStatus as Status, Outcome } from '@bidmesh/auction/auction-state.ts'
+import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { create } from '@bufbuild/protobuf'
 import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { type Item, ItemSchema, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
-import { type Head, type ItemStatus as Status, minimumNextBid, type Outcome } from './auction.ts'
 
-/** Columns of `items` that make a head; for `sql(headColumns)`. */
-export const headColumns = [
+/** Columns of `items` that make a state; for `sql(stateColumns)`. */
+export const stateColumns = [
   'id',
   'seller_id',
   'currency',
@@ -34,7 +35,7 @@ export const headColumns = [
  * must not change its result when a migration adds a column.
  */
 export const itemColumns = [
-  ...headColumns,
+  ...stateColumns,
   'title',
   'description',
   'images',
@@ -45,7 +46,7 @@ export const itemColumns = [
   'cancel_reason',
 ] as const
 
-export type HeadRow = {
+export type StateRow = {
   id: string
   seller_id: string
   currency: string
@@ -66,7 +67,7 @@ export type HeadRow = {
 }
 
 /** A whole row of `items`. */
-export type ItemRow = HeadRow & {
+export type ItemRow = StateRow & {
   title: string
   description: string
   images: string[]
@@ -77,11 +78,12 @@ export type ItemRow = HeadRow & {
   cancel_reason: string
 }
 
-export function headFromRow(row: HeadRow): Head {
+export function stateFromRow(row: StateRow): AuctionState {
   return {
     itemId: row.id,
     sellerId: row.seller_id,
     currency: row.currency,
+    format: 'english',
     status: row.status,
     startPrice: row.start_price,
     minIncrement: row.min_increment,
@@ -98,6 +100,28 @@ export function headFromRow(row: HeadRow): Head {
     sequence: row.sequence,
     outcome: row.outcome,
     version: row.version,
+  }
+}
+
+export function stateToRow(state: AuctionState): StateRow {
+  return {
+    id: state.itemId,
+    seller_id: state.sellerId,
+    currency: state.currency,
+    status: state.status,
+    start_price: state.startPrice,
+    min_increment: state.minIncrement,
+    start_at: new Date(state.startAtMs),
+    end_at: new Date(state.endAtMs),
+    soft_close_window_ms: state.softClose.windowMs,
+    soft_close_extension_ms: state.softClose.extensionMs,
+    soft_close_max_extensions: state.softClose.maxExtensions,
+    extension_count: state.extensionCount,
+    current_highest_bid: state.currentHighestBid,
+    highest_bidder_id: state.highestBidderId,
+    sequence: state.sequence,
+    outcome: state.outcome,
+    version: state.version,
   }
 }
 
@@ -137,7 +161,7 @@ export function itemFromRow(row: ItemRow): Item {
     status: statuses[row.status],
     currency: row.currency,
     startAt: timestampFromDate(row.start_at),
-    minimumNextBid: minimumNextBid(headFromRow(row)),
+    minimumNextBid: minimumNextBid(stateFromRow(row)),
     bidCount: row.sequence,
     sequence: row.sequence,
     highestBidderId: row.highest_bidder_id,

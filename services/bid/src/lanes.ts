@@ -1,20 +1,23 @@
 /**
- * The lanes of a process: each with one connection (and one for busy items), each item always in the same one. In front of them
- * stands the early answer: the last committed head of an item may refuse a bid at once, for reasons that
- * cannot become false; it never accepts. A bid with an idempotency key is always decided in its lane,
- * because only there is it known whether the key has already placed it.
+ * The lanes of a process, through which all commands on items go: each with one connection (and one for busy items),
+ * each item always in the same one. In front of them stands the early answer: the last committed state of an item may
+ * reject a bid at once, for reasons that cannot become false; it never accepts. A bid with an idempotency key is
+ * always decided in its lane, because only there is it known whether the key has already placed it.
  */
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import type { Command, PlaceBid } from '@bidmesh/auction/commands.ts'
+import { rejectStale } from '@bidmesh/auction/decide.ts'
 import { isUnavailable } from '@bidmesh/platform/errors.ts'
 import { plannedOnce } from '@bidmesh/platform/postgres.ts'
 import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
 import { lockedBriefly, openSession, type Session } from '@bidmesh/platform/session.ts'
 import { SpanKind, trace } from '@opentelemetry/api'
 import { LRUCache } from 'lru-cache'
-import { type Head, refuseEarly } from './auction.ts'
+import type { BidEntry, BidOutcome, ChangeOutcome, CommandEntry, Outcome } from './decide-batch.ts'
 import { createLane, type Lane } from './lane.ts'
 import type { Commit } from './lane-entry.ts'
 import type { BidMetrics } from './metrics.ts'
-import { type BidEntry, type BidOutcome, type Invalidate, placeBids } from './place-bids.ts'
+import { executeBatch, type Invalidate } from './execute-batch.ts'
 
 /** Longest a bid waits for an item that somebody else holds; then it is answered ABORTED, undecided. */
 const MAX_HELD_MS = 5_000
@@ -25,19 +28,23 @@ const MAX_HELD_MS = 5_000
 const LOCK_TIMEOUT_MS = 250
 /** Waits for locks and the work; a second later the connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 4_000
-/** Heads remembered for early answers: 10,000 of about 0.5 kB. */
-const MAX_REMEMBERED_HEADS = 10_000
+/** States remembered for early answers: 10,000 of about 0.5 kB. */
+const MAX_REMEMBERED_STATES = 10_000
 
 export type Lanes = {
   /**
-   * Decides a bid. Rejects when it was not decided: see `createLane` and `placeBids`.
+   * Decides a bid. Rejects when it was not decided: see `createLane` and `executeBatch`.
    *
    * @param signal aborts when the caller leaves or its deadline passes
    */
   place(entry: BidEntry, signal: AbortSignal): Promise<BidOutcome>
+  /** The same for a command of another kind. */
+  change(entry: ChangeEntry, signal: AbortSignal): Promise<ChangeOutcome>
   /** Waits for what is under way and closes the connections. */
   stop(): Promise<void>
 }
+
+export type ChangeEntry = CommandEntry<Exclude<Command, PlaceBid>>
 
 export type LanesOptions = {
   databaseUrl: string
@@ -51,7 +58,7 @@ export type LanesOptions = {
 
 export function createLanes(options: LanesOptions): Lanes {
   const { databaseUrl, lanes: laneCount, metrics } = options
-  const heads = new LRUCache<string, Head>({ max: MAX_REMEMBERED_HEADS })
+  const states = new LRUCache<string, AuctionState>({ max: MAX_REMEMBERED_STATES })
   const open = () =>
     openSession(databaseUrl, {
       applicationName: 'bidmesh bid lane',
@@ -63,21 +70,32 @@ export function createLanes(options: LanesOptions): Lanes {
   const sessions = Array.from({ length: laneCount }, () => [open(), open()] as const)
   const lanes = sessions.map(([session, busy]) => laneOn(session, busy, options))
 
+  async function submit(entry: CommandEntry, signal: AbortSignal): Promise<Outcome> {
+    const lane = lanes[laneOf(entry.itemId, laneCount)]
+    if (!lane) throw new Error('an item without a lane')
+    const outcome = await lane.submit(entry, signal)
+    if (outcome.state) remember(states, outcome.state)
+    return outcome
+  }
+
   return {
     async place(entry, signal) {
-      const oldHead = entry.idempotencyKey === '' ? heads.get(entry.itemId) : undefined
-      const refusal = oldHead && refuseEarly(oldHead, entry, Date.now())
-      if (refusal) {
-        metrics.rejected(refusal, true)
-        return { kind: 'refused', refusal, head: oldHead }
+      const stale = entry.idempotencyKey === '' ? states.get(entry.itemId) : undefined
+      const rejection = stale && rejectStale(stale, entry.command, Date.now())
+      if (rejection) {
+        metrics.rejected(rejection, true)
+        return { kind: 'rejected', rejection, state: stale }
       }
-      const lane = lanes[laneOf(entry.itemId, laneCount)]
-      if (!lane) throw new Error('an item without a lane')
-      const outcome = await lane.submit(entry, signal)
-      if (outcome.kind === 'refused') metrics.rejected(outcome.refusal, false)
+      const outcome = await submit(entry, signal)
+      if (outcome.kind === 'changed') throw new Error('a bid was carried out as another command')
+      if (outcome.kind === 'rejected') metrics.rejected(outcome.rejection, false)
       if (outcome.kind === 'accepted') metrics.accepted()
-      if (outcome.head) remember(heads, outcome.head)
       return outcome
+    },
+    async change(entry, signal) {
+      const outcome = await submit(entry, signal)
+      if (outcome.kind === 'changed' || outcome.kind === 'rejected') return outcome
+      throw new Error('a command was carried out as a bid')
     },
     async stop() {
       await Promise.all(lanes.map((lane) => lane.idle()))
@@ -90,7 +108,7 @@ function laneOn(
   session: Session,
   busy: Session,
   options: LanesOptions,
-): Lane<BidEntry, BidOutcome> {
+): Lane<CommandEntry, Outcome> {
   const { metrics, maxHeldMs = MAX_HELD_MS } = options
   const commit = commitOn(session, options)
   const commitBusy = commitOn(busy, options)
@@ -98,7 +116,7 @@ function laneOn(
     keyOf: (entry) => entry.itemId,
     commit: (...batch) => commit(undefined, ...batch),
     commitBusy,
-    // Without a database no bid of the batch fares better alone.
+    // Without a database no command of the batch fares better alone.
     isBatchFatal: isUnavailable,
     maxHeldMs,
     onBatch: metrics.batch,
@@ -109,7 +127,7 @@ function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
   const tracer = trace.getTracer('bidmesh')
   return async (
     waitFor: ReadonlySet<string> | undefined,
-    ...[batch, hasLeft]: Parameters<Commit<BidEntry, BidOutcome>>
+    ...[batch, hasLeft]: Parameters<Commit<CommandEntry, Outcome>>
   ) => {
     const startMs = performance.now()
     const attributes = { 'bidmesh.lane.batch_size': batch.length }
@@ -123,7 +141,7 @@ function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
     )
     try {
       const options = { invalidate, hasLeft, ...(waitFor && { waitFor }) }
-      const outcomes = await placeBids(session, batch, options)
+      const outcomes = await executeBatch(session, batch, options)
       endSpans()
       return outcomes
     } catch (error) {
@@ -135,9 +153,9 @@ function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
   }
 }
 
-function remember(heads: LRUCache<string, Head>, head: Head): void {
-  const known = heads.get(head.itemId)
-  if (!known || known.version < head.version) heads.set(head.itemId, head)
+function remember(states: LRUCache<string, AuctionState>, state: AuctionState): void {
+  const known = states.get(state.itemId)
+  if (!known || known.version < state.version) states.set(state.itemId, state)
 }
 
 /** By other digits of the UUID's random tail than the outbox shard, so that the two do not go in step. */

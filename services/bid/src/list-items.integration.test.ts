@@ -14,7 +14,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { listItems } from './list-items.ts'
 import { createBidMetrics } from './metrics.ts'
-import { putItem } from './test-item.ts'
+import { bidOn, putItem } from './test-item.ts'
 
 /** What clients of gRPC take unless told otherwise. */
 const GRPC_BYTES_MAX = 4 * 1024 * 1024
@@ -72,8 +72,7 @@ async function putItems(count: number) {
 }
 
 async function bid(itemId: string, amount: number): Promise<void> {
-  const entry = { itemId, userId: 'ann', amount: BigInt(amount), idempotencyKey: '', trace: {} }
-  await lanes.place(entry, new AbortController().signal)
+  await lanes.place(bidOn(itemId, { amount: BigInt(amount) }), new AbortController().signal)
 }
 
 describe('while bids are placed', () => {

@@ -1,11 +1,11 @@
 /** What the bid service counts and times; on `/metrics` the names have `_` for `.`, counters end in `_total`. */
 import { metrics } from '@opentelemetry/api'
-import type { BidRefusal } from './errors.ts'
+import type { RejectionReason } from './errors.ts'
 
 export type BidMetrics = {
   accepted(): void
   /** @param early answered from a remembered head, without asking Postgres */
-  rejected(reason: BidRefusal, early: boolean): void
+  rejected(reason: RejectionReason, early: boolean): void
   batch(size: number, waitedMs: number): void
   transaction(durationMs: number): void
 }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isContention } from '@bidmesh/platform/errors.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { settleItem } from './close-items.ts'
-import type { Invalidate } from './place-bids.ts'
+import type { Invalidate } from './execute-batch.ts'
 
 /** Locks waited for at once, each on a connection. */
 export const OVERDUE_AT_ONCE = 2

@@ -12,7 +12,7 @@ import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { getItemBids, listUserBids } from './queries.ts'
 import { listItems } from './list-items.ts'
-import { putItem } from './test-item.ts'
+import { bidOn, putItem } from './test-item.ts'
 
 /** Forged tokens for each list: some thousand values, a second or two. */
 const FORGERIES = 300
@@ -28,8 +28,7 @@ beforeAll(async () => {
   const invalidate = async () => undefined
   const lanes = createLanes({ databaseUrl, lanes: 1, invalidate, metrics: createBidMetrics() })
   for (const amount of [100n, 101n, 102n]) {
-    const bid = { itemId, userId: 'ann', amount, idempotencyKey: '', trace: {} }
-    await lanes.place(bid, new AbortController().signal)
+    await lanes.place(bidOn(itemId, { amount }), new AbortController().signal)
   }
   await lanes.stop()
 })

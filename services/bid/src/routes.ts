@@ -1,4 +1,8 @@
 /** Between proto and plain values: requests in, responses and typed errors out. Decides nothing. */
+import { defaultSoftClose, type SoftClose } from '@bidmesh/auction/auction-state.ts'
+import type { Caller, Command, PlaceBid } from '@bidmesh/auction/commands.ts'
+import { minimumNextBid } from '@bidmesh/auction/decide.ts'
+import type { ItemTexts } from '@bidmesh/auction/events.ts'
 import { durationMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import {
   BidService,
@@ -10,19 +14,16 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type Session, whileHere } from '@bidmesh/platform/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { context, isSpanContextValid, propagation, trace, TraceFlags } from '@opentelemetry/api'
-import { type Caller, defaultSoftClose, minimumNextBid, type SoftClose } from './auction.ts'
-import { cancelItem } from './cancel-item.ts'
 import { canonicalId } from './canonical-id.ts'
 import { createItem, type NewItem } from './create-item.ts'
-import { bidFailed, bidRefused, refusalOfFailure } from './errors.ts'
+import type { BidOutcome } from './decide-batch.ts'
+import { bidFailed, bidRejected, changeRejected, reasonOfFailure } from './errors.ts'
 import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { itemFromRow } from './item-row.ts'
 import type { Lanes } from './lanes.ts'
 import type { BidMetrics } from './metrics.ts'
-import type { BidOutcome } from './place-bids.ts'
 import { queryRoutes } from './query-routes.ts'
-import { updateItem } from './update-item.ts'
 
 export type RoutesOptions = {
   sql: Sql
@@ -43,34 +44,16 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
       },
 
       async updateItem(request, { signal }) {
-        const changes = {
-          title: request.title,
-          description: request.description,
-          images: request.images.length > 0 ? request.images : undefined,
-          category: request.category,
-        }
-        const id = canonicalId(request.id)
-        const row = await updateItem(
-          whileHere(session, signal),
-          id,
-          changes,
-          callerOf(request),
-          cache.invalidate,
-          currentTrace(),
-        )
-        return { item: itemFromRow(row) }
+        const { title, description, category } = request
+        const images = request.images.length > 0 ? request.images : undefined
+        const texts = { title, description, images, category }
+        const by = callerOf(request)
+        return await change(lanes, request.id, { kind: 'edit', by, texts: given(texts) }, signal)
       },
 
       async cancelItem(request, { signal }) {
-        const row = await cancelItem(
-          whileHere(session, signal),
-          canonicalId(request.id),
-          request.reason,
-          callerOf(request),
-          cache.invalidate,
-          currentTrace(),
-        )
-        return { item: itemFromRow(row) }
+        const { id, reason } = request
+        return await change(lanes, id, { kind: 'cancel', by: callerOf(request), reason }, signal)
       },
 
       ...queryRoutes(sql, cache),
@@ -85,8 +68,11 @@ async function placeBid(
 ) {
   const entry = {
     itemId: canonicalId(request.itemId),
-    userId: callerId(request.userId, 'user_id'),
-    amount: request.amount,
+    command: {
+      kind: 'place_bid' as const,
+      userId: callerId(request.userId, 'user_id'),
+      amount: request.amount,
+    },
     idempotencyKey: request.idempotencyKey,
     trace: currentTrace(),
   }
@@ -94,20 +80,33 @@ async function placeBid(
   try {
     outcome = await lanes.place(entry, signal)
   } catch (error) {
-    const refusal = refusalOfFailure(error)
-    if (!refusal) throw error
-    metrics.rejected(refusal, false)
-    throw bidFailed(refusal, error)
+    const reason = reasonOfFailure(error)
+    if (!reason) throw error
+    metrics.rejected(reason, false)
+    throw bidFailed(reason, error)
   }
-  if (outcome.kind === 'refused') throw bidRefused(outcome.refusal, outcome.head)
-  const { bid, head } = outcome
+  if (outcome.kind === 'rejected') throw bidRejected(outcome.rejection, outcome.state)
+  const { bid, state } = outcome
   return {
     bid: { ...bid, createdAt: timestampFromMs(bid.createdAtMs) },
-    currentHighestBid: head.currentHighestBid,
-    minimumNextBid: minimumNextBid(head),
-    endAt: timestampFromMs(head.endAtMs),
+    currentHighestBid: state.currentHighestBid,
+    minimumNextBid: minimumNextBid(state),
+    endAt: timestampFromMs(state.endAtMs),
     extended: outcome.kind === 'accepted' && outcome.extended,
   }
+}
+
+async function change(
+  lanes: Lanes,
+  id: string,
+  command: Exclude<Command, PlaceBid>,
+  signal: AbortSignal,
+) {
+  const entry = { itemId: canonicalId(id), command, idempotencyKey: '', trace: currentTrace() }
+  const outcome = await lanes.change(entry, signal)
+  if (outcome.kind === 'rejected') throw changeRejected(outcome.rejection)
+  if (!outcome.item) throw new Error('a changed item was not read')
+  return { item: itemFromRow(outcome.item) }
 }
 
 /** Nobody is an operator in trusted mode. */
@@ -139,6 +138,13 @@ function softCloseOf(message: SoftCloseMessage | undefined): SoftClose {
     extensionMs: message?.extension ? durationMs(message.extension) : defaultSoftClose.extensionMs,
     maxExtensions: message?.maxExtensions ?? defaultSoftClose.maxExtensions,
   }
+}
+
+/** Without what the request does not name. */
+function given(texts: { [Name in keyof ItemTexts]: ItemTexts[Name] | undefined }) {
+  const entries = Object.entries(texts).filter(([, value]) => value !== undefined)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a subset of what came in
+  return Object.fromEntries(entries) as Partial<ItemTexts>
 }
 
 /** The trace context to store with an event; empty unless somebody records this trace. */

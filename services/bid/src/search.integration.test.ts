@@ -8,10 +8,10 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
+import { executeBatch } from './execute-batch.ts'
 import { listItems } from './list-items.ts'
 import { bidSchema } from './schema.ts'
 import { putItem } from './test-item.ts'
-import { updateItem } from './update-item.ts'
 
 let database: TestDatabase
 
@@ -196,14 +196,10 @@ describe('an item', () => {
   it('that was edited is found by its new words only', async () => {
     const sellerId = randomUUID()
     const { itemId } = await putItem(database.session, { title: 'Lamp', sellerId })
-    const changes = {
-      title: 'Lantern',
-      description: undefined,
-      images: undefined,
-      category: undefined,
-    }
-    const caller = { userId: sellerId, operator: false }
-    await updateItem(database.session, itemId, changes, caller, async () => undefined, {})
+    const by = { userId: sellerId, operator: false }
+    const command = { kind: 'edit' as const, by, texts: { title: 'Lantern' } }
+    const entry = { itemId, command, idempotencyKey: '', trace: {} }
+    await executeBatch(database.session, [entry], { invalidate: async () => undefined })
     expect([await found('lamp', sellerId), await found('lantern', sellerId)]).toEqual([
       [],
       [itemId],

@@ -1,7 +1,8 @@
-/** For tests: an item put up through the command itself. */
+/** For tests: an item put up through the command itself, and bids on it. */
 import type { Session } from '@bidmesh/platform/session.ts'
 import { createItem, type NewItem } from './create-item.ts'
-import { headFromRow } from './item-row.ts'
+import type { BidEntry } from './decide-batch.ts'
+import { stateFromRow } from './item-row.ts'
 
 /** An item of `seller` that ends in an hour and starts at 100, unless `changes` says otherwise. */
 export async function putItem(session: Session, changes: Partial<NewItem> = {}) {
@@ -21,5 +22,14 @@ export async function putItem(session: Session, changes: Partial<NewItem> = {}) 
     trace: {},
     ...changes,
   })
-  return headFromRow(row)
+  return stateFromRow(row)
 }
+
+export function bidOn(
+  itemId: string,
+  { userId = 'ann', amount, idempotencyKey = '' }: BidOf,
+): BidEntry {
+  return { itemId, command: { kind: 'place_bid', userId, amount }, idempotencyKey, trace: {} }
+}
+
+type BidOf = { userId?: string; amount: bigint; idempotencyKey?: string }

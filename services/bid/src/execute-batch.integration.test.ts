@@ -1,5 +1,8 @@
 /** Bids on a real Postgres: what concurrency, clocks and locks may not break. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { decide } from '@bidmesh/auction/decide.ts'
+import { evolve } from '@bidmesh/auction/evolve.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { BidPlacedSchema, ItemOpenedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
@@ -8,14 +11,13 @@ import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
-import { decideBid } from './auction.ts'
 import { closeItems } from './close-items.ts'
-import { headFromRow, type ItemRow } from './item-row.ts'
+import type { BidEntry, BidOutcome } from './decide-batch.ts'
+import { type ItemRow, stateFromRow } from './item-row.ts'
 import { HeldTooLongError } from './lane-entry.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
-import type { BidEntry, BidOutcome } from './place-bids.ts'
-import { putItem } from './test-item.ts'
+import { bidOn, putItem } from './test-item.ts'
 
 const invalidate = async () => undefined
 const never = new AbortController().signal
@@ -37,10 +39,6 @@ afterAll(async () => {
   await session.close()
   await database.drop()
 })
-
-function bidOn(itemId: string, bid: Partial<BidEntry> & { amount: bigint }): BidEntry {
-  return { itemId, userId: 'ann', idempotencyKey: '', trace: {}, ...bid }
-}
 
 async function place(entry: BidEntry, process: 0 | 1 = 0): Promise<BidOutcome> {
   return await processes[process].place(entry, never)
@@ -72,9 +70,9 @@ async function expectInvariants(itemId: string, acknowledged: readonly BidOutcom
   )
   expect(bids.map((bid) => bid.id).toSorted()).toEqual(ids.toSorted())
 
-  let head = {
-    ...headFromRow(row),
-    status: 'active' as const,
+  let state: AuctionState = {
+    ...stateFromRow(row),
+    status: 'active',
     currentHighestBid: 0n,
     highestBidderId: '',
     sequence: 0n,
@@ -82,21 +80,18 @@ async function expectInvariants(itemId: string, acknowledged: readonly BidOutcom
     endAtMs: row.original_end_at.getTime(),
   }
   for (const bid of bids) {
-    const decision = decideBid(
-      head,
-      { userId: bid.user_id, amount: bid.amount },
-      bid.created_at.getTime(),
-    )
-    if (decision.kind !== 'accepted') throw new Error(`stored bid ${bid.sequence} breaks a rule`)
-    head = { ...decision.head, status: 'active' }
+    const command = { kind: 'place_bid', userId: bid.user_id, amount: bid.amount } as const
+    const { events } = decide(state, command, bid.created_at.getTime())
+    if (!events) throw new Error(`stored bid ${bid.sequence} breaks a rule`)
+    state = events.reduce(evolve, state)
   }
   expect(row).toMatchObject({
-    current_highest_bid: head.currentHighestBid,
-    highest_bidder_id: head.highestBidderId,
-    sequence: head.sequence,
-    extension_count: head.extensionCount,
+    current_highest_bid: state.currentHighestBid,
+    highest_bidder_id: state.highestBidderId,
+    sequence: state.sequence,
+    extension_count: state.extensionCount,
   })
-  expect(row.end_at.getTime()).toBe(head.endAtMs)
+  expect(row.end_at.getTime()).toBe(state.endAtMs)
 }
 
 describe('one item, 200 bidders, two processes', () => {
@@ -109,8 +104,8 @@ describe('one item, 200 bidders, two processes', () => {
         const entry = bidOn(itemId, { userId: `user-${n}`, amount })
         const outcome = await place(entry, n % 2 === 0 ? 0 : 1)
         outcomes.push(outcome)
-        if (outcome.kind === 'refused') expect(outcome.refusal).toBe('too_low')
-        amount = (outcome.head?.currentHighestBid ?? amount) + BigInt(1 + (n % 3))
+        if (outcome.kind === 'rejected') expect(outcome.rejection).toBe('too_low')
+        amount = (outcome.state?.currentHighestBid ?? amount) + BigInt(1 + (n % 3))
       }
     }
     await Promise.all(Array.from({ length: 200 }, (_, n) => bidder(n)))
@@ -140,7 +135,7 @@ describe('an idempotency key', () => {
     const kinds = outcomes.map((outcome) => outcome.kind)
     expect(kinds.filter((kind) => kind === 'accepted')).toHaveLength(1)
     expect(kinds.filter((kind) => kind === 'repeated')).toHaveLength(49)
-    const ids = new Set(outcomes.map((outcome) => outcome.kind !== 'refused' && outcome.bid.id))
+    const ids = new Set(outcomes.map((outcome) => outcome.kind !== 'rejected' && outcome.bid.id))
     expect(ids.size).toBe(1)
     await expectInvariants(itemId, outcomes)
   })
@@ -152,15 +147,15 @@ describe('an idempotency key', () => {
     const first = await place(entry)
     await place(bidOn(itemId, { userId: 'bob', amount: 300n }))
     const again = await place(entry, 1)
-    expect(again).toMatchObject({ kind: 'repeated', head: { currentHighestBid: 300n } })
-    expect(again.kind !== 'refused' && again.bid).toMatchObject(
+    expect(again).toMatchObject({ kind: 'repeated', state: { currentHighestBid: 300n } })
+    expect(again.kind !== 'rejected' && again.bid).toMatchObject(
       first.kind === 'accepted' ? { id: first.bid.id, sequence: 1n } : {},
     )
     for (const changed of [
-      { ...entry, amount: 400n },
+      { ...entry, command: { ...entry.command, amount: 400n } },
       { ...entry, itemId: other.itemId },
     ]) {
-      expect(await place(changed, 1)).toMatchObject({ kind: 'refused', refusal: 'key_reused' })
+      expect(await place(changed, 1)).toMatchObject({ kind: 'rejected', rejection: 'key_reused' })
     }
   })
 
@@ -174,9 +169,9 @@ describe('an idempotency key', () => {
         ),
       ),
     )
-    const refused = outcomes.filter((outcome) => outcome.kind === 'refused')
-    expect(refused).toHaveLength(19)
-    for (const outcome of refused) expect(outcome).toMatchObject({ refusal: 'key_reused' })
+    const rejected = outcomes.filter((outcome) => outcome.kind === 'rejected')
+    expect(rejected).toHaveLength(19)
+    for (const outcome of rejected) expect(outcome).toMatchObject({ rejection: 'key_reused' })
   })
 })
 
@@ -193,8 +188,8 @@ describe('the end', () => {
           n % 2 === 0 ? 0 : 1,
         )
         outcomes.push(outcome)
-        if (outcome.kind === 'refused' && outcome.refusal === 'ended') return
-        amount = (outcome.head?.currentHighestBid ?? amount) + 1n
+        if (outcome.kind === 'rejected' && outcome.rejection === 'ended') return
+        amount = (outcome.state?.currentHighestBid ?? amount) + 1n
       }
     }
     await Promise.all(Array.from({ length: 40 }, (_, n) => bidder(n)))
@@ -222,7 +217,7 @@ describe('the end', () => {
       waiting = place(bidOn(itemId, { amount: 100n }))
       await sleep(600)
     })
-    expect(await waiting).toMatchObject({ kind: 'refused', refusal: 'ended' })
+    expect(await waiting).toMatchObject({ kind: 'rejected', rejection: 'ended' })
     expect(await storedBids(itemId)).toEqual([])
   })
 
@@ -232,8 +227,8 @@ describe('the end', () => {
     const { itemId } = await putItem(session, { endAtMs, softClose })
     const first = await place(bidOn(itemId, { amount: 100n }))
     const second = await place(bidOn(itemId, { amount: 200n }))
-    expect(first).toMatchObject({ extended: true, head: { endAtMs: endAtMs + 30_000 } })
-    expect(second).toMatchObject({ extended: false, head: { endAtMs: endAtMs + 30_000 } })
+    expect(first).toMatchObject({ extended: true, state: { endAtMs: endAtMs + 30_000 } })
+    expect(second).toMatchObject({ extended: false, state: { endAtMs: endAtMs + 30_000 } })
     await expectInvariants(itemId, [first, second])
   })
 })
@@ -299,9 +294,9 @@ describe('an item held by somebody else', () => {
 })
 
 describe('the outbox', () => {
-  it('holds an event per accepted bid, in the order of the bids, and none for a refused one', async () => {
+  it('holds an event per accepted bid, in the order of the bids, and none for a rejected one', async () => {
     const { itemId } = await putItem(session, { startAtMs: Date.now() + 50 })
-    expect(await place(bidOn(itemId, { amount: 100n }))).toMatchObject({ refusal: 'not_started' })
+    expect(await place(bidOn(itemId, { amount: 100n }))).toMatchObject({ rejection: 'not_started' })
     await sleep(80)
     await Promise.all([100n, 50n, 101n, 102n].map((amount) => place(bidOn(itemId, { amount }))))
     const rows = await database.sql<{ id: string; type: string; payload: Buffer }[]>`
