@@ -12,7 +12,7 @@ import type { PlacedBid } from '@bidmesh/bid/decide-batch.ts'
 import { bidRejected } from '@bidmesh/bid/errors.ts'
 import { toOutbox } from '@bidmesh/bid/events.ts'
 import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
-import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 
 export type BaselineBid = { itemId: string; userId: string; amount: bigint }
 export type BaselineAnswer = { bid: PlacedBid; state: AuctionState; extended: boolean }
@@ -27,33 +27,42 @@ export async function placeBidAlone(
   entry: BaselineBid,
   pipelined: boolean,
 ): Promise<BaselineAnswer> {
-  const outcome = await session.transaction((pipeline) =>
-    decideAndWrite(pipelined ? pipeline : oneByOne(pipeline), entry),
+  const outcome = await session.transaction((transaction) =>
+    decideAndWrite(pipelined ? transaction : oneByOne(transaction), entry),
   )
   if (outcome instanceof Error) throw outcome
   return outcome
 }
 
-/** A query is sent when it is awaited, not before: so each can wait for the one before. */
-function oneByOne(pipeline: Pipeline): Pipeline {
-  return (statements) =>
-    pipeline((sql) => {
+/** A query is sent when it is awaited, not before: so each can wait for the one before, BEGIN and COMMIT as well. */
+function oneByOne(transaction: Transaction): Transaction {
+  const query: Transaction['query'] = async (statements) => {
+    // Nothing but BEGIN, if it was not sent yet.
+    await transaction.query(() => [])
+    return await transaction.query((sql) => {
       let before: Promise<unknown> = Promise.resolve()
-      const inTurn = statements(sql).map((query) => {
-        before = before.then(() => query)
+      const inTurn = statements(sql).map((each) => {
+        before = before.then(() => each)
         return before
       })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- map() forgets the tuple
       return inTurn as never
     })
+  }
+  return {
+    query,
+    commit: async (statements, beside) => {
+      const results = await query(statements)
+      return (await transaction.commit(() => [], beside)).map(() => results)
+    },
+  }
 }
 
 async function decideAndWrite(
-  pipeline: Pipeline,
+  transaction: Transaction,
   entry: BaselineBid,
-): Promise<BaselineAnswer | Error> {
-  const [, rows] = await pipeline<[unknown, (StateRow & { now: Date })[]]>((sql) => [
-    sql`BEGIN`,
+): Promise<Committed<BaselineAnswer | Error>> {
+  const [rows] = await transaction.query((sql) => [
     sql<(StateRow & { now: Date })[]>`
       WITH locked AS MATERIALIZED (
         SELECT ${sql([...stateColumns])} FROM items WHERE id = ${entry.itemId} FOR UPDATE
@@ -67,27 +76,27 @@ async function decideAndWrite(
   // Items of the bench are open from the start: a bid is one event.
   const event = decision?.events?.[0]
   if (!before || event?.type !== 'bid_placed') {
-    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-    return bidRejected(decision?.rejection ?? 'item_not_found', before)
+    const rejection = bidRejected(decision?.rejection ?? 'item_not_found', before)
+    return (await transaction.commit(() => [])).map(() => rejection)
   }
   const { sequence, atMs: createdAtMs, extended } = event
   const bid: PlacedBid = { ...entry, id: randomUUIDv7(), sequence, createdAtMs }
   const state = evolve(before, event)
-  await writeAndCommit(pipeline, bid, before, event, state)
-  return { bid, state, extended }
+  const done = await writeAndCommit(transaction, bid, before, event, state)
+  return done.map(() => ({ bid, state, extended }))
 }
 
 async function writeAndCommit(
-  pipeline: Pipeline,
+  transaction: Transaction,
   bid: PlacedBid,
   before: AuctionState,
   placed: BidPlaced,
   state: AuctionState,
-): Promise<void> {
+): Promise<Committed<unknown>> {
   const createdAt = new Date(bid.createdAtMs)
   const context = { bidId: bid.id, title: '', category: '', trace: {} }
   const event = toOutbox(placed, before, state, context)
-  await pipeline<[unknown, unknown, unknown, unknown]>((sql) => [
+  return await transaction.commit((sql) => [
     sql`
       INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
       VALUES (${bid.itemId}, ${bid.sequence}, ${bid.id}, ${bid.userId}, ${bid.amount}, ${createdAt})`,
@@ -104,6 +113,5 @@ async function writeAndCommit(
     sql`
       INSERT INTO outbox (shard, id, item_id, type, payload, occurred_at)
       VALUES (0, ${event.id}, ${bid.itemId}, ${event.type}, ${Buffer.from(event.payload)}, ${createdAt})`,
-    sql`COMMIT`,
   ])
 }

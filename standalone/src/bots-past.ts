@@ -38,27 +38,21 @@ type PastBid = Omit<StoredBid, 'idempotencyKey'>
 
 /** Returns how many auctions were stored: 0 when the store has an item already. */
 export async function storePast(session: Session): Promise<number> {
-  return await session.transaction(async (pipeline) => {
-    const [, [store]] = await pipeline<[unknown, { empty: boolean; now: Date }[]]>((sql) => [
-      sql`BEGIN`,
-      sql<{ empty: boolean; now: Date }[]>`
+  return await session.transaction(async (transaction) => {
+    const [[store]] = await transaction.query((sql) => [
+      sql<[{ empty: boolean; now: Date }]>`
         SELECT NOT EXISTS (SELECT FROM items) AS empty, clock_timestamp() AS now`,
     ])
-    const auctions = Array.from({ length: store?.empty ? AUCTIONS : 0 }, () =>
-      runAuction(startOf(store?.now.getTime() ?? 0)),
+    const auctions = Array.from({ length: store.empty ? AUCTIONS : 0 }, () =>
+      runAuction(startOf(store.now.getTime())),
     )
-    if (auctions.length > 0) {
-      await pipeline<[unknown, unknown, unknown]>((sql) => [
-        insertItems(sql, auctions),
-        insertBids(sql, auctions),
-        insertOutbox(
-          sql,
-          auctions.flatMap(({ events }) => events),
-        ),
-      ])
-    }
-    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-    return auctions.length
+    const events = auctions.flatMap((auction) => auction.events)
+    const done = await transaction.commit((sql) =>
+      auctions.length > 0
+        ? [insertItems(sql, auctions), insertBids(sql, auctions), insertOutbox(sql, events)]
+        : [],
+    )
+    return done.map(() => auctions.length)
   })
 }
 

@@ -44,7 +44,7 @@ function session(): Session {
 }
 
 const ping = (on: Session) =>
-  on.transaction((pipeline) => pipeline<[unknown, unknown]>((sql) => [sql`BEGIN`, sql`COMMIT`]))
+  on.transaction((transaction) => transaction.commit((sql) => [sql`SELECT 1`]))
 
 async function withinMs(limitMs: number, work: () => Promise<unknown>): Promise<unknown> {
   const startedMs = performance.now()
@@ -162,15 +162,13 @@ test('a heartbeat finds the hole long before the limit of a statement that may w
 
 test('neither a long statement nor a process that stood still is taken for a hole', async () => {
   const lane = cleanup.adopt(openSession(proxy.url, patient), (each) => each.close())
-  const long = lane.transaction((pipeline) =>
-    pipeline<[unknown, { slept: string }[], unknown]>((sql) => [
-      sql`BEGIN`,
-      sql`SELECT 'whole' AS slept FROM pg_sleep(9)`,
-      sql`COMMIT`,
+  const long = lane.transaction((transaction) =>
+    transaction.commit((sql) => [
+      sql<{ slept: string }[]>`SELECT 'whole' AS slept FROM pg_sleep(9)`,
     ]),
   )
   await sleep(1_500)
   // Longer than the beats that count as silence.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_500)
-  expect((await long)[1]).toEqual([{ slept: 'whole' }])
+  expect((await long)[0]).toEqual([{ slept: 'whole' }])
 })

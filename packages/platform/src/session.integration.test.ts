@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isTransient } from './errors.ts'
 import { openSession } from './session.ts'
@@ -22,21 +23,14 @@ const bodies = async () =>
   (await database.sql<{ body: string }[]>`SELECT body FROM notes`).map(({ body }) => body)
 
 function write(body: string): Promise<unknown> {
-  return session.transaction((pipeline) =>
-    pipeline<[unknown, unknown, unknown]>((sql) => [
-      sql`BEGIN`,
-      sql`INSERT INTO notes VALUES (${body})`,
-      sql`COMMIT`,
-    ]),
+  return session.transaction((transaction) =>
+    transaction.commit((sql) => [sql`INSERT INTO notes VALUES (${body})`]),
   )
 }
 
 test('what throws is rolled back, and the connection serves the next transaction', async () => {
-  const failing = session.transaction(async (pipeline) => {
-    await pipeline<[unknown, unknown]>((sql) => [
-      sql`BEGIN`,
-      sql`INSERT INTO notes VALUES ('lost')`,
-    ])
+  const failing = session.transaction(async (transaction) => {
+    await transaction.query((sql) => [sql`INSERT INTO notes VALUES ('lost')`])
     throw new Error('changed my mind')
   })
   await expect(failing).rejects.toThrow('changed my mind')
@@ -46,17 +40,13 @@ test('what throws is rolled back, and the connection serves the next transaction
 
 // The driver asks for the types of a statement's parameters before it sends what comes after: those wait in
 // a queue that it forgets when the connection goes.
-test('a connection lost under a statement that is new to it rejects all of the pipeline', async () => {
-  const lost = session.transaction(async (pipeline) => {
-    const [, [backend]] = await pipeline<[unknown, { pid: number }[]]>((sql) => [
-      sql`BEGIN`,
-      sql`SELECT pg_backend_pid() AS pid`,
+test('a connection lost under a statement that is new to it rejects all that was sent with it', async () => {
+  const lost = session.transaction(async (transaction) => {
+    const [[backend]] = await transaction.query((sql) => [
+      sql<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`,
     ])
     await database.sql`SELECT pg_terminate_backend(${backend?.pid ?? 0}::int)`
-    await pipeline<[unknown, unknown]>((sql) => [
-      sql`INSERT INTO notes VALUES (${'lost'})`,
-      sql`COMMIT`,
-    ])
+    return await transaction.commit((sql) => [sql`INSERT INTO notes VALUES (${'lost'})`])
   })
   await expect(lost).rejects.toSatisfy(isTransient)
   await write('kept')
@@ -67,14 +57,12 @@ test('a plan that a change of its table has made obsolete costs the transaction 
   await write('kept')
   let runs = 0
   const read = () =>
-    session.transaction(async (pipeline) => {
+    session.transaction(async (transaction) => {
       runs += 1
-      const [, rows] = await pipeline<[unknown, { body: string }[], unknown]>((sql) => [
-        sql`BEGIN`,
+      const done = await transaction.commit((sql) => [
         sql<{ body: string }[]>`SELECT body FROM notes WHERE body <> ${'lost'}`,
-        sql`COMMIT`,
       ])
-      return rows.map(({ body }) => body)
+      return done.map(([rows]) => rows.map(({ body }) => body))
     })
   expect(await read()).toEqual(['kept'])
   await database.sql`ALTER TABLE notes ALTER COLUMN body TYPE varchar(100)`
@@ -82,4 +70,25 @@ test('a plan that a change of its table has made obsolete costs the transaction 
   expect(runs).toBe(3)
   expect(await read()).toEqual(['kept'])
   expect(runs).toBe(4)
+})
+
+test('what runs beside the commit is waited for, and nothing can follow it', async () => {
+  let told = false
+  const value = await session.transaction(async (transaction) => {
+    const done = await transaction.commit(
+      (sql) => [sql<{ n: number }[]>`SELECT 1 AS n`],
+      async () => {
+        await sleep(20)
+        told = true
+      },
+    )
+    await expect(transaction.query((sql) => [sql`SELECT 1`])).rejects.toThrow('is over')
+    return done.map(([rows]) => rows[0]?.n)
+  })
+  expect([value, told]).toEqual([1, true])
+})
+
+test('a transaction of no statements begins and ends', async () => {
+  const results = await session.transaction((transaction) => transaction.commit(() => []))
+  expect(results).toEqual([])
 })

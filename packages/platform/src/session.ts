@@ -1,7 +1,6 @@
 /**
- * One Postgres connection with hand-set transaction bounds, so that BEGIN travels with the first statement
- * and COMMIT with the last: two round trips for a transaction where `sql.begin` takes four. All our
- * transactions run here: when its connection is lost at the wrong moment, `sql.begin` of postgres.js 3.4.9
+ * One Postgres connection on which BEGIN travels with a transaction's first statements and COMMIT with its last: two
+ * round trips where `sql.begin` takes four. All our transactions run here: when its connection is lost at the wrong moment, `sql.begin` of postgres.js 3.4.9
  * writes to a socket that is gone, in a timer, and ends the process.
  *
  * What must stay true: a statement is never sent on another connection than the BEGIN before it. When
@@ -26,20 +25,48 @@ import { joinLines, reportSilence } from './silent-lines.ts'
 import { withTimeLimit } from './time-limit.ts'
 import { createTurns, type TurnsOptions } from './turns.ts'
 
-/** Sends statements together and resolves with all their results, or rejects with the first failure. */
-export type Pipeline = <Results extends unknown[]>(
-  statements: (sql: ReservedSql) => { [Index in keyof Results]: PromiseLike<Results[Index]> },
-) => Promise<Results>
+/** Sent together, in this order; nothing of an element that is no query is sent. */
+type Statements = readonly PromiseLike<unknown>[]
+type ResultsOf<S extends Statements> = { -readonly [Index in keyof S]: Awaited<S[Index]> }
+
+const proof = Symbol('committed')
+
+/** That a transaction is committed, with what is to be made known of it. Only {@link Transaction.commit} makes one. */
+export type Committed<T> = {
+  readonly [proof]: true
+  readonly value: T
+  map: <U>(of: (value: T) => U) => Committed<U>
+}
+
+export type Transaction = {
+  /**
+   * Sends statements together, BEGIN before the first of all, and resolves with their results, or rejects with the
+   * first failure.
+   */
+  query: <const S extends Statements>(statements: (sql: ReservedSql) => S) => Promise<ResultsOf<S>>
+  /**
+   * The same with the last statements, COMMIT behind them.
+   *
+   * @param beside runs while the commit is under way and is waited for; it must not reject
+   */
+  commit: <const S extends Statements>(
+    statements: (sql: ReservedSql) => S,
+    beside?: () => Promise<void>,
+  ) => Promise<Committed<ResultsOf<S>>>
+}
 
 export type Session = {
   /**
-   * Runs `work` on the session's connection. `work` sends BEGIN first and COMMIT last by itself; when it
-   * throws, the transaction is rolled back and the error thrown on. One call at a time (any number on a
-   * pool). Runs it once more when a table was changed under a prepared statement, so `work` must allow that.
+   * Runs `work` on the session's connection. When it throws, the transaction is rolled back and the error thrown on.
+   * One call at a time (any number on a pool). Runs it once more when a table was changed under a prepared statement,
+   * so `work` must allow that.
    *
    * @param signal of a caller who may leave: then nothing more is sent, COMMIT included
    */
-  transaction<T>(work: (pipeline: Pipeline) => Promise<T>, signal?: AbortSignal): Promise<T>
+  transaction<T>(
+    work: (transaction: Transaction) => Promise<Committed<T>>,
+    signal?: AbortSignal,
+  ): Promise<T>
   close(): Promise<void>
 }
 
@@ -66,7 +93,7 @@ type Connection = {
   drop: () => Promise<void>
   /** The answer to what was sent at `sentAtMs` is overdue: this connection is dead, and it is not alone. */
   giveUp: (sentAtMs: number) => void
-  /** Longest wait for the answers of a pipeline. */
+  /** Longest wait for the answers to what was sent together. */
   limitMs: number | undefined
   heardAtMs: number
   inFlight: { reject: (error: Error) => void }
@@ -97,14 +124,14 @@ export function openSession(url: string, options: Omit<PostgresOptions, 'max'>):
   }
 
   async function attempt<T>(
-    work: (pipeline: Pipeline) => Promise<T>,
+    work: (transaction: Transaction) => Promise<Committed<T>>,
     signal?: AbortSignal,
   ): Promise<T> {
     signal?.throwIfAborted()
     const connection = await writable()
     const limit = setTimeout(() => void connection.drop(), MAX_TRANSACTION_MS)
     try {
-      return await work(pipelineOn(connection, signal))
+      return (await work(transactionOn(connection, signal))).value
     } catch (error) {
       // A lost connection has rolled back already; any doubt about the rollback costs the connection.
       if (isReadOnlyServer(error)) await giveUp(connection)
@@ -163,14 +190,14 @@ export function whileHere(session: Session, signal: AbortSignal): Session {
 }
 
 async function rollBack(connection: Connection): Promise<void> {
-  await pipelineOn(connection)((sql) => [sql`ROLLBACK`]).catch(async (error: unknown) => {
+  await send(connection, undefined, (sql) => [sql`ROLLBACK`]).catch(async (error: unknown) => {
     if (!(error instanceof NotCommittedError)) await connection.drop()
   })
 }
 
 async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Promise<Connection> {
   let lost = false
-  // The pipeline that waits for answers now, if any: rejected when the connection goes.
+  // What waits for answers now, if anything: rejected when the connection goes.
   const inFlight: Connection['inFlight'] = { reject: () => undefined }
   const pool = connectSingle(url, options, () => void drop())
   async function drop(): Promise<void> {
@@ -196,29 +223,68 @@ async function connect(url: string, options: Omit<PostgresOptions, 'max'>): Prom
   }
 }
 
-function pipelineOn(connection: Connection, signal?: AbortSignal): Pipeline {
-  return async (statements) => {
-    signal?.throwIfAborted()
-    if (connection.isLost()) throw lostMidTransaction()
-    // Told since the last answer: what this transaction has locked will never be written.
-    if (connection.isReadOnly()) throw readOnlyServer()
-    // The driver never settles what it had queued behind a statement whose types it was still asking for.
-    const { promise: lost, reject } = Promise.withResolvers<never>()
-    connection.inFlight.reject = reject
-    const { limitMs } = connection
-    const sentAtMs = performance.now()
-    const overdue = limitMs && setTimeout(() => connection.giveUp(sentAtMs), limitMs)
-    try {
-      const sent = statements(connection.sql)
-      // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
-      await Promise.race([Promise.allSettled(sent), lost])
-      connection.heardAtMs = performance.now()
-      const results = await Promise.all(sent)
-      if (results.some(isRollback)) throw new NotCommittedError('rolled back instead of committed')
-      return results
-    } finally {
-      clearTimeout(overdue)
-    }
+function transactionOn(connection: Connection, signal: AbortSignal | undefined): Transaction {
+  let sent: 'nothing' | 'begin' | 'commit' = 'nothing'
+  async function inside<const S extends Statements>(
+    statements: (sql: ReservedSql) => S,
+    around: Around = {},
+  ): Promise<ResultsOf<S>> {
+    if (sent === 'commit') throw new Error('the transaction is over')
+    const begins = sent === 'nothing'
+    sent = around.commits ? 'commit' : 'begin'
+    return await send(connection, signal, statements, { ...around, begins })
+  }
+  return {
+    query: (statements) => inside(statements),
+    commit: async (statements, beside) =>
+      committed(await inside(statements, { commits: true, beside })),
+  }
+}
+
+function committed<T>(value: T): Committed<T> {
+  return { [proof]: true, value, map: (of) => committed(of(value)) }
+}
+
+/** What goes with statements. */
+type Around = {
+  begins?: boolean
+  commits?: boolean
+  beside?: (() => Promise<void>) | undefined
+}
+
+async function send<const S extends Statements>(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+  statements: (sql: ReservedSql) => S,
+  { begins = false, commits = false, beside }: Around = {},
+): Promise<ResultsOf<S>> {
+  signal?.throwIfAborted()
+  if (connection.isLost()) throw lostMidTransaction()
+  // Told since the last answer: what this transaction has locked will never be written.
+  if (connection.isReadOnly()) throw readOnlyServer()
+  // The driver never settles what it had queued behind a statement whose types it was still asking for.
+  const { promise: lost, reject } = Promise.withResolvers<never>()
+  connection.inFlight.reject = reject
+  const { limitMs, sql } = connection
+  const sentAtMs = performance.now()
+  const overdue = limitMs && setTimeout(() => connection.giveUp(sentAtMs), limitMs)
+  try {
+    const own = statements(sql)
+    // Queries are sent when they are waited for, in this order.
+    const all = [
+      ...(begins ? [sql`BEGIN`] : []),
+      ...own,
+      ...(commits ? [sql`COMMIT`] : []),
+      ...(beside ? [beside()] : []),
+    ]
+    // All of them, before the first failure is told: nothing may be in flight when the caller goes on.
+    await Promise.race([Promise.allSettled(all), lost])
+    connection.heardAtMs = performance.now()
+    const results = await Promise.all(all)
+    if (results.some(isRollback)) throw new NotCommittedError('rolled back instead of committed')
+    return await Promise.all(own)
+  } finally {
+    clearTimeout(overdue)
   }
 }
 

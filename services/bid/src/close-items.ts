@@ -76,21 +76,20 @@ async function settle(
   lock: (sql: Queryable) => PromiseLike<LockedRow[]>,
   invalidate: Invalidate,
 ): Promise<number> {
-  return await session.transaction(async (pipeline) => {
-    const [, rows] = await pipeline<[unknown, LockedRow[]]>((sql) => [sql`BEGIN`, lock(sql)])
+  return await session.transaction(async (transaction) => {
+    const [rows] = await transaction.query((sql) => [lock(sql)])
     const batch = decideBatch(
       rows.map((row) => settling(row.id)),
       rows,
     )
     const { changed } = batch
-    await pipeline<[unknown, unknown, void]>((sql) => [
-      changed.size > 0 ? writeBatch(sql, batch) : Promise.resolve(),
-      sql`COMMIT`,
-      changed.size > 0
-        ? invalidate(new Map([...changed].map(([id, { state }]) => [id, state.version])))
-        : Promise.resolve(),
-    ])
-    return changed.size
+    if (changed.size === 0) return (await transaction.commit(() => [])).map(() => 0)
+    const versions = new Map([...changed].map(([id, { state }]) => [id, state.version]))
+    const done = await transaction.commit(
+      (sql) => [writeBatch(sql, batch)],
+      () => invalidate(versions),
+    )
+    return done.map(() => changed.size)
   })
 }
 

@@ -8,7 +8,7 @@ import { decideCreation } from '@bidmesh/auction/decide.ts'
 import type { Created } from '@bidmesh/auction/events.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
 import { constraintOf, errorCode } from '@bidmesh/platform/errors.ts'
-import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { itemKeyReused } from './errors.ts'
 import { insertOutbox, itemCreated } from './events.ts'
@@ -41,7 +41,7 @@ export type NewItem = {
  * the times do not make an auction, ALREADY_EXISTS when the key belongs to another request.
  */
 export async function createItem(session: Session, item: NewItem): Promise<ItemRow> {
-  const create = () => session.transaction((pipeline) => findOrInsert(pipeline, item))
+  const create = () => session.transaction((transaction) => findOrInsert(transaction, item))
   try {
     return await create()
   } catch (error) {
@@ -53,12 +53,11 @@ export async function createItem(session: Session, item: NewItem): Promise<ItemR
   }
 }
 
-async function findOrInsert(pipeline: Pipeline, item: NewItem): Promise<ItemRow> {
+async function findOrInsert(transaction: Transaction, item: NewItem): Promise<Committed<ItemRow>> {
   const { sellerId, idempotencyKey } = item
-  const [, [clock], [made]] = await pipeline<[unknown, { now: Date }[], MadeRow[]]>((sql) => [
-    sql`BEGIN`,
+  const [[clock], [made]] = await transaction.query((sql) => [
     // The clock that decides, in whole milliseconds.
-    sql<{ now: Date }[]>`SELECT clock_timestamp() AS now`,
+    sql<[{ now: Date }]>`SELECT clock_timestamp() AS now`,
     idempotencyKey === ''
       ? Promise.resolve([])
       : sql<MadeRow[]>`
@@ -66,18 +65,20 @@ async function findOrInsert(pipeline: Pipeline, item: NewItem): Promise<ItemRow>
           FROM item_keys JOIN items USING (seller_id)
           WHERE seller_id = ${sellerId} AND idempotency_key = ${idempotencyKey} AND id = item_id`,
   ])
-  if (!clock) throw new Error('the database did not tell the time')
   if (made) {
     if (!digestOf(item).equals(made.digest)) throw itemKeyReused()
-    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
-    return made
+    return (await transaction.commit(() => [])).map(() => made)
   }
-  return await insert(pipeline, item, clock.now.getTime())
+  return await insert(transaction, item, clock.now.getTime())
 }
 
 type MadeRow = ItemRow & { digest: Buffer }
 
-async function insert(pipeline: Pipeline, item: NewItem, nowMs: number): Promise<ItemRow> {
+async function insert(
+  transaction: Transaction,
+  item: NewItem,
+  nowMs: number,
+): Promise<Committed<ItemRow>> {
   const { title, category, trace } = item
   const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
   if (!event) throw new ConnectError(fault, Code.InvalidArgument)
@@ -89,7 +90,7 @@ async function insert(pipeline: Pipeline, item: NewItem, nowMs: number): Promise
     item_id: row.id,
     digest: digestOf(item),
   }
-  await pipeline<[unknown, unknown, unknown, unknown]>((sql) => [
+  const done = await transaction.commit((sql) => [
     item.idempotencyKey === '' ? Promise.resolve() : sql`INSERT INTO item_keys ${sql(key)}`,
     sql`INSERT INTO items ${sql({
       ...row,
@@ -100,9 +101,8 @@ async function insert(pipeline: Pipeline, item: NewItem, nowMs: number): Promise
       updated_at: row.updated_at.toISOString(),
     })}`,
     insertOutbox(sql, [outboxEvent]),
-    sql`COMMIT`,
   ])
-  return row
+  return done.map(() => row)
 }
 
 /** Of all that the request says, so that two requests under one key can be told apart. */

@@ -9,11 +9,12 @@
  */
 import { constraintOf, errorCode, isContention } from '@bidmesh/platform/errors.ts'
 import type { ReservedSql } from '@bidmesh/platform/postgres.ts'
-import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import {
   type BidEntry,
   type CommandEntry,
   decideBatch,
+  type DecidedBatch,
   keyOf,
   type LockedRow,
   type Outcome,
@@ -34,7 +35,9 @@ export type ExecuteBatchOptions = {
   hasLeft?: (index: number) => boolean
 }
 
-const nothing: ReadonlySet<string> = new Set()
+const nobody: ReadonlySet<string> = new Set()
+const nothing = Promise.resolve()
+const noRows = Promise.resolve([])
 
 /** Told of items about to change, while the commit is under way; must not reject. */
 export type Invalidate = (versions: ReadonlyMap<string, bigint>) => Promise<void>
@@ -51,16 +54,16 @@ export async function executeBatch(
   entries: readonly CommandEntry[],
   options: ExecuteBatchOptions,
 ): Promise<(Outcome | Undecided)[]> {
-  let { waitFor = nothing } = options
+  let { waitFor = nobody } = options
   for (let conflicts = 0; ;) {
     try {
-      return await session.transaction((pipeline) =>
-        decideAndWrite(pipeline, entries, { ...options, waitFor }),
+      return await session.transaction((transaction) =>
+        decideAndWrite(transaction, entries, { ...options, waitFor }),
       )
     } catch (error) {
       if (isContention(error) && waitFor.size > 0) {
         // Somebody sits on one of the items: serve the others now.
-        waitFor = nothing
+        waitFor = nobody
       } else if (isKeyConflict(error) && conflicts < MAX_KEY_CONFLICTS) {
         conflicts += 1
       } else {
@@ -85,27 +88,35 @@ type KeyRow = {
 }
 
 async function decideAndWrite(
-  pipeline: Pipeline,
+  transaction: Transaction,
   entries: readonly CommandEntry[],
   options: ExecuteBatchOptions & { waitFor: ReadonlySet<string> },
-): Promise<(Outcome | Undecided)[]> {
-  const { rows, missing, keyRows } = await lockItems(pipeline, entries, options.waitFor)
+): Promise<Committed<(Outcome | Undecided)[]>> {
+  const { rows, missing, keyRows } = await lockItems(transaction, entries, options.waitFor)
   const earlier = new Map(
     keyRows.map((row) => [keyOf(row.user_id, row.idempotency_key), bidFromRow(row)]),
   )
   const batch = decideBatch(entries, rows, earlier, options.hasLeft)
   const { changed, texts } = batch
   const versions = new Map([...changed].map(([id, { state }]) => [id, state.version]))
-  const [, , known, items] = await pipeline<
-    [unknown, unknown, { id: string }[], ItemRow[], unknown, void]
-  >((sql) => [
-    changed.size > 0 ? writeBatch(sql, batch) : Promise.resolve(),
-    texts.size > 0 ? writeTexts(sql, texts) : Promise.resolve(),
-    missing.length > 0 ? findItems(sql, missing) : Promise.resolve([]),
-    texts.size > 0 ? readItems(sql, [...texts.keys()]) : Promise.resolve([]),
-    sql`COMMIT`,
-    versions.size > 0 ? options.invalidate(versions) : Promise.resolve(),
-  ])
+  const done = await transaction.commit(
+    (sql) => [
+      changed.size > 0 ? writeBatch(sql, batch) : nothing,
+      texts.size > 0 ? writeTexts(sql, texts) : nothing,
+      missing.length > 0 ? findItems(sql, missing) : noRows,
+      texts.size > 0 ? readItems(sql, [...texts.keys()]) : noRows,
+    ],
+    versions.size > 0 ? () => options.invalidate(versions) : undefined,
+  )
+  return done.map(([, , known, items]) => told(entries, batch, { known, items }))
+}
+
+/** What each caller is told, now that it is committed. */
+function told(
+  entries: readonly CommandEntry[],
+  batch: DecidedBatch,
+  { known, items }: { known: readonly { id: string }[]; items: readonly ItemRow[] },
+): (Outcome | Undecided)[] {
   const busy = new Set(known.map((row) => row.id))
   const rowOf = new Map(items.map((row) => [row.id, row]))
   return batch.outcomes.map((outcome, index): Outcome | Undecided => {
@@ -120,7 +131,7 @@ async function decideAndWrite(
 }
 
 async function lockItems(
-  pipeline: Pipeline,
+  transaction: Transaction,
   entries: readonly CommandEntry[],
   waitForAny: ReadonlySet<string>,
 ): Promise<{ rows: LockedRow[]; missing: string[]; keyRows: KeyRow[] }> {
@@ -132,14 +143,11 @@ async function lockItems(
     ? [...stateColumns, 'title', 'category']
     : [...stateColumns]
   // What is waited for first: the statement behind it never waits, so the order of ids is kept.
-  const [, waited, free, keyRows] = await pipeline<[unknown, LockedRow[], LockedRow[], KeyRow[]]>(
-    (sql) => [
-      sql`BEGIN`,
-      waitFor.length > 0 ? lockRows(sql, columns, waitFor, false) : Promise.resolve([]),
-      others.length > 0 ? lockRows(sql, columns, others, true) : Promise.resolve([]),
-      keyed.length > 0 ? findKeys(sql, keyed) : Promise.resolve([]),
-    ],
-  )
+  const [waited, free, keyRows] = await transaction.query((sql) => [
+    waitFor.length > 0 ? lockRows(sql, columns, waitFor, false) : noRows,
+    others.length > 0 ? lockRows(sql, columns, others, true) : noRows,
+    keyed.length > 0 ? findKeys(sql, keyed) : noRows,
+  ])
   const rows = [...waited, ...free]
   if (rows.length === ids.length) return { rows, missing: [], keyRows }
   const locked = new Set(rows.map((row) => row.id))

@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnroutableError } from '@bidmesh/platform/broker.ts'
 import type { Broker, OutgoingEvent } from '@bidmesh/platform/broker.ts'
-import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Session, Transaction } from '@bidmesh/platform/session.ts'
 import type { Tracer } from '@opentelemetry/api'
 import { deleteRows, readRows, takeShards } from './outbox.ts'
 import type { OutboxRow, Scan } from './outbox.ts'
@@ -43,38 +43,37 @@ export async function relayBatch(
   scans: readonly Scan[],
 ): Promise<readonly ShardOutcome[]> {
   const shards = scans.map(({ shard }) => shard)
-  return await session.transaction(async (pipeline) => {
-    const [, taken] = await pipeline<[unknown, { shard: number }[]]>((sql) => [
-      sql`BEGIN`,
-      takeShards(sql, shards),
-    ])
+  return await session.transaction(async (transaction) => {
+    const [taken] = await transaction.query((sql) => [takeShards(sql, shards)])
     const free = scans.filter((scan) => taken.some(({ shard }) => shard === scan.shard))
-    const rows = free.length === 0 ? [] : await readAll(pipeline, free)
+    const rows = free.length === 0 ? [] : await readAll(transaction, free)
     const unroutable =
-      rows.length === 0 ? undefined : await keepAlive(pipeline, publish(options, rows))
+      rows.length === 0 ? undefined : await keepAlive(transaction, publish(options, rows))
     const outcomes = outcomesOf(free, rows, unroutable)
     const done = outcomes.flatMap((outcome) => outcome.done)
-    await pipeline<[unknown, unknown]>((sql) => [
-      done.length === 0 ? Promise.resolve() : deleteRows(sql, done),
-      sql`COMMIT`,
-    ])
-    return outcomes
+    const committed = await transaction.commit((sql) =>
+      done.length === 0 ? [] : [deleteRows(sql, done)],
+    )
+    return committed.map(() => outcomes)
   })
 }
 
-async function readAll(pipeline: Pipeline, scans: readonly Scan[]): Promise<readonly OutboxRow[]> {
-  const [rows] = await pipeline<[OutboxRow[]]>((sql) => [readRows(sql, scans)])
+async function readAll(
+  transaction: Transaction,
+  scans: readonly Scan[],
+): Promise<readonly OutboxRow[]> {
+  const [rows] = await transaction.query((sql) => [readRows(sql, scans)])
   return rows
 }
 
 /** As `work` does, while the transaction does not look forgotten: the server ends one that says nothing for 2 s. */
-async function keepAlive<T>(pipeline: Pipeline, work: Promise<T>): Promise<T> {
+async function keepAlive<T>(transaction: Transaction, work: Promise<T>): Promise<T> {
   const settled = work.then(
     () => true,
     () => true,
   )
   while (!(await Promise.race([settled, sleep(KEEP_ALIVE_MS, false, { ref: false })])))
-    await pipeline<[unknown]>((sql) => [sql`SELECT 1`])
+    await transaction.query((sql) => [sql`SELECT 1`])
   return await work
 }
 

@@ -13,7 +13,7 @@
 import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { failureKind, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'
-import type { Pipeline, Session } from '@bidmesh/platform/session.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import { type Fact, factOf } from './facts.ts'
 import {
   type ActivityTally,
@@ -64,17 +64,20 @@ async function write(
   byId: ReadonlyMap<string, Fact>,
   facts: readonly Fact[],
 ): Promise<Projected> {
-  return await session.transaction(async (pipeline) => {
-    const fresh = await takeUnseen(pipeline, byId)
-    const standings = await applyFacts(pipeline, fresh, facts)
-    return { applied: fresh.length, duplicates: facts.length - fresh.length, standings }
+  return await session.transaction(async (transaction) => {
+    const fresh = await takeUnseen(transaction, byId)
+    const done = await applyFacts(transaction, fresh, facts)
+    const duplicates = facts.length - fresh.length
+    return done.map((standings) => ({ applied: fresh.length, duplicates, standings }))
   })
 }
 
-async function takeUnseen(pipeline: Pipeline, byId: ReadonlyMap<string, Fact>): Promise<Fact[]> {
+async function takeUnseen(
+  transaction: Transaction,
+  byId: ReadonlyMap<string, Fact>,
+): Promise<Fact[]> {
   const ids = [...byId.keys()].toSorted()
-  const [, rows] = await pipeline<[unknown, { event_id: string }[]]>((sql) => [
-    sql`BEGIN`,
+  const [rows] = await transaction.query((sql) => [
     sql<{ event_id: string }[]>`
       INSERT INTO inbox (event_id, occurred_at)
       SELECT * FROM unnest(
@@ -91,31 +94,28 @@ const nothing: Promise<unknown> = Promise.resolve()
 
 /** Applies the fresh ones, commits, and returns where all users named now stand. */
 async function applyFacts(
-  pipeline: Pipeline,
+  transaction: Transaction,
   fresh: readonly Fact[],
   all: readonly Fact[],
-): Promise<Standing[]> {
+): Promise<Committed<Standing[]>> {
   const { users, items, pairs, activity } = tallyFacts(fresh)
-  const newPairs = pairs.length > 0 ? await addPairs(pipeline, pairs) : []
+  const newPairs = pairs.length > 0 ? await addPairs(transaction, pairs) : []
   const itemsOf = countBy(newPairs, (pair) => pair.userId)
   const biddersOf = countBy(newPairs, (pair) => pair.itemId)
-  const [, , , standings] = await pipeline<[unknown, unknown, unknown, Standing[], unknown]>(
-    (sql) => [
-      users.length > 0 ? addUsers(sql, users, itemsOf) : nothing,
-      items.length > 0 ? addItems(sql, items, biddersOf) : nothing,
-      activity.length > 0 ? addActivity(sql, activity) : nothing,
-      readStandings(sql, all),
-      sql`COMMIT`,
-    ],
-  )
-  return standings
+  const done = await transaction.commit((sql) => [
+    users.length > 0 ? addUsers(sql, users, itemsOf) : nothing,
+    items.length > 0 ? addItems(sql, items, biddersOf) : nothing,
+    activity.length > 0 ? addActivity(sql, activity) : nothing,
+    readStandings(sql, all),
+  ])
+  return done.map(([, , , standings]) => standings)
 }
 
 type PairRow = { item_id: string; user_id: string; bids: bigint }
 
 /** Returns the pairs that were not there before: whose count is no more than what was just added. */
-async function addPairs(pipeline: Pipeline, pairs: readonly PairTally[]) {
-  const [rows] = await pipeline<[PairRow[]]>((sql) => [upsertPairs(sql, pairs)])
+async function addPairs(transaction: Transaction, pairs: readonly PairTally[]) {
+  const [rows] = await transaction.query((sql) => [upsertPairs(sql, pairs)])
   const added = new Map(pairs.map((pair) => [`${pair.itemId} ${pair.userId}`, pair.bids]))
   return rows
     .filter((row) => row.bids === added.get(`${row.item_id} ${row.user_id}`))

@@ -36,15 +36,14 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   const [count] = await bidSql<[{ total: bigint }]>`
     SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended') AS total`
   const total = Number(count.total)
-  await session.transaction(async (pipeline) => {
-    await pipeline<[unknown, unknown]>((sql) => [
-      sql`BEGIN`,
+  await session.transaction(async (transaction) => {
+    await transaction.query((sql) => [
       // In the order in which a batch locks them.
       sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`,
     ])
     // Under those locks, so that no batch writes in between; without Redis nothing is thrown away.
     await leaderboards.clear()
-    await pipeline<[unknown]>((sql) => [sql`COMMIT`])
+    return await transaction.commit(() => [])
   })
   let done = 0
   for (const read of [readBids, readEnds]) {
