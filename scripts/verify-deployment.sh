@@ -8,6 +8,11 @@
 #   INGRESS_ADDRESS    where those names lead, when neither DNS nor /etc/hosts knows them
 #   NAMESPACE, RELEASE default bidmesh; NAMESPACE= leaves the cluster out and asks only from outside
 set -euo pipefail
+case ${1:-} in -h | --help)
+  sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+  exit
+  ;;
+esac
 api=${API_URL:-http://api.auction.local} web=${WEB_URL:-http://auction.local}
 namespace=${NAMESPACE-bidmesh} release=${RELEASE:-bidmesh}
 curl=(curl -sS --max-time 20)

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { constants, getPriority } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { freePort } from './free-port.ts'
@@ -14,9 +15,10 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
 })
 
-function run(env: Record<string, string> = {}, ipc = false) {
+function run(env: Record<string, string> = {}, ipc = false, by: readonly string[] = []) {
   const main = join(import.meta.dirname, 'testing/counting-process.ts')
-  const child = spawn(process.execPath, [main], {
+  const [program = process.execPath, ...args] = [...by, process.execPath, main]
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', ipc ? 'ipc' : 'ignore'],
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', ...env },
   })
@@ -59,6 +61,17 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(words().slice(1)).toEqual(['second stops', 'first stops', 'undone'])
   },
 )
+
+test.each([
+  ['comes behind others', [], constants.priority.PRIORITY_BELOW_NORMAL],
+  ['stays where it was put', ['nice', '-n', '19'], constants.priority.PRIORITY_LOW],
+])('whoever gives way %s', async (_where, by, priority) => {
+  const { child, says, ended } = run({ YIELDS: '1' }, false, by)
+  await says('at http')
+  expect(getPriority(child.pid ?? 0)).toBe(priority)
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+})
 
 test('faults of the configuration are printed together, exit 1', async () => {
   const { ended, err, out } = run({ PORT: 'http', LOG_LEVEL: 'loud', LANES: '0' })

@@ -15,7 +15,7 @@
  * throws `StartError`, whose message is printed as it is.
  */
 import { once } from 'node:events'
-import { constants, setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 import type { ProcessConfig } from './config.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
@@ -60,6 +60,17 @@ export type ProcessOptions<Config extends ProcessConfig> = {
   started?: (server: Server, config: Config) => void | Promise<void>
 }
 
+/** Never upwards: whoever started this at a lower priority meant it, and may not be allowed to take it back. */
+function giveWay(): void {
+  const { PRIORITY_BELOW_NORMAL } = constants.priority
+  if (getPriority() >= PRIORITY_BELOW_NORMAL) return
+  try {
+    setPriority(PRIORITY_BELOW_NORMAL)
+  } catch {
+    // A sandbox that allows no change: the process works as well without.
+  }
+}
+
 /**
  * Runs until asked to stop, then ends the process. With `BIDMESH_EXIT_WITH_PARENT=1` the closing of the
  * IPC channel to the parent is such a request too, so that a parent that was killed leaves nothing
@@ -69,7 +80,7 @@ export async function runProcess<Config extends ProcessConfig>(
   options: ProcessOptions<Config>,
 ): Promise<never> {
   const config = readOrExit(options.config)
-  if (options.yields) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  if (options.yields) giveWay()
   const log = createLog({ name: options.name, level: config.LOG_LEVEL })
   // Also for rejections that nobody handles: what state they left behind is unknown, so nothing goes on.
   process.on('uncaughtException', (err, origin) => {

@@ -1,6 +1,6 @@
 /**
  * A process for the tests of `run-process.ts`: one part that says what happens to it, and that behaves as
- * the variable BEHAVE says.
+ * the variable BEHAVE says, and with YIELDS=1 gives way to others.
  */
 import { once } from 'node:events'
 import { z } from 'zod'
@@ -30,6 +30,7 @@ const say = (word: string) => process.stdout.write(`${word}\n`)
 await runProcess({
   name: 'counting',
   config: () => readConfig(shape),
+  yields: process.env['YIELDS'] === '1',
   start: async ({ BEHAVE }, { log, signal, onStop }) => {
     onStop(async () => void say('undone'))
     if (BEHAVE === 'cannot') throw new StartError('the data directory is in use')
