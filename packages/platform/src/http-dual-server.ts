@@ -7,6 +7,7 @@
  * protocols share.
  */
 import type { Server } from 'node:http'
+import { constants } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { connectNodeAdapter } from '@connectrpc/connect-node'
 import { createBodyBudget } from './body-budget.ts'
@@ -34,6 +35,11 @@ export type HttpResponse = Parameters<HttpHandler>[1]
 const IN_HAND_MAX = 128
 /** Beside bids: a few more than a pool has connections; those would wait in its queue. */
 const BESIDE_URGENT_MAX = 16
+/**
+ * Streams of HTTP/2 that wait for their turn, at about 20 kB each; those beyond are refused, which says that nothing was
+ * done with them. A call of HTTP/1.1 has a connection, which is counted already.
+ */
+const STREAMS_WAITING_MAX = 1_024
 /** Streams last, and what takes longer waits for somebody else: neither keeps the loop busy. */
 const IN_HAND_COUNTED_MS = 50
 
@@ -130,6 +136,7 @@ export function createDualServer(options: DualServerOptions): DualServer {
 function takeTurns({ handle, isUrgent }: DualServerOptions) {
   let urgentInHand = 0
   let othersInHand = 0
+  let streamsWaiting = 0
   const isFull = () => othersInHand >= (urgentInHand > 0 ? BESIDE_URGENT_MAX : IN_HAND_MAX)
   const turns = createCallTurns({ isUrgentInHand: () => urgentInHand > 0, isFull })
   const countOther = (response: HttpResponse): void => {
@@ -151,10 +158,19 @@ function takeTurns({ handle, isUrgent }: DualServerOptions) {
       response.once('close', () => (urgentInHand -= 1))
       return turns.urgent(() => isGone(request, response) || handle(request, response))
     }
-    return turns.other(() => {
+    const begin = (): void => {
       if (isGone(request, response)) return
       countOther(response)
       handle(request, response)
+    }
+    if (!('stream' in request)) return turns.other(begin)
+    if (streamsWaiting >= STREAMS_WAITING_MAX) {
+      return request.stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    }
+    streamsWaiting += 1
+    return turns.other(() => {
+      streamsWaiting -= 1
+      begin()
     })
   }
   return { handle: handleInTurn, inTurn: turns.source }
