@@ -6,7 +6,7 @@
 # Sources run as they are, on the Node that the lock file names, so what was tested is what runs. The run-time base
 # brings a C and C++ library, certificates and nothing else: no shell, no package manager, no second Node.
 #
-# For live updates (Tilt, `docker compose watch`) there is `--target dev`, see the end.
+# For live updates (Tilt) there is `--target dev`, see the end.
 ARG BUILD_BASE=node:26-trixie-slim
 ARG BASE=gcr.io/distroless/cc-debian13:nonroot
 
