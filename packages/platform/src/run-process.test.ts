@@ -17,7 +17,7 @@ afterEach(() => {
 
 function run(env: Record<string, string> = {}, ipc = false, by: readonly string[] = []) {
   const main = join(import.meta.dirname, 'testing/counting-process.ts')
-  const [program = process.execPath, ...args] = [...by, process.execPath, main]
+  const [program, ...args] = [...by, process.execPath, main]
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', ipc ? 'ipc' : 'ignore'],
     env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', ...env },
