@@ -230,6 +230,29 @@ describe('manners of HTTP/2', () => {
     expect(session.destroyed).toBe(false)
   })
 
+  test('calls beyond those that may wait for their turn are refused, and may come again', async () => {
+    const { server } = await start()
+    const sessions = Array.from({ length: 25 }, () => openSession(server).session)
+    await Promise.all(sessions.map((session) => once(session, 'connect')))
+    const codeOf = (session: ClientHttp2Session): Promise<number> =>
+      new Promise((resolve) => {
+        const stream = callOn(session, { ...post, ':path': '/grpc.health.v1.Health/Watch' })
+        stream.on('response', () => resolve(constants.NGHTTP2_NO_ERROR))
+        stream.on('close', () => resolve(stream.rstCode))
+        stream.end()
+      })
+    const askOnAll = (each: number): Promise<number[]> =>
+      Promise.all(
+        sessions.flatMap((session) => Array.from({ length: each }, () => codeOf(session))),
+      )
+    expect(new Set(await askOnAll(100))).toEqual(
+      new Set([constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_REFUSED_STREAM]),
+    )
+    expect(new Set(await askOnAll(1))).toEqual(new Set([constants.NGHTTP2_NO_ERROR]))
+    for (const session of sessions) expect(session.closed).toBe(false)
+    await expectAlive(server)
+  })
+
   test('bytes that are for nothing end the session', async () => {
     const { server } = await start()
     const [socket] = await openSockets(server, 1)
@@ -282,24 +305,23 @@ describe('budgets', () => {
         createGrpcTransport({ baseUrl: server.url, idleConnectionTimeoutMs: 10 }),
       ),
     )
-    const watch = async (index: number, signal = leave.signal): Promise<number> => {
+    let told = 0
+    const watch = async (index: number, signal: AbortSignal): Promise<number> => {
       const client = watchers[index % watchers.length]
       if (client === undefined) throw new Error('no client')
-      const [answer] = await Array.fromAsync(
-        (async function* () {
-          for await (const { status } of client.watch({}, { signal })) yield status
-        })(),
-      ).catch((error: { code: Code }) => [error.code])
-      return answer ?? 0
+      try {
+        for await (const _ of client.watch({}, { signal })) told += 1
+        return 0
+      } catch (error) {
+        return (error as { code: Code }).code
+      }
     }
-    const held = Array.from({ length: WATCHES_MAX }, (_, index) => watch(index))
-    await eventually(async () =>
-      expect(await watch(0, AbortSignal.timeout(200))).toBe(Code.ResourceExhausted),
-    )
+    const held = Array.from({ length: WATCHES_MAX }, (_, index) => watch(index, leave.signal))
+    await eventually(() => told === WATCHES_MAX)
+    const oneMore = () => watch(0, AbortSignal.timeout(200))
+    await eventually(async () => expect(await oneMore()).toBe(Code.ResourceExhausted))
     leave.abort()
     expect(new Set(await Promise.all(held))).toEqual(new Set([Code.Canceled]))
-    await eventually(async () =>
-      expect(await watch(0, AbortSignal.timeout(200))).not.toBe(Code.ResourceExhausted),
-    )
+    await eventually(async () => expect(await oneMore()).not.toBe(Code.ResourceExhausted))
   }, 30_000)
 })
