@@ -4,13 +4,19 @@
 terraform {
   required_version = ">= 1.10"
   required_providers {
-    helm       = { source = "hashicorp/helm", version = "3.1.2" }
+    # 3.1.2 cannot load a chart whose schema refers to another by URL, as the ingress controller's does.
+    helm       = { source = "hashicorp/helm", version = "3.1.1" }
     kubernetes = { source = "hashicorp/kubernetes", version = "3.2.1" }
   }
 }
 
 locals {
   kubeconfig = pathexpand(var.kubeconfig)
+  # By kind and name; RabbitMQ publishes its operator as a file, not as a chart.
+  rabbitmq_operator = {
+    for object in provider::kubernetes::manifest_decode_multi(var.rabbitmq_operator == null ? "" : file(var.rabbitmq_operator)) :
+    "${object.kind}/${object.metadata.name}" => object
+  }
 }
 
 provider "kubernetes" {
@@ -32,6 +38,7 @@ resource "kubernetes_namespace_v1" "bidmesh" {
   }
 }
 
+# What did not become ready in time stays, so that it can be looked at; the next apply goes on with it (`upgrade_install`).
 resource "helm_release" "ingress" {
   count            = var.ingress_controller ? 1 : 0
   name             = "nginx-ingress"
@@ -40,6 +47,7 @@ resource "helm_release" "ingress" {
   repository       = "oci://ghcr.io/nginx/charts"
   chart            = "nginx-ingress"
   version          = "2.6.4"
+  upgrade_install  = true
   values           = [file("${path.module}/ingress.yaml")]
 }
 
@@ -51,23 +59,31 @@ resource "helm_release" "cloudnative_pg" {
   repository       = "https://cloudnative-pg.github.io/charts"
   chart            = "cloudnative-pg"
   version          = "0.29.0"
+  upgrade_install  = true
 }
 
-# RabbitMQ publishes its operator as a file, not as a chart.
-resource "kubernetes_manifest" "rabbitmq_operator" {
-  for_each = var.rabbitmq_operator == null ? {} : {
-    for object in provider::kubernetes::manifest_decode_multi(file(var.rabbitmq_operator)) :
-    "${object.kind}/${object.metadata.name}" => object
-  }
+resource "kubernetes_manifest" "rabbitmq_operator_namespace" {
+  for_each = { for key, object in local.rabbitmq_operator : key => object if object.kind == "Namespace" }
   manifest = each.value
 }
 
+resource "kubernetes_manifest" "rabbitmq_operator" {
+  for_each = { for key, object in local.rabbitmq_operator : key => object if object.kind != "Namespace" }
+  manifest = each.value
+  dynamic "wait" {
+    for_each = each.value.kind == "Deployment" ? [each.key] : []
+    content { rollout = true }
+  }
+  depends_on = [kubernetes_manifest.rabbitmq_operator_namespace]
+}
+
 resource "helm_release" "infra" {
-  count     = var.infra ? 1 : 0
-  name      = "bidmesh-infra"
-  namespace = kubernetes_namespace_v1.bidmesh.metadata[0].name
-  chart     = "${path.module}/../../helm/infra"
-  timeout   = 900
+  count           = var.infra ? 1 : 0
+  name            = "bidmesh-infra"
+  namespace       = kubernetes_namespace_v1.bidmesh.metadata[0].name
+  chart           = "${path.module}/../../helm/infra"
+  timeout         = 900
+  upgrade_install = true
   values = concat(
     [yamlencode({
       postgres = { by = var.cloudnative_pg ? "cloudnative-pg" : "statefulset" }
@@ -83,9 +99,9 @@ resource "helm_release" "bidmesh" {
   namespace = kubernetes_namespace_v1.bidmesh.metadata[0].name
   chart     = var.chart
   version   = var.chart_version
-  # A release that does not become ready within this is rolled back.
+  # A release that does not become ready within this is rolled back; its migrations may take 1,800 s each.
   atomic     = true
-  timeout    = 900
+  timeout    = 2000
   values     = [for name in var.values : file(name)]
   depends_on = [helm_release.infra, helm_release.ingress]
 }

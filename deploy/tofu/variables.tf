@@ -17,7 +17,7 @@ variable "namespace" {
 }
 
 variable "ingress_controller" {
-  description = "Whether to install F5's NGINX Ingress Controller"
+  description = "Whether to install F5's NGINX Ingress Controller, behind a load balancer that the cluster must be able to make"
   type        = bool
   default     = true
 }
@@ -29,7 +29,7 @@ variable "cloudnative_pg" {
 }
 
 variable "rabbitmq_operator" {
-  description = "RabbitMQ by its cluster operator instead of one pod: path of the operator's cluster-operator.yml (github.com/rabbitmq/cluster-operator/releases, tried with the objects of 2.22)"
+  description = "RabbitMQ by its cluster operator instead of one pod: path of the operator's cluster-operator.yml (github.com/rabbitmq/cluster-operator/releases). From 2.22 on it needs cert-manager in the cluster, before the first plan"
   type        = string
   default     = null
 }
@@ -59,6 +59,6 @@ variable "chart_version" {
 }
 
 variable "values" {
-  description = "Values files of the chart, the last one wins, such as ../../helm/values-production.yaml"
+  description = "Values files of the chart, the last one wins, such as ../../helm/values-production.yaml (which needs the definitions of Prometheus' operator for its ServiceMonitor)"
   type        = list(string)
 }

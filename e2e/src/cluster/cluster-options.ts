@@ -29,6 +29,10 @@ INGRESS_ADDRESS is where the ingress answers, by default the first node. INGRESS
 ingress controller's chart, with further arguments for helm behind it.
 `
 
+/** Its schema names others by URL, which helm would fetch each time. */
+const ingressChart =
+  'oci://ghcr.io/nginx/charts/nginx-ingress --version 2.6.4 --skip-schema-validation'
+
 /** Throws with the usage when the arguments cannot be understood. */
 export function readClusterOptions(
   args: readonly string[],
@@ -48,7 +52,7 @@ export function readClusterOptions(
   const asked = values.only?.split(',').map((name) => name.trim())
   const unknown = asked?.find((name) => !stepNames.some((each) => each === name))
   if (unknown !== undefined) throw new Error(`--only: there is no step "${unknown}"\n\n${usage}`)
-  const chart = env['INGRESS_CHART'] ?? 'oci://ghcr.io/nginx/charts/nginx-ingress --version 2.6.4'
+  const chart = env['INGRESS_CHART'] ?? ingressChart
   return {
     steps: stepNames.filter((name) => name === 'install' || (asked?.includes(name) ?? true)),
     namespace: values.namespace,
