@@ -7,7 +7,9 @@ import { repository } from './repository.ts'
 const documents = [
   'README.md',
   'ARCHITECTURE.md',
+  'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   'bench/README.md',
   'deploy/README.md',
   'docs/operations.md',
