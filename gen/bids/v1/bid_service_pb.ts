@@ -365,7 +365,7 @@ export type PlaceBidRequest = Message<"bids.v1.PlaceBidRequest"> & {
 
   /**
    * Chosen by the caller, unique per bidder: a retry with the same key, item and amount answers with the
-   * bid it already placed. Empty: every call is a bid of its own.
+   * bid it already placed. Kept for 7 days: later it is a bid of its own. Empty: every call is a bid of its own.
    *
    * @generated from field: string idempotency_key = 4;
    */
@@ -499,7 +499,7 @@ export type CreateItemRequest = Message<"bids.v1.CreateItemRequest"> & {
 
   /**
    * Chosen by the caller, unique per seller: a retry with the same key and contents answers with the item it
-   * already made, as that is now. Empty: every call makes an item of its own.
+   * already made, as that is now. Kept for 7 days: later it makes an item of its own. Empty: every call does.
    *
    * @generated from field: string idempotency_key = 12;
    */

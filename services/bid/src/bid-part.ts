@@ -18,6 +18,7 @@ import { createItemCache, noItemCache } from './item-cache.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { OVERDUE_AT_ONCE } from './overdue-items.ts'
+import { keepRetention } from './retention-job.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
 
@@ -75,13 +76,16 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
   const redis = await openRedis(options)
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
   const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
+  const stopping = new AbortController()
+  const retention = keepRetention(sql, options.log, stopping.signal)
   return {
     name: 'auctioneer',
     services: [],
     routes: () => undefined,
     check: auctioneer.check,
     async stop() {
-      await auctioneer.stop()
+      stopping.abort()
+      await Promise.all([auctioneer.stop(), retention])
       await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()

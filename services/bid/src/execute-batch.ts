@@ -74,7 +74,7 @@ export async function executeBatch(
 }
 
 function isKeyConflict(error: unknown): boolean {
-  return errorCode(error) === '23505' && constraintOf(error) === 'bids_idempotency'
+  return errorCode(error) === '23505' && constraintOf(error) === 'bid_keys_pkey'
 }
 
 type KeyRow = {
@@ -186,12 +186,13 @@ function readItems(sql: ReservedSql, ids: readonly string[]) {
 
 function findKeys(sql: ReservedSql, keyed: readonly BidEntry[]) {
   return sql<KeyRow[]>`
-    SELECT b.id, b.item_id, b.user_id, b.amount, b.sequence, b.created_at, b.idempotency_key
+    SELECT b.id, b.item_id, b.user_id, b.amount, b.sequence, b.created_at, k.idempotency_key
     FROM unnest(
       ${keyed.map(({ command }) => command.userId)}::text[],
       ${keyed.map((entry) => entry.idempotencyKey)}::text[]
     ) AS k (user_id, idempotency_key)
-    JOIN bids b ON b.user_id = k.user_id AND b.idempotency_key = k.idempotency_key`
+    JOIN bid_keys USING (user_id, idempotency_key)
+    JOIN bids b USING (item_id, sequence, created_at)`
 }
 
 function bidFromRow(row: KeyRow): PlacedBid {

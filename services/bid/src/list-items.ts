@@ -131,6 +131,7 @@ const heldPrice = (sql: Sql, held: string) => {
     CASE WHEN ${isBefore('items')} THEN ${shownPrice(sql)} ELSE coalesce((
       SELECT amount FROM (
         SELECT amount, xmin FROM bids WHERE item_id = items.id
+          AND created_at BETWEEN items.created_at AND items.end_at
         ORDER BY sequence DESC LIMIT ${LOOKED_BACK_MAX}
       ) AS latest WHERE ${isBefore('latest')} LIMIT 1
     ), start_price) END`

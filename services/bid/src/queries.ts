@@ -51,12 +51,20 @@ export async function getItemBids(
     sql<BidRow[]>`
       SELECT ${sql([...bidColumns])} FROM bids
       WHERE item_id = ${itemId} ${after ? sql`AND sequence < ${after[0] ?? ''}` : sql``}
+        ${withinLifeOf(sql, itemId)}
       ORDER BY sequence DESC
       LIMIT ${size + 1}`,
     sql`SELECT 1 FROM items WHERE id = ${itemId}`,
   ])
   if (!item) throw itemNotFound()
   return pageOf(rows, size, list, (row) => [String(row.sequence)], bidFromRow)
+}
+
+/** Only the months of the item's life are looked through. */
+function withinLifeOf(sql: Sql, itemId: string) {
+  return sql`
+    AND created_at >= (SELECT created_at FROM items WHERE id = ${itemId})
+    AND created_at <= (SELECT end_at FROM items WHERE id = ${itemId})`
 }
 
 /** Newest first; empty for a user who never bid. */

@@ -9,17 +9,26 @@ import { insertOutbox } from './events.ts'
 export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBatch) {
   const items = [...changed.values()]
   const states = items.map(({ state }) => state)
+  const keyed = bids.filter(({ idempotencyKey }) => idempotencyKey !== '')
   return sql`
     WITH new_bids AS (
-      INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at, idempotency_key)
+      INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
       SELECT * FROM unnest(
         ${bids.map((bid) => bid.itemId)}::uuid[],
         ${bids.map((bid) => String(bid.sequence))}::bigint[],
         ${bids.map((bid) => bid.id)}::uuid[],
         ${bids.map((bid) => bid.userId)}::text[],
         ${bids.map((bid) => String(bid.amount))}::bigint[],
-        ${bids.map((bid) => isoOf(bid.createdAtMs))}::timestamptz[],
-        ${bids.map((bid) => bid.idempotencyKey || null)}::text[]
+        ${bids.map((bid) => isoOf(bid.createdAtMs))}::timestamptz[]
+      )
+    ), new_keys AS (
+      INSERT INTO bid_keys (user_id, idempotency_key, item_id, sequence, created_at)
+      SELECT * FROM unnest(
+        ${keyed.map((bid) => bid.userId)}::text[],
+        ${keyed.map((bid) => bid.idempotencyKey)}::text[],
+        ${keyed.map((bid) => bid.itemId)}::uuid[],
+        ${keyed.map((bid) => String(bid.sequence))}::bigint[],
+        ${keyed.map((bid) => isoOf(bid.createdAtMs))}::timestamptz[]
       )
     ), new_states AS (
       UPDATE items SET
