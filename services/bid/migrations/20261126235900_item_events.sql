@@ -25,7 +25,7 @@ ALTER TABLE items ADD COLUMN history_hash bytea NOT NULL DEFAULT '';
 -- Months, because an item's events are looked for in each partition of its life, a year at most. With the rights of
 -- the tables' owner, because services make no tables. Attached, not made in place: that would lock out bids.
 CREATE FUNCTION make_item_event_partitions() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' SET lock_timeout = '250ms'
 AS $$
 DECLARE
   this_month CONSTANT timestamptz := date_trunc('month', clock_timestamp());

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '@bidmesh/auction/commands.ts'
 import { eventTypes } from '@bidmesh/platform/broker.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
@@ -159,6 +160,22 @@ describe('of an item with five events', () => {
     await sql`DELETE FROM item_events WHERE item_id = ${itemId}`
     expect(await findings({ keptSince: new Date(Date.now() + 1_000) })).toEqual([])
   })
+})
+
+it('gets further partitions beside transactions that never end, and bids do not wait for either', async () => {
+  const { itemId } = await putItem(database.session)
+  const [last = { name: '' }] = await sql<{ name: string }[]>`
+    SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits
+    WHERE inhparent = 'item_events'::regclass`
+  await sql`DROP TABLE ${sql(last.name)}`
+  await inTransaction(database.url, async (forgotten) => {
+    await forgotten`SELECT count(*) FROM item_events`
+    await inTransaction(database.url, async (maker) => {
+      expect(await maker`SELECT make_item_event_partitions() AS made`).toEqual([{ made: 1 }])
+      await carryOut(itemId, bid(100n))
+    })
+  })
+  expect(await findings()).toEqual([])
 })
 
 it('begins in an older store with the next event', async () => {

@@ -13,12 +13,18 @@ import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { statusName } from './item-row.ts'
 import { listItems } from './list-items.ts'
-import { getItem, getItemBids, listUserBids } from './queries.ts'
+import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
 
 /** Enough to keep the pool's connections busy; what waits beyond them waits here, where it can leave. */
 const QUERIES_AT_ONCE = 24
 
-type Query = 'getItem' | 'listItems' | 'listSellerItems' | 'getItemBids' | 'listUserBids'
+type Query =
+  | 'getItem'
+  | 'listItems'
+  | 'listSellerItems'
+  | 'getItemBids'
+  | 'listUserBids'
+  | 'listItemEvents'
 
 export function queryRoutes(
   sql: Sql,
@@ -68,6 +74,15 @@ export function queryRoutes(
         signal,
       )
       return { bids: rows, nextPageToken }
+    },
+
+    async listItemEvents(request, { signal }) {
+      const id = canonicalId(request.itemId)
+      const { rows, nextPageToken } = await queries.run(
+        () => listItemEvents(sql, id, request),
+        signal,
+      )
+      return { events: rows, nextPageToken }
     },
   }
 }

@@ -3,4 +3,5 @@ export const bidSchema = {
   service: 'bid',
   directory: new URL('../migrations', import.meta.url).pathname,
   tables: ['items', 'bids', 'outbox', 'item_keys', 'item_texts', 'item_events'],
+  appendOnly: ['item_events'],
 } as const
