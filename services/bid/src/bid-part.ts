@@ -20,6 +20,7 @@ import { keepPartitions } from './keep-partitions.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { OVERDUE_AT_ONCE } from './overdue-items.ts'
+import { logRejections } from './rejection-log.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
 
@@ -50,7 +51,7 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
   const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
-  const metrics = createBidMetrics()
+  const metrics = logRejections(createBidMetrics(), log)
   const { invalidate } = cache
   const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, metrics })
   return {

@@ -23,6 +23,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import { createLog } from '@bidmesh/platform/log.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
@@ -35,6 +36,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { linkHash } from './event-chain.ts'
 import { migrationsDirectory, startAuctioneerPart, startBid } from './bid-part.ts'
 
+/** Lines of the log. */
+const logged: string[] = []
 const messages = createRegistry(file_events_v1_events)
 
 let database: TestDatabase
@@ -48,7 +51,11 @@ beforeAll(async () => {
   const options = {
     databaseUrl: database.url,
     redisUrl: inject('redisUrl'),
-    log: quietLog,
+    log: createLog({
+      name: 'test',
+      level: 'info',
+      destination: { write: (line) => logged.push(line) },
+    }),
     signal: new AbortController().signal,
   }
   const parts = [await startBid({ ...options, lanes: 2 }), await startAuctioneerPart(options)]
@@ -245,6 +252,19 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
     }
   })
 
+  it('logs a sample of what was rejected', async () => {
+    const { id } = await putItem()
+    await errorOf(client().placeBid({ itemId: id, amount: 1n, userId: 'ann' }))
+    await errorOf(client().cancelItem({ id, userId: 'ann' }))
+    const lines = logged.map((line): unknown => JSON.parse(line))
+    const [bid, change] = [
+      { event: 'bid_rejected' },
+      { event: 'change_rejected', command: 'cancel' },
+    ]
+    expect(lines).toContainEqual(expect.objectContaining({ ...bid, reason: 'too_low', itemId: id }))
+    expect(lines).toContainEqual(expect.objectContaining({ ...change, reason: 'not_seller' }))
+  })
+
   it.each([
     ['somebody else', 'ann', Code.PermissionDenied],
     ['nobody', '', Code.InvalidArgument],
@@ -417,9 +437,13 @@ describe('lists', () => {
 
   it('tell tools by reflection what events hold', async () => {
     const { id: itemId } = await putItem()
-    const { stdout } = await promisify(execFile)('node_modules/.bin/buf', [
-      ...['curl', '--http2-prior-knowledge', '--protocol', 'grpc'],
-      ...['-d', JSON.stringify({ itemId }), `${server.url}/bids.v1.BidService/ListItemEvents`],
+    const call = ['curl', '--http2-prior-knowledge', '--protocol', 'grpc', '-d']
+    const url = `${server.url}/bids.v1.BidService/ListItemEvents`
+    const buf = promisify(execFile)
+    const { stdout } = await buf('node_modules/.bin/buf', [
+      ...call,
+      JSON.stringify({ itemId }),
+      url,
     ])
     const event = { '@type': 'type.googleapis.com/events.v1.ItemCreated', itemId }
     expect(JSON.parse(stdout)).toMatchObject({ events: [{ version: '1', event }] })

@@ -1,5 +1,8 @@
 /** The history on a real Postgres: it has what was published, and nobody can change it unseen. */
+import { execFile } from 'node:child_process'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { Command } from '@bidmesh/auction/commands.ts'
 import { eventTypes } from '@bidmesh/platform/broker.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
@@ -82,6 +85,38 @@ it('is told in full of one item, and of none that is not there', async () => {
   await sql`DELETE FROM item_events WHERE item_id <> ${itemId}`
   expect(await findings({ itemId })).toEqual([])
   expect(await findings()).toHaveLength(1)
+})
+
+it('is read to its end, items of many snapshots', async () => {
+  const items = await Promise.all(Array.from({ length: 410 }, () => putItem(database.session)))
+  let read = {}
+  expect(await findings({ onProgress: (each) => (read = { ...each }) })).toEqual([])
+  expect(read).toEqual({ items: 410, events: 410 })
+  const last =
+    items
+      .map(({ itemId }) => itemId)
+      .toSorted()
+      .at(-1) ?? ''
+  await sql`DELETE FROM item_events WHERE item_id = ${last}`
+  expect(await findings()).toHaveLength(1)
+})
+
+it('is verified by a command, whose exit code says how it went', async () => {
+  const { itemId } = await putItem(database.session)
+  const verify = async (...args: string[]) => {
+    const main = path.join(import.meta.dirname, 'verify-history-main.ts')
+    const env = { DATABASE_URL: database.url }
+    const ran = promisify(execFile)(process.execPath, [main, ...args], { env })
+    return await ran.catch((error: unknown) => error)
+  }
+  expect(await verify('--all')).toMatchObject({ stdout: 'read: 1 items, 1 events; broken: 0\n' })
+  await sql`UPDATE item_events SET type = 'item.ended'`
+  expect(await verify('--item', itemId)).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(`^broken: item ${itemId}: [^]*broken: 1\n$`),
+  })
+  const other = itemId.replace(/.$/, (digit) => (digit === '0' ? '1' : '0'))
+  expect(await verify('--item', other)).toMatchObject({ code: 1, stderr: 'no item has this id\n' })
 })
 
 describe('of an item with five events', () => {

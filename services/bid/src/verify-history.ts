@@ -1,6 +1,7 @@
 /**
  * Whether the history of items is what was written: the chain of hashes holds from each event to the next and ends in
- * the item's row. Reads one snapshot, so bids may go on meanwhile.
+ * the item's row. Reads items and their events in one snapshot, so bids may go on meanwhile, and few items in each, so that
+ * it holds up no vacuum.
  *
  * A version without an event is no fault by itself: code from before the history leaves such gaps (in an older store
  * before the first event, in a rollout between two), and the chain passes over them. An event that was taken out breaks
@@ -21,8 +22,8 @@ export type VerifyOptions = {
   itemId?: string | undefined
   /** What was recorded before this was dropped by the operator: the chains of items made before may begin anywhere. */
   keptSince?: Date | undefined
-  /** Told after each read. */
-  onProgress?: (events: number) => void
+  /** Told after each read what has been read so far. */
+  onProgress?: (read: { items: number; events: number }) => void
 }
 
 type Row = {
@@ -41,39 +42,62 @@ type Row = {
 
 /** Rows read at once: a few hundred bytes each. */
 const ROWS_PER_READ = 5_000
+/** Items of a snapshot: a second's work where they have 1,000 events each. */
+const ITEMS_PER_SNAPSHOT = 200
+
+/** Not an id of anything. */
+const [BEFORE_ALL, AFTER_ALL] = [
+  '00000000-0000-0000-0000-000000000000',
+  'ffffffff-ffff-ffff-ffff-ffffffffffff',
+]
 
 /** Yields what is found, item by item. */
 export async function* verifyHistory(
   sql: Sql,
   options: VerifyOptions = {},
 ): AsyncGenerator<HistoryFinding> {
+  const { itemId } = options
+  const read = { items: 0, events: 0 }
+  const skipped = itemId === undefined ? ITEMS_PER_SNAPSHOT : 0
+  let from = itemId ?? BEFORE_ALL
+  do {
+    const [next] = await sql<{ id: string }[]>`
+      SELECT id FROM items WHERE id > ${from} ORDER BY id OFFSET ${skipped} LIMIT 1`
+    const beyond = next?.id ?? AFTER_ALL
+    yield* verifyItems(sql, { from, beyond }, options, read)
+    from = beyond
+  } while (itemId === undefined && from !== AFTER_ALL)
+}
+
+async function* verifyItems(
+  sql: Sql,
+  { from, beyond }: { from: string; beyond: string },
+  { keptSince, onProgress }: VerifyOptions,
+  read: { items: number; events: number },
+): AsyncGenerator<HistoryFinding> {
+  const all = sql<Row[]>`
+    SELECT coalesce(i.id, e.item_id) AS item_id, i.version AS item_version, i.history_hash AS item_hash, i.created_at,
+      e.version, e.recorded_at, e.id, e.type, e.payload, e.hash
+    FROM (
+      SELECT id, version, history_hash, created_at FROM items WHERE id >= ${from} AND id < ${beyond}
+    ) AS i
+    FULL JOIN (SELECT * FROM item_events WHERE item_id >= ${from} AND item_id < ${beyond}) AS e ON e.item_id = i.id
+    ORDER BY 1, e.version`
   let chain: Chain | undefined
-  let events = 0
-  for await (const rows of readHistory(sql, options.itemId).cursor(ROWS_PER_READ)) {
+  for await (const rows of all.cursor(ROWS_PER_READ)) {
     for (const row of rows) {
       if (chain?.itemId !== row.item_id) {
         if (chain) yield* endOf(chain)
-        chain = beginningOf(row, options.keptSince)
+        chain = beginningOf(row, keptSince)
+        read.items += 1
       }
       if (row.version === null) continue
       yield* follow(chain, { ...row, version: row.version })
-      events += 1
+      read.events += 1
     }
-    options.onProgress?.(events)
+    onProgress?.(read)
   }
   if (chain) yield* endOf(chain)
-}
-
-function readHistory(sql: Sql, itemId: string | undefined) {
-  const [ofItem, ofEvent] = itemId
-    ? [sql`WHERE id = ${itemId}`, sql`WHERE item_id = ${itemId}`]
-    : [sql``, sql``]
-  return sql<Row[]>`
-    SELECT coalesce(i.id, e.item_id) AS item_id, i.version AS item_version, i.history_hash AS item_hash, i.created_at,
-      e.version, e.recorded_at, e.id, e.type, e.payload, e.hash
-    FROM (SELECT id, version, history_hash, created_at FROM items ${ofItem}) AS i
-    FULL JOIN (SELECT * FROM item_events ${ofEvent}) AS e ON e.item_id = i.id
-    ORDER BY coalesce(i.id, e.item_id), e.version`
 }
 
 type Chain = {
