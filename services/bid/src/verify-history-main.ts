@@ -8,8 +8,8 @@ import { verifyHistory, type VerifyOptions } from './verify-history.ts'
 
 const HELP = `Verifies the history of items: that no event was changed, taken out or moved since it was recorded.
 
-  npm run --silent verify-history -- --all         (in the image: verify-history --all)
-  npm run --silent verify-history -- --item ID
+  npm run verify-history --silent -- --all         (in the image: verify-history --all)
+  npm run verify-history --silent -- --item ID
 
   --all              every item
   --item ID          this one
