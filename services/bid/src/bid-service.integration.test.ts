@@ -449,6 +449,55 @@ describe('lists', () => {
     expect(JSON.parse(stdout)).toMatchObject({ events: [{ version: '1', event }] })
   })
 
+  it('stream all items and bids, and go on where a stream broke off', async () => {
+    const [first, second] = [
+      await putItem({ minIncrement: 1n }),
+      await putItem({ minIncrement: 1n }),
+    ]
+    for (const itemId of [first.id, second.id, first.id]) {
+      const { item } = await bids.getItem({ id: itemId })
+      await bids.placeBid({ itemId, amount: item?.minimumNextBid ?? 0n, userId: 'ann' })
+    }
+    await database.sql`
+      INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
+      SELECT ${second.id}::uuid, n, gen_random_uuid(), 'ann', 1000 + n, now() FROM generate_series(2, 2000) AS n`
+    const read = async (afterItemId = '') =>
+      await Array.fromAsync(bids.streamItems({ afterItemId }))
+    const all = await read()
+    const items = all.flatMap((each) => each.items)
+    const stored = await database.sql<{ id: string }[]>`SELECT id FROM items ORDER BY id`
+    expect(items.map(({ id }) => id)).toEqual(stored.map(({ id }) => id))
+    expect(items.slice(-2)).toMatchObject([{ sequence: 2n }, { sequence: 1n }])
+    const placed = await database.sql<{ id: string }[]>`
+      SELECT id FROM bids ORDER BY item_id, sequence`
+    expect(all.flatMap((each) => each.bids).map(({ id }) => id)).toEqual(placed.map(({ id }) => id))
+    expect(all.at(-1)?.completeUntilItemId).toBe(second.id)
+
+    const rest = await read(first.id)
+    expect(rest.flatMap((each) => each.items).map(({ id }) => id)).toEqual([second.id])
+    expect(rest.map((each) => [each.bids.length, each.completeUntilItemId])).toEqual([
+      [0, first.id],
+      [1_000, first.id],
+      [1_000, first.id],
+      [0, second.id],
+    ])
+    expect(await read(second.id)).toEqual([])
+    await database.sql`DELETE FROM bids WHERE item_id = ${second.id} AND sequence > 1`
+  })
+
+  it('stream items to a few at once', async () => {
+    await putItem()
+    const streams = Array.from({ length: 5 }, () => bids.streamItems({})[Symbol.asyncIterator]())
+    const began = await Promise.allSettled(streams.map((stream) => stream.next()))
+    expect(began.filter(({ status }) => status === 'rejected')).toMatchObject([
+      { reason: { code: Code.ResourceExhausted } },
+    ])
+    await Promise.all(streams.map((stream) => stream.return?.()))
+    await eventually(async () => {
+      expect((await Array.fromAsync(bids.streamItems({}))).length).toBeGreaterThan(0)
+    })
+  })
+
   it('refuse page tokens of other lists and sizes out of range', async () => {
     const [one, two] = [await putItem({ minIncrement: 1n }), await putItem()]
     for (const amount of [100n, 101n]) {

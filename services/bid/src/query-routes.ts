@@ -14,6 +14,7 @@ import type { ItemCache } from './item-cache.ts'
 import { statusName } from './item-row.ts'
 import { listItems } from './list-items.ts'
 import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
+import { createItemStreams } from './stream-items.ts'
 
 /** Enough to keep the pool's connections busy; what waits beyond them waits here, where it can leave. */
 const QUERIES_AT_ONCE = 24
@@ -25,11 +26,13 @@ type Query =
   | 'getItemBids'
   | 'listUserBids'
   | 'listItemEvents'
+  | 'streamItems'
 
 export function queryRoutes(
   sql: Sql,
   cache: ItemCache,
 ): Pick<ServiceImpl<typeof BidService>, Query> {
+  const streamItems = createItemStreams(sql)
   const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
   return {
     async getItem(request, { signal }) {
@@ -84,6 +87,9 @@ export function queryRoutes(
       )
       return { events: rows, nextPageToken }
     },
+
+    streamItems: ({ afterItemId }, { signal }) =>
+      streamItems(canonicalId(afterItemId), (query) => queries.run(query, signal)),
   }
 }
 
