@@ -492,7 +492,7 @@ describe('lists', () => {
     expect(began.filter(({ status }) => status === 'rejected')).toMatchObject([
       { reason: { code: Code.ResourceExhausted } },
     ])
-    await Promise.all(streams.map((stream) => stream.return?.()))
+    for (const stream of streams) await stream.return?.()
     await eventually(async () => {
       expect((await Array.fromAsync(bids.streamItems({}))).length).toBeGreaterThan(0)
     })
