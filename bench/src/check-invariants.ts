@@ -3,13 +3,13 @@
  * against the stored bids. Invariants as the project names them: I1 every acknowledged bid exists exactly
  * once; I2 sequences gapless and amounts rising; I3 heads equal a replay of the pure rules; I4 every
  * event reached its effect exactly once; I5 statistics equal a recomputation; I7 the versions of an item's
- * events are 1, 2, 3 …
+ * events are 1, 2, 3 … in a history whose chain holds.
  *
  * The caller has let everything come to rest: nothing writes, and the outbox had time to drain.
  */
+import { type HistoryFinding, verifyHistory } from '@bidmesh/bid/verify-history.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { compareStatistics } from './compare-statistics.ts'
-import { checkVersions } from './kept-events.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { replayBids } from './replay-bids.ts'
 
@@ -22,8 +22,8 @@ export type CheckOptions = {
   statsSql?: Sql | undefined
   /** Every acknowledgement that clients saw; one and the same may be in it twice. */
   ledger: readonly LedgerEntry[]
-  /** Whether `keepEvents` has kept them since the first one; I7 is not checked otherwise. */
-  eventsKept: boolean
+  /** Every change was made by the service: a version without an event is then a violation of I7. */
+  fullHistory: boolean
 }
 
 /** Shown of one invariant: the first few say what is wrong, a hundred thousand say no more. */
@@ -31,11 +31,11 @@ const shownPerInvariant = 10
 
 /** Returns what was found wrong; an empty list is what a run must end with. */
 export async function checkInvariants(options: CheckOptions): Promise<Violation[]> {
-  const { bidSql, statsSql, ledger, eventsKept } = options
+  const { bidSql, statsSql, ledger, fullHistory } = options
   const all = [
     ...(await replayBids(bidSql, ledger)),
     ...(statsSql ? await compareStatistics(bidSql, statsSql) : []),
-    ...(eventsKept ? await checkVersions(bidSql) : []),
+    ...(await checkHistory(bidSql, fullHistory)),
   ]
   const byInvariant = Map.groupBy(all, ({ invariant }) => invariant)
   return [...byInvariant].flatMap(([invariant, found]) => {
@@ -43,4 +43,11 @@ export async function checkInvariants(options: CheckOptions): Promise<Violation[
     if (more <= 0) return found
     return [...found.slice(0, shownPerInvariant), { invariant, message: `… and ${more} more` }]
   })
+}
+
+async function checkHistory(bidSql: Sql, full: boolean): Promise<Violation[]> {
+  const found: HistoryFinding[] = await Array.fromAsync(verifyHistory(bidSql))
+  return found
+    .filter(({ kind }) => full || kind === 'broken')
+    .map(({ itemId, message }) => ({ invariant: 'I7', message: `item ${itemId}: ${message}` }))
 }

@@ -4,7 +4,8 @@
  * is done when none is left. What arrived is counted: a message too few voids the figure.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { insertOutbox, type OutboxEvent } from '@bidmesh/bid/events.ts'
+import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
+import { chained, insertEvents, type OutboxEvent } from '@bidmesh/bid/events.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type BenchQueue, openBenchQueue } from './bench-queue.ts'
 import { claimStatsQueue } from './claim-stats-queue.ts'
@@ -31,12 +32,12 @@ export async function runOutboxDrain(world: World): Promise<Outcome> {
   const queue = cleanup.adopt(await openBenchQueue(world.amqpUrl), (each) => each.close())
   const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl }
   await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', env)
-  const events = sampleBidEvents(eventCount, items, users).map(({ event }) => event)
   const drained: number[] = []
   const raw: number[] = []
   const violations: string[] = []
   // The first round compiles code on both sides and does not count.
   for (let round = 0; round <= world.rounds; round += 1) {
+    const events = sampleBidEvents(eventCount, items, users).map(({ event }) => event)
     const drainedPerSecond = await drain(sql, queue, events, violations)
     const rawPerSecond = await publishRaw(queue, events)
     world.log.info(
@@ -56,7 +57,10 @@ async function drain(
   events: readonly OutboxEvent[],
   violations: string[],
 ): Promise<number> {
-  await insertOutbox(sql, events)
+  await sql`WITH ${insertEvents(
+    sql,
+    events.map((event) => chained(event, NO_HASH)),
+  )}`
   const startedMs = performance.now()
   while (!(await isEmpty(sql))) {
     if (performance.now() - startedMs > drainLimitMs) throw new Error('the relay does not drain')

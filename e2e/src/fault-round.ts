@@ -120,7 +120,7 @@ export async function comesToRest(
 }
 
 async function holdsInvariants({ bidSql, statsSql, ledger }: FaultWorld): Promise<void> {
-  expect(await checkInvariants({ bidSql, statsSql, ledger, eventsKept: true })).toEqual([])
+  expect(await checkInvariants({ bidSql, statsSql, ledger, fullHistory: true })).toEqual([])
   // Every bid was sent until it was decided: one in the database that nobody was told of is there twice.
   const [stored] = await bidSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM bids`
   expect(stored?.bids).toBe(BigInt(new Set(ledger.map(({ bidId }) => bidId)).size))

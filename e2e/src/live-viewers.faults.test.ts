@@ -98,7 +98,7 @@ test('afterwards every bid is where it belongs, once', async () => {
       bidSql,
       statsSql,
       ledger: bids.ledger,
-      eventsKept: true,
+      fullHistory: true,
     }),
   ).toEqual([])
   expect(bids.ledger.length).toBeGreaterThan(0)

@@ -64,7 +64,7 @@ const queueDeleted: Fault = {
 async function relayed({ bidSql }: FaultWorld): Promise<bigint> {
   const [events] = await bidSql<{ left: bigint }[]>`
     SELECT
-      (SELECT count(*) FROM kept_events WHERE type IN ('bid.placed', 'item.ended'))
+      (SELECT count(*) FROM item_events WHERE type IN ('bid.placed', 'item.ended'))
       - (SELECT count(*) FROM outbox WHERE type IN ('bid.placed', 'item.ended')) AS left`
   return events?.left ?? 0n
 }

@@ -2,7 +2,6 @@
  * A local stack for one test file, on Postgres, RabbitMQ and Redis that nobody else uses: they can be
  * killed, and no queue holds what another test has left. The TEST_ variables are ignored for that reason.
  */
-import { keepEvents } from '@bidmesh/bench/kept-events.ts'
 import { withDatabase } from '@bidmesh/platform/ensure-database.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
@@ -76,7 +75,6 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
     return sql
   }
   const [bidSql, statsSql] = [open(stack.bidDatabaseUrl), open(stack.statsDatabaseUrl)]
-  await keepEvents(bidSql)
   const running = undo.move()
   const stop = () => running.disposeAsync()
   return {

@@ -73,7 +73,7 @@ async function userStats(userId: string): Promise<Stats> {
 
 async function violations() {
   const { bidSql, statsSql } = running
-  return await checkInvariants({ bidSql, statsSql, ledger, eventsKept: true })
+  return await checkInvariants({ bidSql, statsSql, ledger, fullHistory: true })
 }
 
 it('200 bidders race the end of one item: one winner, none too late, statistics agree', async () => {

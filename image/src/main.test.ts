@@ -26,7 +26,7 @@ const services = ['bid', 'auctioneer', 'outbox-worker', 'stats', 'live', 'web']
 it('lists what there is', async () => {
   const { code, out } = await bidmesh('--help')
   expect(code).toBe(0)
-  for (const name of [...services, 'migrate', 'rebuild']) {
+  for (const name of [...services, 'migrate', 'rebuild', 'verify-history']) {
     expect(out).toMatch(new RegExp(`^ {2}${name} +\\S`, 'm'))
   }
 })
@@ -36,6 +36,9 @@ it.each([
   [['acutioneer'], /unknown command 'acutioneer'\n\(Did you mean auctioneer\?\)/],
   [['bid', 'stats'], /too many arguments/],
   [['migrate'], /which database\? bid or stats/],
+  [['verify-history'], /which items\? --all or --item ID/],
+  [['verify-history', '--item', 'lamp'], /lamp is not the id of an item/],
+  [['verify-history', '--all', '--kept-since', 'spring'], /spring is not a time/],
   [['migrate', 'bids'], /which database\? bid or stats/],
   [['migrate', 'bid', 'stats'], /which database\? bid or stats/],
 ])('refuses %j with words', async (args, words) => {
@@ -44,16 +47,21 @@ it.each([
   expect(err).toMatch(words)
 })
 
-it.each([...services.filter((name) => name !== 'web'), 'migrate bid', 'migrate stats', 'rebuild'])(
-  '%s begins with its configuration',
-  async (words) => {
-    const { code, err } = await bidmesh(...words.split(' '))
-    expect(err).toMatch(/^configuration is not usable:\n(.*\n)*? {2}DATABASE_URL is not set/)
-    expect(code).toBe(1)
-  },
-)
+const configured = [
+  ...services.filter((name) => name !== 'web'),
+  'migrate bid',
+  'migrate stats',
+  'rebuild',
+  'verify-history --all',
+]
 
-it.each(['migrate', 'rebuild'])('%s has a help of its own', async (name) => {
+it.each(configured)('%s begins with its configuration', async (words) => {
+  const { code, err } = await bidmesh(...words.split(' '))
+  expect(err).toMatch(/^configuration is not usable:\n(.*\n)*? {2}DATABASE_URL is not set/)
+  expect(code).toBe(1)
+})
+
+it.each(['migrate', 'rebuild', 'verify-history'])('%s has a help of its own', async (name) => {
   const { code, out } = await bidmesh(name, '--help')
   expect(code).toBe(0)
   expect(out).toContain('DATABASE_URL')

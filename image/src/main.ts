@@ -44,6 +44,10 @@ const commands: Record<string, Entry> = {
     says: 'recomputes the statistics',
     load: () => import('@bidmesh/stats/rebuild-main.ts'),
   },
+  'verify-history': {
+    says: 'looks whether the history of items is what was written',
+    load: () => import('@bidmesh/bid/verify-history-main.ts'),
+  },
 }
 
 endOnSignals()

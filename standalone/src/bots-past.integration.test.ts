@@ -1,7 +1,6 @@
 /** The past of the bots' market stands up to the same examination as anything that really happened. */
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
 import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
-import { keepEvents } from '@bidmesh/bench/kept-events.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { storePast } from './bots-past.ts'
@@ -17,10 +16,9 @@ afterEach(async () => {
 
 it('is a day of auctions by the rules, some without a buyer, over before now', async () => {
   const { sql, session } = database
-  await keepEvents(sql)
   const auctions = await storePast(session)
   expect(auctions).toBeGreaterThan(100)
-  expect(await checkInvariants({ bidSql: sql, ledger: [], eventsKept: true })).toEqual([])
+  expect(await checkInvariants({ bidSql: sql, ledger: [], fullHistory: true })).toEqual([])
   const [past] = await sql<Record<'sold' | 'unsold' | 'hours' | 'future', number>[]>`
     SELECT
       count(*) FILTER (WHERE outcome = 'sold')::int AS sold,

@@ -10,7 +10,14 @@ import { decide, minimumNextBid } from '@bidmesh/auction/decide.ts'
 import type { Created } from '@bidmesh/auction/events.ts'
 import { created, evolve } from '@bidmesh/auction/evolve.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { insertOutbox, itemCreated, type OutboxEvent, toOutbox } from '@bidmesh/bid/events.ts'
+import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
+import {
+  type ChainedEvent,
+  chained,
+  insertEvents,
+  itemCreated,
+  toOutbox,
+} from '@bidmesh/bid/events.ts'
 import type { StoredBid } from '@bidmesh/bid/decide-batch.ts'
 import { stateToRow } from '@bidmesh/bid/item-row.ts'
 import type { ReservedSql } from '@bidmesh/platform/postgres.ts'
@@ -32,7 +39,9 @@ type PastAuction = {
   state: AuctionState
   createdAtMs: number
   bids: PastBid[]
-  events: OutboxEvent[]
+  events: ChainedEvent[]
+  /** Of the last event. */
+  historyHash: Buffer
 }
 type PastBid = Omit<StoredBid, 'idempotencyKey'>
 
@@ -49,7 +58,11 @@ export async function storePast(session: Session): Promise<number> {
     const events = auctions.flatMap((auction) => auction.events)
     const done = await transaction.commit((sql) =>
       auctions.length > 0
-        ? [insertItems(sql, auctions), insertBids(sql, auctions), insertOutbox(sql, events)]
+        ? [
+            insertItems(sql, auctions),
+            insertBids(sql, auctions),
+            sql`WITH ${insertEvents(sql, events)}`,
+          ]
         : [],
     )
     return done.map(() => auctions.length)
@@ -69,12 +82,14 @@ function runAuction(createdAtMs: number): PastAuction {
   const creation = newCreation(item, pick(names, Math.random), createdAtMs)
   const { title, category } = item
   const context = { bidId: '', title, category, trace: {} }
+  const first = chained(itemCreated(creation, context), NO_HASH)
   const past: PastAuction = {
     item,
     state: created(creation),
     createdAtMs,
     bids: [],
-    events: [itemCreated(creation, context)],
+    events: [first],
+    historyHash: first.hash,
   }
   for (let nowMs = createdAtMs; nowMs < past.state.endAtMs; nowMs += lookPauseMs()) {
     const { state } = past
@@ -104,7 +119,10 @@ function carryOut(past: PastAuction, command: Command, nowMs: number): void {
       const { userId, amount, sequence, atMs: createdAtMs } = event
       past.bids.push({ id: bidId, itemId: before.itemId, userId, amount, sequence, createdAtMs })
     }
-    past.events.push(toOutbox(event, before, past.state, { bidId, title, category, trace: {} }))
+    const context = { bidId, title, category, trace: {} }
+    const next = chained(toOutbox(event, before, past.state, context), past.historyHash)
+    past.events.push(next)
+    past.historyHash = next.hash
   }
 }
 
@@ -135,8 +153,9 @@ function uuidV7At(atMs: number): string {
 }
 
 function insertItems(sql: ReservedSql, auctions: readonly PastAuction[]) {
-  const rows = auctions.map(({ item, state, createdAtMs }) => ({
+  const rows = auctions.map(({ item, state, createdAtMs, historyHash }) => ({
     ...stateToRow(state),
+    history_hash: historyHash,
     title: item.title,
     description: item.description,
     images: [],

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
-import { keepEvents } from '@bidmesh/bench/kept-events.ts'
 import { freePort } from '@bidmesh/platform/free-port.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -44,20 +43,6 @@ export async function withDatabases<T>(
   return await use(databases)
 }
 
-/** From now on every event is kept, for I7: whichever role appends it, and in the owner's backups. */
-export async function keepAllEvents(world: ClusterWorld): Promise<void> {
-  await withDatabases(world, async ({ bidSql }) => {
-    // A namespace that was kept has it already.
-    const [kept] = await bidSql<{ there: boolean }[]>`
-      SELECT to_regclass('kept_events') IS NOT NULL AS there`
-    if (kept?.there) return
-    await keepEvents(bidSql)
-    await bidSql`GRANT INSERT ON kept_events TO PUBLIC`
-    await bidSql`ALTER TABLE kept_events OWNER TO bidmesh_bid_owner`
-    await bidSql`ALTER FUNCTION keep_events OWNER TO bidmesh_bid_owner`
-  })
-}
-
 /** What `verify` puts up ends after two minutes. */
 const restLimitMs = 180_000
 
@@ -66,7 +51,7 @@ export async function holdInvariants(world: ClusterWorld): Promise<string> {
   return await withDatabases(world, async ({ bidSql, statsSql }) => {
     await comesToRest({ bidSql, statsSql }, restLimitMs)
     const { ledger } = world
-    const violations = await checkInvariants({ bidSql, statsSql, ledger, eventsKept: true })
+    const violations = await checkInvariants({ bidSql, statsSql, ledger, fullHistory: true })
     if (violations.length > 0) {
       const lines = violations.map(({ invariant, message }) => `${invariant}: ${message}`)
       throw new Error(lines.join('; '))

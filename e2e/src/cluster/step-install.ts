@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ClusterWorld, helmUpgrade, installChart } from './cluster-world.ts'
 import { apply, command } from './command.ts'
-import { keepAllEvents } from './cluster-databases.ts'
 
 /** Pods of this namespace that ask for more than Pod Security "restricted" are refused. */
 const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
@@ -24,7 +23,6 @@ export async function install(world: ClusterWorld): Promise<string> {
     helmUpgrade(namespace, 'bidmesh-infra', 'helm/infra', ['helm/values-infra-dev.yaml']),
   )
   await timed('chart', async () => await installChart(world, await firstCharts()))
-  await keepAllEvents(world)
   return `${times.join(', ')}; all pods pass Pod Security "restricted"`
 }
 

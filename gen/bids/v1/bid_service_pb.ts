@@ -18,8 +18,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import type { ItemOutcome } from "./item_outcome_pb.ts";
 import { file_bids_v1_item_outcome } from "./item_outcome_pb.ts";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Any, Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_rules_v1_rules } from "../../rules/v1/rules_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -27,7 +27,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bids/v1/bid_service.proto.
  */
 export const file_bids_v1_bid_service: GenFile = /*@__PURE__*/
-  fileDesc("ChliaWRzL3YxL2JpZF9zZXJ2aWNlLnByb3RvEgdiaWRzLnYxIp4BCgxCaWRSZWplY3Rpb24SKwoGcmVhc29uGAEgASgOMhsuYmlkcy52MS5CaWRSZWplY3Rpb25SZWFzb24SGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihQEKA0JpZBIKCgJpZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYW1vdW50GAQgASgDEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDIsIBCglTb2Z0Q2xvc2USOgoGd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESPQoJZXh0ZW5zaW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESJwoObWF4X2V4dGVuc2lvbnMYAyABKAVCCrpIBxoFGOgHKABIAIgBAUIRCg9fbWF4X2V4dGVuc2lvbnMi7QUKBEl0ZW0SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLc3RhcnRfcHJpY2UYBCABKAMSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgFIAEoAxIqCgZlbmRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmltYWdlcxgJIAMoCRIQCghjYXRlZ29yeRgKIAEoCRIRCglzZWxsZXJfaWQYCyABKAkSIwoGc3RhdHVzGAwgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzEhAKCGN1cnJlbmN5GA0gASgJEiwKCHN0YXJ0X2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBtaW5pbXVtX25leHRfYmlkGA8gASgDEhEKCWJpZF9jb3VudBgQIAEoAxIQCghzZXF1ZW5jZRgRIAEoAxIZChFoaWdoZXN0X2JpZGRlcl9pZBgSIAEoCRIlCgdvdXRjb21lGBMgASgOMhQuYmlkcy52MS5JdGVtT3V0Y29tZRIRCgl3aW5uZXJfaWQYFCABKAkSFAoMaGFtbWVyX3ByaWNlGBUgASgDEjMKD29yaWdpbmFsX2VuZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZXh0ZW5zaW9uX2NvdW50GBcgASgFEiYKCnNvZnRfY2xvc2UYGCABKAsyEi5iaWRzLnYxLlNvZnRDbG9zZRIVCg1taW5faW5jcmVtZW50GBkgASgDEg8KB3ZlcnNpb24YGiABKAMSFQoNY2FuY2VsX3JlYXNvbhgbIAEoCSKXAQoPUGxhY2VCaWRSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEiAKBmFtb3VudBgCIAEoA0IQukgNIgsYgICapuqv4wEoARIfCgd1c2VyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARImCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlCDbpICnIImMCWsQIBGEAiogEKEFBsYWNlQmlkUmVzcG9uc2USGQoDYmlkGAEgASgLMgwuYmlkcy52MS5CaWQSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZXh0ZW5kZWQYBSABKAgi9AMKEUNyZWF0ZUl0ZW1SZXF1ZXN0EiUKBXRpdGxlGAEgASgJQha6SBNyEZDAlrECAZjAlrECARABGMgBEiMKC2Rlc2NyaXB0aW9uGAIgASgJQg66SAtyCaDAlrECARiQThIlCgtzdGFydF9wcmljZRgDIAEoA0IQukgNIgsYgICapuqv4wEoARIyCgZlbmRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESJQoGaW1hZ2VzGAUgAygJQhW6SBKSAQ8QCiILcgmowJaxAgEYgBASJQoIY2F0ZWdvcnkYBiABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASIQoJc2VsbGVyX2lkGAcgASgJQg66SAtyCYjAlrECARiAARIgCghjdXJyZW5jeRgIIAEoCUIOukgL2AEBcgawwJaxAgESLAoIc3RhcnRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDW1pbl9pbmNyZW1lbnQYCiABKANCELpIDSILGICAmqbqr+MBKAASJgoKc29mdF9jbG9zZRgLIAEoCzISLmJpZHMudjEuU29mdENsb3NlEiYKD2lkZW1wb3RlbmN5X2tleRgMIAEoCUINukgKcgiYwJaxAgEYQCIxChJDcmVhdGVJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSImCg5HZXRJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiLgoPR2V0SXRlbVJlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0ilwMKEExpc3RJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSJQoIY2F0ZWdvcnkYAyABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASLQoGc3RhdHVzGAQgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzQgi6SAWCAQIQARIhCglzZWxsZXJfaWQYBSABKAlCDrpIC3IJiMCWsQIBGIABEh0KBXF1ZXJ5GAYgASgJQg66SAtyCaDAlrECARjIARI9CghvcmRlcl9ieRgHIAEoDjIhLmJpZHMudjEuTGlzdEl0ZW1zUmVxdWVzdC5PcmRlckJ5Qgi6SAWCAQIQARIpCgR2aWV3GAggASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiRQoHT3JkZXJCeRIKCgZORVdFU1QQABIPCgtFTkRJTkdfU09PThABEg0KCVBSSUNFX0FTQxACEg4KClBSSUNFX0RFU0MQAyJKChFMaXN0SXRlbXNSZXNwb25zZRIcCgVpdGVtcxgBIAMoCzINLmJpZHMudjEuSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiogEKFkxpc3RTZWxsZXJJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSIQoJc2VsbGVyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARIpCgR2aWV3GAQgASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiUAoXTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2USHAoFaXRlbXMYASADKAsyDS5iaWRzLnYxLkl0ZW0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpoCChFVcGRhdGVJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESKgoFdGl0bGUYAiABKAlCFrpIE3IRkMCWsQIBmMCWsQIBEAEYyAFIAIgBARIoCgtkZXNjcmlwdGlvbhgDIAEoCUIOukgLcgmgwJaxAgEYkE5IAYgBARIlCgZpbWFnZXMYBCADKAlCFbpIEpIBDxAKIgtyCajAlrECARiAEBIqCghjYXRlZ29yeRgFIAEoCUITukgQcg6QwJaxAgGYwJaxAgEYQEgCiAEBEh8KB3VzZXJfaWQYBiABKAlCDrpIC3IJiMCWsQIBGIABQggKBl90aXRsZUIOCgxfZGVzY3JpcHRpb25CCwoJX2NhdGVnb3J5IjEKElVwZGF0ZUl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImoKEUNhbmNlbEl0ZW1SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIeCgZyZWFzb24YAiABKAlCDrpIC3IJoMCWsQIBGPQDEh8KB3VzZXJfaWQYAyABKAlCDrpIC3IJiMCWsQIBGIABIjEKEkNhbmNlbEl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImsKEkdldEl0ZW1CaWRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJKChNHZXRJdGVtQmlkc1Jlc3BvbnNlEhoKBGJpZHMYASADKAsyDC5iaWRzLnYxLkJpZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoTTGlzdFVzZXJCaWRzUmVxdWVzdBIfCgd1c2VyX2lkGAEgASgJQg66SAtyCYjAlrECARiAARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJLChRMaXN0VXNlckJpZHNSZXNwb25zZRIaCgRiaWRzGAEgAygLMgwuYmlkcy52MS5CaWQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKo4BCgpJdGVtU3RhdHVzEhsKF0lURU1fU1RBVFVTX1VOU1BFQ0lGSUVEEAASFgoSSVRFTV9TVEFUVVNfQUNUSVZFEAESFQoRSVRFTV9TVEFUVVNfRU5ERUQQAhIZChVJVEVNX1NUQVRVU19DQU5DRUxMRUQQAxIZChVJVEVNX1NUQVRVU19TQ0hFRFVMRUQQBCpOCghJdGVtVmlldxIZChVJVEVNX1ZJRVdfVU5TUEVDSUZJRUQQABITCg9JVEVNX1ZJRVdfQkFTSUMQARISCg5JVEVNX1ZJRVdfRlVMTBACKtEDChJCaWRSZWplY3Rpb25SZWFzb24SJAogQklEX1JFSkVDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABInCiNCSURfUkVKRUNUSU9OX1JFQVNPTl9JVEVNX05PVF9GT1VORBABEigKJEJJRF9SRUpFQ1RJT05fUkVBU09OX0lOVkFMSURfUkVRVUVTVBACEiAKHEJJRF9SRUpFQ1RJT05fUkVBU09OX1RPT19MT1cQAxIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9OT1RfU1RBUlRFRBAEEh4KGkJJRF9SRUpFQ1RJT05fUkVBU09OX0VOREVEEAUSIgoeQklEX1JFSkVDVElPTl9SRUFTT05fQ0FOQ0VMTEVEEAYSIQodQklEX1JFSkVDVElPTl9SRUFTT05fT1dOX0lURU0QBxIjCh9CSURfUkVKRUNUSU9OX1JFQVNPTl9LRVlfUkVVU0VEEAgSIwofQklEX1JFSkVDVElPTl9SRUFTT05fQ09OVEVOVElPThAJEiMKH0JJRF9SRUpFQ1RJT05fUkVBU09OX09WRVJMT0FERUQQChIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9VTkFWQUlMQUJMRRALMqoFCgpCaWRTZXJ2aWNlEj8KCFBsYWNlQmlkEhguYmlkcy52MS5QbGFjZUJpZFJlcXVlc3QaGS5iaWRzLnYxLlBsYWNlQmlkUmVzcG9uc2USRQoKQ3JlYXRlSXRlbRIaLmJpZHMudjEuQ3JlYXRlSXRlbVJlcXVlc3QaGy5iaWRzLnYxLkNyZWF0ZUl0ZW1SZXNwb25zZRJBCgdHZXRJdGVtEhcuYmlkcy52MS5HZXRJdGVtUmVxdWVzdBoYLmJpZHMudjEuR2V0SXRlbVJlc3BvbnNlIgOQAgESRwoJTGlzdEl0ZW1zEhkuYmlkcy52MS5MaXN0SXRlbXNSZXF1ZXN0GhouYmlkcy52MS5MaXN0SXRlbXNSZXNwb25zZSIDkAIBElkKD0xpc3RTZWxsZXJJdGVtcxIfLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVxdWVzdBogLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2UiA5ACARJFCgpVcGRhdGVJdGVtEhouYmlkcy52MS5VcGRhdGVJdGVtUmVxdWVzdBobLmJpZHMudjEuVXBkYXRlSXRlbVJlc3BvbnNlEkUKCkNhbmNlbEl0ZW0SGi5iaWRzLnYxLkNhbmNlbEl0ZW1SZXF1ZXN0GhsuYmlkcy52MS5DYW5jZWxJdGVtUmVzcG9uc2USTQoLR2V0SXRlbUJpZHMSGy5iaWRzLnYxLkdldEl0ZW1CaWRzUmVxdWVzdBocLmJpZHMudjEuR2V0SXRlbUJpZHNSZXNwb25zZSIDkAIBElAKDExpc3RVc2VyQmlkcxIcLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVxdWVzdBodLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_rules_v1_rules]);
+  fileDesc("ChliaWRzL3YxL2JpZF9zZXJ2aWNlLnByb3RvEgdiaWRzLnYxIp4BCgxCaWRSZWplY3Rpb24SKwoGcmVhc29uGAEgASgOMhsuYmlkcy52MS5CaWRSZWplY3Rpb25SZWFzb24SGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihQEKA0JpZBIKCgJpZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYW1vdW50GAQgASgDEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDIsIBCglTb2Z0Q2xvc2USOgoGd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESPQoJZXh0ZW5zaW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESJwoObWF4X2V4dGVuc2lvbnMYAyABKAVCCrpIBxoFGOgHKABIAIgBAUIRCg9fbWF4X2V4dGVuc2lvbnMi7QUKBEl0ZW0SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLc3RhcnRfcHJpY2UYBCABKAMSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgFIAEoAxIqCgZlbmRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmltYWdlcxgJIAMoCRIQCghjYXRlZ29yeRgKIAEoCRIRCglzZWxsZXJfaWQYCyABKAkSIwoGc3RhdHVzGAwgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzEhAKCGN1cnJlbmN5GA0gASgJEiwKCHN0YXJ0X2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBtaW5pbXVtX25leHRfYmlkGA8gASgDEhEKCWJpZF9jb3VudBgQIAEoAxIQCghzZXF1ZW5jZRgRIAEoAxIZChFoaWdoZXN0X2JpZGRlcl9pZBgSIAEoCRIlCgdvdXRjb21lGBMgASgOMhQuYmlkcy52MS5JdGVtT3V0Y29tZRIRCgl3aW5uZXJfaWQYFCABKAkSFAoMaGFtbWVyX3ByaWNlGBUgASgDEjMKD29yaWdpbmFsX2VuZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZXh0ZW5zaW9uX2NvdW50GBcgASgFEiYKCnNvZnRfY2xvc2UYGCABKAsyEi5iaWRzLnYxLlNvZnRDbG9zZRIVCg1taW5faW5jcmVtZW50GBkgASgDEg8KB3ZlcnNpb24YGiABKAMSFQoNY2FuY2VsX3JlYXNvbhgbIAEoCSKXAQoPUGxhY2VCaWRSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEiAKBmFtb3VudBgCIAEoA0IQukgNIgsYgICapuqv4wEoARIfCgd1c2VyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARImCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlCDbpICnIImMCWsQIBGEAiogEKEFBsYWNlQmlkUmVzcG9uc2USGQoDYmlkGAEgASgLMgwuYmlkcy52MS5CaWQSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZXh0ZW5kZWQYBSABKAgi9AMKEUNyZWF0ZUl0ZW1SZXF1ZXN0EiUKBXRpdGxlGAEgASgJQha6SBNyEZDAlrECAZjAlrECARABGMgBEiMKC2Rlc2NyaXB0aW9uGAIgASgJQg66SAtyCaDAlrECARiQThIlCgtzdGFydF9wcmljZRgDIAEoA0IQukgNIgsYgICapuqv4wEoARIyCgZlbmRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESJQoGaW1hZ2VzGAUgAygJQhW6SBKSAQ8QCiILcgmowJaxAgEYgBASJQoIY2F0ZWdvcnkYBiABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASIQoJc2VsbGVyX2lkGAcgASgJQg66SAtyCYjAlrECARiAARIgCghjdXJyZW5jeRgIIAEoCUIOukgL2AEBcgawwJaxAgESLAoIc3RhcnRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDW1pbl9pbmNyZW1lbnQYCiABKANCELpIDSILGICAmqbqr+MBKAASJgoKc29mdF9jbG9zZRgLIAEoCzISLmJpZHMudjEuU29mdENsb3NlEiYKD2lkZW1wb3RlbmN5X2tleRgMIAEoCUINukgKcgiYwJaxAgEYQCIxChJDcmVhdGVJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSImCg5HZXRJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiLgoPR2V0SXRlbVJlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0ilwMKEExpc3RJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSJQoIY2F0ZWdvcnkYAyABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASLQoGc3RhdHVzGAQgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzQgi6SAWCAQIQARIhCglzZWxsZXJfaWQYBSABKAlCDrpIC3IJiMCWsQIBGIABEh0KBXF1ZXJ5GAYgASgJQg66SAtyCaDAlrECARjIARI9CghvcmRlcl9ieRgHIAEoDjIhLmJpZHMudjEuTGlzdEl0ZW1zUmVxdWVzdC5PcmRlckJ5Qgi6SAWCAQIQARIpCgR2aWV3GAggASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiRQoHT3JkZXJCeRIKCgZORVdFU1QQABIPCgtFTkRJTkdfU09PThABEg0KCVBSSUNFX0FTQxACEg4KClBSSUNFX0RFU0MQAyJKChFMaXN0SXRlbXNSZXNwb25zZRIcCgVpdGVtcxgBIAMoCzINLmJpZHMudjEuSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiogEKFkxpc3RTZWxsZXJJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSIQoJc2VsbGVyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARIpCgR2aWV3GAQgASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiUAoXTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2USHAoFaXRlbXMYASADKAsyDS5iaWRzLnYxLkl0ZW0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpoCChFVcGRhdGVJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESKgoFdGl0bGUYAiABKAlCFrpIE3IRkMCWsQIBmMCWsQIBEAEYyAFIAIgBARIoCgtkZXNjcmlwdGlvbhgDIAEoCUIOukgLcgmgwJaxAgEYkE5IAYgBARIlCgZpbWFnZXMYBCADKAlCFbpIEpIBDxAKIgtyCajAlrECARiAEBIqCghjYXRlZ29yeRgFIAEoCUITukgQcg6QwJaxAgGYwJaxAgEYQEgCiAEBEh8KB3VzZXJfaWQYBiABKAlCDrpIC3IJiMCWsQIBGIABQggKBl90aXRsZUIOCgxfZGVzY3JpcHRpb25CCwoJX2NhdGVnb3J5IjEKElVwZGF0ZUl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImoKEUNhbmNlbEl0ZW1SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIeCgZyZWFzb24YAiABKAlCDrpIC3IJoMCWsQIBGPQDEh8KB3VzZXJfaWQYAyABKAlCDrpIC3IJiMCWsQIBGIABIjEKEkNhbmNlbEl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImsKEkdldEl0ZW1CaWRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJKChNHZXRJdGVtQmlkc1Jlc3BvbnNlEhoKBGJpZHMYASADKAsyDC5iaWRzLnYxLkJpZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoTTGlzdFVzZXJCaWRzUmVxdWVzdBIfCgd1c2VyX2lkGAEgASgJQg66SAtyCYjAlrECARiAARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJLChRMaXN0VXNlckJpZHNSZXNwb25zZRIaCgRiaWRzGAEgAygLMgwuYmlkcy52MS5CaWQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIm4KFUxpc3RJdGVtRXZlbnRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJVChZMaXN0SXRlbUV2ZW50c1Jlc3BvbnNlEiIKBmV2ZW50cxgBIAMoCzISLmJpZHMudjEuSXRlbUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKSAQoJSXRlbUV2ZW50Eg8KB3ZlcnNpb24YASABKAMSEAoIZXZlbnRfaWQYAiABKAkSLwoLcmVjb3JkZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGhhc2gYBCABKAwSIwoFZXZlbnQYBSABKAsyFC5nb29nbGUucHJvdG9idWYuQW55IjgKElN0cmVhbUl0ZW1zUmVxdWVzdBIiCg1hZnRlcl9pdGVtX2lkGAEgASgJQgu6SAjYAQFyA7ABASJvChNTdHJlYW1JdGVtc1Jlc3BvbnNlEhwKBWl0ZW1zGAEgAygLMg0uYmlkcy52MS5JdGVtEhoKBGJpZHMYAiADKAsyDC5iaWRzLnYxLkJpZBIeChZjb21wbGV0ZV91bnRpbF9pdGVtX2lkGAMgASgJKo4BCgpJdGVtU3RhdHVzEhsKF0lURU1fU1RBVFVTX1VOU1BFQ0lGSUVEEAASFgoSSVRFTV9TVEFUVVNfQUNUSVZFEAESFQoRSVRFTV9TVEFUVVNfRU5ERUQQAhIZChVJVEVNX1NUQVRVU19DQU5DRUxMRUQQAxIZChVJVEVNX1NUQVRVU19TQ0hFRFVMRUQQBCpOCghJdGVtVmlldxIZChVJVEVNX1ZJRVdfVU5TUEVDSUZJRUQQABITCg9JVEVNX1ZJRVdfQkFTSUMQARISCg5JVEVNX1ZJRVdfRlVMTBACKtEDChJCaWRSZWplY3Rpb25SZWFzb24SJAogQklEX1JFSkVDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABInCiNCSURfUkVKRUNUSU9OX1JFQVNPTl9JVEVNX05PVF9GT1VORBABEigKJEJJRF9SRUpFQ1RJT05fUkVBU09OX0lOVkFMSURfUkVRVUVTVBACEiAKHEJJRF9SRUpFQ1RJT05fUkVBU09OX1RPT19MT1cQAxIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9OT1RfU1RBUlRFRBAEEh4KGkJJRF9SRUpFQ1RJT05fUkVBU09OX0VOREVEEAUSIgoeQklEX1JFSkVDVElPTl9SRUFTT05fQ0FOQ0VMTEVEEAYSIQodQklEX1JFSkVDVElPTl9SRUFTT05fT1dOX0lURU0QBxIjCh9CSURfUkVKRUNUSU9OX1JFQVNPTl9LRVlfUkVVU0VEEAgSIwofQklEX1JFSkVDVElPTl9SRUFTT05fQ09OVEVOVElPThAJEiMKH0JJRF9SRUpFQ1RJT05fUkVBU09OX09WRVJMT0FERUQQChIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9VTkFWQUlMQUJMRRALMtMGCgpCaWRTZXJ2aWNlEj8KCFBsYWNlQmlkEhguYmlkcy52MS5QbGFjZUJpZFJlcXVlc3QaGS5iaWRzLnYxLlBsYWNlQmlkUmVzcG9uc2USRQoKQ3JlYXRlSXRlbRIaLmJpZHMudjEuQ3JlYXRlSXRlbVJlcXVlc3QaGy5iaWRzLnYxLkNyZWF0ZUl0ZW1SZXNwb25zZRJBCgdHZXRJdGVtEhcuYmlkcy52MS5HZXRJdGVtUmVxdWVzdBoYLmJpZHMudjEuR2V0SXRlbVJlc3BvbnNlIgOQAgESRwoJTGlzdEl0ZW1zEhkuYmlkcy52MS5MaXN0SXRlbXNSZXF1ZXN0GhouYmlkcy52MS5MaXN0SXRlbXNSZXNwb25zZSIDkAIBElkKD0xpc3RTZWxsZXJJdGVtcxIfLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVxdWVzdBogLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2UiA5ACARJFCgpVcGRhdGVJdGVtEhouYmlkcy52MS5VcGRhdGVJdGVtUmVxdWVzdBobLmJpZHMudjEuVXBkYXRlSXRlbVJlc3BvbnNlEkUKCkNhbmNlbEl0ZW0SGi5iaWRzLnYxLkNhbmNlbEl0ZW1SZXF1ZXN0GhsuYmlkcy52MS5DYW5jZWxJdGVtUmVzcG9uc2USTQoLR2V0SXRlbUJpZHMSGy5iaWRzLnYxLkdldEl0ZW1CaWRzUmVxdWVzdBocLmJpZHMudjEuR2V0SXRlbUJpZHNSZXNwb25zZSIDkAIBElAKDExpc3RVc2VyQmlkcxIcLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVxdWVzdBodLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVzcG9uc2UiA5ACARJWCg5MaXN0SXRlbUV2ZW50cxIeLmJpZHMudjEuTGlzdEl0ZW1FdmVudHNSZXF1ZXN0Gh8uYmlkcy52MS5MaXN0SXRlbUV2ZW50c1Jlc3BvbnNlIgOQAgESTwoLU3RyZWFtSXRlbXMSGy5iaWRzLnYxLlN0cmVhbUl0ZW1zUmVxdWVzdBocLmJpZHMudjEuU3RyZWFtSXRlbXNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp, file_rules_v1_rules]);
 
 /**
  * Error detail of every refused PlaceBid. The numbers are 0 and end_at is absent when no item was read.
@@ -977,6 +977,161 @@ export const ListUserBidsResponseSchema: GenMessage<ListUserBidsResponse> = /*@_
   messageDesc(file_bids_v1_bid_service, 21);
 
 /**
+ * @generated from message bids.v1.ListItemEventsRequest
+ */
+export type ListItemEventsRequest = Message<"bids.v1.ListItemEventsRequest"> & {
+  /**
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * 1 to 100; 0 means 20.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message bids.v1.ListItemEventsRequest.
+ * Use `create(ListItemEventsRequestSchema)` to create a new message.
+ */
+export const ListItemEventsRequestSchema: GenMessage<ListItemEventsRequest> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 22);
+
+/**
+ * @generated from message bids.v1.ListItemEventsResponse
+ */
+export type ListItemEventsResponse = Message<"bids.v1.ListItemEventsResponse"> & {
+  /**
+   * @generated from field: repeated bids.v1.ItemEvent events = 1;
+   */
+  events: ItemEvent[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message bids.v1.ListItemEventsResponse.
+ * Use `create(ListItemEventsResponseSchema)` to create a new message.
+ */
+export const ListItemEventsResponseSchema: GenMessage<ListItemEventsResponse> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 23);
+
+/**
+ * An event of an item's history.
+ *
+ * @generated from message bids.v1.ItemEvent
+ */
+export type ItemEvent = Message<"bids.v1.ItemEvent"> & {
+  /**
+   * The item's version after it: 1, 2, 3 … within an item.
+   *
+   * @generated from field: int64 version = 1;
+   */
+  version: bigint;
+
+  /**
+   * The same under which it was published; of a bid the bid's.
+   *
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * When it was decided, by the database's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp recorded_at = 3;
+   */
+  recordedAt?: Timestamp | undefined;
+
+  /**
+   * SHA-256 over the event and the hash of the one before, 32 bytes: services/bid/README.md says of what.
+   *
+   * @generated from field: bytes hash = 4;
+   */
+  hash: Uint8Array;
+
+  /**
+   * What happened: the message of events.v1 that was published (BidPlaced, ItemCreated …), byte for byte. Absent when
+   * it is of a kind that this server does not know yet.
+   *
+   * @generated from field: google.protobuf.Any event = 5;
+   */
+  event?: Any | undefined;
+};
+
+/**
+ * Describes the message bids.v1.ItemEvent.
+ * Use `create(ItemEventSchema)` to create a new message.
+ */
+export const ItemEventSchema: GenMessage<ItemEvent> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 24);
+
+/**
+ * @generated from message bids.v1.StreamItemsRequest
+ */
+export type StreamItemsRequest = Message<"bids.v1.StreamItemsRequest"> & {
+  /**
+   * Where a stream that broke off goes on: items up to this one, and their bids, are left out. Empty: from the first.
+   *
+   * @generated from field: string after_item_id = 1;
+   */
+  afterItemId: string;
+};
+
+/**
+ * Describes the message bids.v1.StreamItemsRequest.
+ * Use `create(StreamItemsRequestSchema)` to create a new message.
+ */
+export const StreamItemsRequestSchema: GenMessage<StreamItemsRequest> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 25);
+
+/**
+ * @generated from message bids.v1.StreamItemsResponse
+ */
+export type StreamItemsResponse = Message<"bids.v1.StreamItemsResponse"> & {
+  /**
+   * A hundred at most; none while more bids of those before come.
+   *
+   * @generated from field: repeated bids.v1.Item items = 1;
+   */
+  items: Item[];
+
+  /**
+   * A thousand at most.
+   *
+   * @generated from field: repeated bids.v1.Bid bids = 2;
+   */
+  bids: Bid[];
+
+  /**
+   * Every item up to this one has come, and every bid on it: to go on after. Empty before the first.
+   *
+   * @generated from field: string complete_until_item_id = 3;
+   */
+  completeUntilItemId: string;
+};
+
+/**
+ * Describes the message bids.v1.StreamItemsResponse.
+ * Use `create(StreamItemsResponseSchema)` to create a new message.
+ */
+export const StreamItemsResponseSchema: GenMessage<StreamItemsResponse> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 26);
+
+/**
  * Where an item is in its life: SCHEDULED → ACTIVE → ENDED, or SCHEDULED|ACTIVE → CANCELLED.
  *
  * @generated from enum bids.v1.ItemStatus
@@ -1279,6 +1434,29 @@ export const BidService: GenService<{
     methodKind: "unary";
     input: typeof ListUserBidsRequestSchema;
     output: typeof ListUserBidsResponseSchema;
+  },
+  /**
+   * Everything that has happened to an item, as it was published, oldest first: for everybody to read. NOT_FOUND
+   * when no item has the id. An item that is older than the history begins with its first event after that.
+   *
+   * @generated from rpc bids.v1.BidService.ListItemEvents
+   */
+  listItemEvents: {
+    methodKind: "unary";
+    input: typeof ListItemEventsRequestSchema;
+    output: typeof ListItemEventsResponseSchema;
+  },
+  /**
+   * All items, without descriptions, and all bids: for those who make anew what they have made of events. Items come in
+   * the order of their ids, bids after their items, in order of item and sequence. What was committed before the call
+   * comes; of what changes meanwhile some does. RESOURCE_EXHAUSTED while four others are being read.
+   *
+   * @generated from rpc bids.v1.BidService.StreamItems
+   */
+  streamItems: {
+    methodKind: "server_streaming";
+    input: typeof StreamItemsRequestSchema;
+    output: typeof StreamItemsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bids_v1_bid_service, 0);

@@ -74,6 +74,25 @@ test('writers read and write rows, readers read, neither changes tables or the r
   await expect(writer`DELETE FROM bid_migrations`).rejects.toThrow('permission denied')
   await expect(writer`CREATE TABLE mine (id int)`).rejects.toThrow('permission denied')
   await writer`DELETE FROM outbox`
+  for (const change of ["UPDATE item_events SET type = ''", 'DELETE FROM item_events'])
+    await expect(writer.unsafe(change)).rejects.toThrow('permission denied')
+})
+
+test('writers have partitions of the history made, in which they may only add', async () => {
+  await migrateAs(roles.owner, { grantTo: roles.writer })
+  const [owner, writer] = [as(roles.owner), as(roles.writer)]
+  const [last = { name: '' }] = await owner<{ name: string }[]>`
+    SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits
+    WHERE inhparent = 'item_events'::regclass`
+  await owner`DROP TABLE ${owner(last.name)}`
+  const make = () => writer`SELECT make_partitions() AS made`
+  expect(await make()).toEqual([{ made: 1 }])
+  expect(await make()).toEqual([{ made: 0 }])
+  await writer`
+    INSERT INTO item_events (item_id, version, recorded_at, id, type, payload, hash)
+    SELECT gen_random_uuid(), 1, now() + interval '3 months', gen_random_uuid(), 'item.created', '', ''`
+  expect(await owner`SELECT FROM ${owner(last.name)}`).toHaveLength(1)
+  await expect(writer`TRUNCATE item_events`).rejects.toThrow('permission denied')
 })
 
 test('a role that is not there is named', async () => {

@@ -31,9 +31,18 @@ type Answer =
 /** Tools ask one at a time, and for a moment. */
 export const REFLECTIONS_MAX = 32
 
-/** Adds both versions of reflection for `services`, health and reflection itself. */
-export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
-  const answer = createAnswers([...services, Health, ServerReflection, ServerReflectionAlpha])
+/**
+ * Adds both versions of reflection for `services`, health and reflection itself.
+ *
+ * @param held files of messages that no service names: what an `Any` may hold
+ */
+export function registerReflection(
+  router: ConnectRouter,
+  services: readonly DescService[],
+  held: readonly DescFile[],
+): void {
+  const all = [...services, Health, ServerReflection, ServerReflectionAlpha]
+  const answer = createAnswers(all, held)
   let open = 0
   /** Answers one question after the other, for at most so many callers at once. */
   async function* answerAll<Request extends { host: string; messageRequest: Question }>(
@@ -57,8 +66,11 @@ export function registerReflection(router: ConnectRouter, services: readonly Des
   router.service(ServerReflectionAlpha, { serverReflectionInfo: (requests) => answerAll(requests) })
 }
 
-function createAnswers(services: readonly DescService[]): (question: Question) => Answer {
-  const files = withImports(services.map((service) => service.file))
+function createAnswers(
+  services: readonly DescService[],
+  held: readonly DescFile[],
+): (question: Question) => Answer {
+  const files = withImports([...services.map((service) => service.file), ...held])
   const registry = createRegistry(...files.values())
   return (question) => {
     switch (question.case) {

@@ -24,7 +24,9 @@ async function versionsIn(record: string): Promise<string[]> {
 
 async function tables(): Promise<string[]> {
   const rows = await database.sql<{ name: string }[]>`
-    SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`
+    SELECT relname AS name FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    ORDER BY 1`
   return rows.map(({ name }) => name)
 }
 

@@ -11,7 +11,7 @@ import { resolveBinary } from 'dbmate'
 import { errorCode, messageOf } from './errors.ts'
 import { missingTables } from './check-database.ts'
 import { connectPostgres, type Sql } from './postgres.ts'
-import { grantAccess } from './grant-access.ts'
+import { type Access, grantAccess } from './grant-access.ts'
 import type { ProgressLog } from './progress-log.ts'
 import { StartError } from './start-error.ts'
 
@@ -29,13 +29,15 @@ export type Schema = {
   directory: string
   /** All tables that the migrations make. */
   tables: readonly string[]
+  /** Those of them in which services change and delete nothing. */
+  appendOnly?: readonly string[]
 }
 
 export type MigrateOptions = Schema & {
   /** Of an existing database. Without `sslmode` it means no TLS, as it does to the services' driver. */
   url: string
   log: ProgressLog
-  /** A role that gets to read and write the tables. */
+  /** A role that gets to read and write the tables; those that are append-only, to read and add to. */
   grantTo?: string | undefined
   /** A role that gets to read them. */
   grantReadTo?: string | undefined
@@ -104,13 +106,16 @@ async function adoptShared(
 async function grantAll(
   sql: Sql,
   record: string,
-  { tables, grantTo, grantReadTo }: MigrateOptions,
+  { tables, appendOnly = [], grantTo, grantReadTo }: MigrateOptions,
 ): Promise<void> {
   const all = [...tables, record]
   if (grantTo !== undefined) {
-    const privileges = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const
-    await grantAccess(sql, { role: grantTo, tables, privileges })
-    await grantAccess(sql, { role: grantTo, tables: [record], privileges: ['SELECT'] })
+    const grant = (to: readonly string[], ...privileges: Access['privileges']) =>
+      grantAccess(sql, { role: grantTo, tables: to, privileges })
+    await grant(tables, 'SELECT', 'INSERT')
+    const changed = tables.filter((name) => !appendOnly.includes(name))
+    await grant(changed, 'UPDATE', 'DELETE')
+    await grant([record], 'SELECT')
   }
   if (grantReadTo !== undefined)
     await grantAccess(sql, { role: grantReadTo, tables: all, privileges: ['SELECT'] })

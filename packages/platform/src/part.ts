@@ -1,4 +1,4 @@
-import type { DescMethod, DescService } from '@bufbuild/protobuf'
+import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
 
@@ -11,6 +11,8 @@ export type Part = {
   name: string
   /** Descriptors of what `routes` registers, for gRPC health and reflection. */
   services: readonly DescService[]
+  /** Files of the messages that its answers hold as `google.protobuf.Any`, for JSON and reflection. */
+  held?: readonly DescFile[]
   routes: (router: ConnectRouter) => void
   /** Procedures whose calls go before all others of the process, e.g. bids. */
   urgent?: readonly DescMethod[]

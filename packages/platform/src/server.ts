@@ -71,13 +71,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const readiness = createReadiness(options.parts)
   const stopping = new AbortController()
   const shutdown = new AbortController()
+  const held = options.parts.flatMap((part) => part.held ?? [])
   const procedures = createProcedureHandler({
+    held,
     routes: (router) => {
       for (const part of options.parts) part.routes(router)
       registerHealth(router, { parts: options.parts, readiness, stopping: stopping.signal })
       registerReflection(
         router,
         options.parts.flatMap((part) => part.services),
+        held,
       )
     },
     maxTimeoutMs: MAX_TIMEOUT_MS,

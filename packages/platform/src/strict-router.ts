@@ -2,7 +2,7 @@
  * Registers procedures one by one, each with what its request message asks for: how its JSON is read and how
  * large it may be. Parts register whole services and need not know.
  */
-import type { DescMethod } from '@bufbuild/protobuf'
+import type { DescMethod, Registry } from '@bufbuild/protobuf'
 import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { messageLimitBytes } from './message-size.ts'
@@ -23,13 +23,17 @@ const jsonOptions = {
   textEncoder: lineEncoder,
 } as const
 
-/** @param router gets the procedures of what parts register here */
-export function strictRouter(router: ConnectRouter): ConnectRouter {
+/**
+ * @param router gets the procedures of what parts register here
+ * @param registry messages that an `Any` may hold
+ */
+export function strictRouter(router: ConnectRouter, registry: Registry): ConnectRouter {
   const strict: ConnectRouter = {
     handlers: router.handlers,
     rpc(method, implementation, options) {
       // A variable, because the option's type does not know of `textDecoder`, which the library reads.
-      const strictJson = { ...jsonOptions, textDecoder: strictTextDecoder(method.input) }
+      const textDecoder = strictTextDecoder(method.input)
+      const strictJson = { ...jsonOptions, registry, textDecoder }
       const readMaxBytes = messageLimitBytes(method.input)
       router.rpc(method, implementation, { ...options, jsonOptions: strictJson, readMaxBytes })
       return strict

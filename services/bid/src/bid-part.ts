@@ -1,5 +1,6 @@
 /** The bid service put together: pool for commands and queries, lanes for bids, cache for items. */
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
@@ -15,9 +16,11 @@ import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRefusal } from './explain-refusal.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
+import { keepPartitions } from './keep-partitions.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { OVERDUE_AT_ONCE } from './overdue-items.ts'
+import { logRejections } from './rejection-log.ts'
 import { keepRetention } from './retention-job.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
@@ -49,12 +52,13 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
   const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
   const cache = redis ? createItemCache(redis) : noItemCache
-  const metrics = createBidMetrics()
+  const metrics = logRejections(createBidMetrics(), log)
   const { invalidate } = cache
   const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, metrics })
   return {
     name: 'bid',
     services: [BidService],
+    held: [file_events_v1_events],
     urgent: [BidService.method.placeBid],
     routes: bidRoutes({ sql, session, lanes, cache, metrics }),
     interceptors: [explainRefusal],
@@ -77,6 +81,7 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
   const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
   const stopping = new AbortController()
+  const partitions = keepPartitions(sql, options.log, stopping.signal)
   const retention = keepRetention(sql, options.log, stopping.signal)
   return {
     name: 'auctioneer',
@@ -85,7 +90,7 @@ export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>
     check: auctioneer.check,
     async stop() {
       stopping.abort()
-      await Promise.all([auctioneer.stop(), retention])
+      await Promise.all([auctioneer.stop(), partitions, retention])
       await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()

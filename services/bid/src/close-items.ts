@@ -5,9 +5,8 @@
  */
 import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
-import { type CommandEntry, decideBatch, type LockedRow } from './decide-batch.ts'
+import { type CommandEntry, decideBatch, lockedColumns, type LockedRow } from './decide-batch.ts'
 import type { Invalidate } from './execute-batch.ts'
-import { stateColumns } from './item-row.ts'
 import { writeBatch } from './write-batch.ts'
 
 /**
@@ -42,7 +41,7 @@ export async function settleItem(
 function ended(sql: Queryable) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...stateColumns])} FROM items
+      SELECT ${sql([...lockedColumns])} FROM items
       WHERE status = 'active' AND end_at <= clock_timestamp()
       ORDER BY end_at, id
       LIMIT ${CLOSE_BATCH}
@@ -54,7 +53,7 @@ function ended(sql: Queryable) {
 function due(sql: Queryable) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...stateColumns])} FROM items
+      SELECT ${sql([...lockedColumns])} FROM items
       WHERE status = 'scheduled' AND start_at <= clock_timestamp()
       ORDER BY start_at, id
       LIMIT ${CLOSE_BATCH}
@@ -66,7 +65,7 @@ function due(sql: Queryable) {
 function one(sql: Queryable, itemId: string) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT ${sql([...stateColumns])} FROM items WHERE id = ${itemId} FOR UPDATE
+      SELECT ${sql([...lockedColumns])} FROM items WHERE id = ${itemId} FOR UPDATE
     )
     SELECT locked.*, clock_timestamp() AS now FROM locked`
 }

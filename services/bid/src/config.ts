@@ -1,4 +1,4 @@
-/** The environment of both entry points; the only file of this service that reads it. */
+/** The environment of all entry points; the only file of this service that reads it. */
 import {
   authMode,
   migrationsMode,
@@ -26,6 +26,10 @@ const auctioneerShape = {
 
 export function readAuctioneerConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(auctioneerShape, env)
+}
+
+export function readVerifyConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig({ DATABASE_URL: postgresUrl() }, env)
 }
 
 export function readBidConfig(env?: NodeJS.ProcessEnv) {

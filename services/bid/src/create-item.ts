@@ -11,7 +11,8 @@ import { constraintOf, errorCode } from '@bidmesh/platform/errors.ts'
 import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { itemKeyReused } from './errors.ts'
-import { insertOutbox, itemCreated } from './events.ts'
+import { NO_HASH } from './event-chain.ts'
+import { chained, insertEvents, itemCreated } from './events.ts'
 import { itemColumns, type ItemRow, stateToRow } from './item-row.ts'
 
 export type NewItem = {
@@ -83,7 +84,7 @@ async function insert(
   const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
   if (!event) throw new ConnectError(fault, Code.InvalidArgument)
   const row = newRow(item, event)
-  const outboxEvent = itemCreated(event, { bidId: '', title, category, trace })
+  const first = chained(itemCreated(event, { bidId: '', title, category, trace }), NO_HASH)
   const key = {
     seller_id: item.sellerId,
     idempotency_key: item.idempotencyKey,
@@ -99,8 +100,9 @@ async function insert(
       original_end_at: row.original_end_at.toISOString(),
       created_at: row.created_at.toISOString(),
       updated_at: row.updated_at.toISOString(),
+      history_hash: first.hash,
     })}`,
-    insertOutbox(sql, [outboxEvent]),
+    sql`WITH ${insertEvents(sql, [first])}`,
   ])
   return done.map(() => row)
 }

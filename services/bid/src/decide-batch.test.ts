@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { created } from '@bidmesh/auction/evolve.ts'
 import { decideBatch, keyOf, type PlacedBid } from './decide-batch.ts'
+import { NO_HASH } from './event-chain.ts'
 import { stateToRow } from './item-row.ts'
 import { bidOn } from './test-item.ts'
 
@@ -23,7 +24,8 @@ const open = created({ type: 'created', version: 1n, atMs: startMs, terms })
 const led = { currentHighestBid: 100n, highestBidderId: 'ann', sequence: 1n }
 
 function locked(changes: Partial<typeof open>, nowMs: number) {
-  return [{ ...stateToRow({ ...open, ...changes }), now: new Date(nowMs) }]
+  const row = stateToRow({ ...open, ...changes })
+  return [{ ...row, history_hash: NO_HASH, now: new Date(nowMs) }]
 }
 
 const bid: PlacedBid = {

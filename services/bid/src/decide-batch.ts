@@ -8,8 +8,8 @@ import type { Command, PlaceBid, Rejection } from '@bidmesh/auction/commands.ts'
 import { decide } from '@bidmesh/auction/decide.ts'
 import type { BidPlaced, Change, ItemTexts } from '@bidmesh/auction/events.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
-import { type OutboxEvent, toOutbox } from './events.ts'
-import { type ItemRow, stateFromRow, type StateRow } from './item-row.ts'
+import { type ChainedEvent, chained, toOutbox } from './events.ts'
+import { type ItemRow, stateColumns, stateFromRow, type StateRow } from './item-row.ts'
 import { LEFT } from './lane-entry.ts'
 
 /** A command on its way to a decision. */
@@ -51,8 +51,13 @@ export type ChangeOutcome =
   { kind: 'changed'; state: AuctionState; item?: ItemRow } | Rejected
 export type Outcome = BidOutcome | ChangeOutcome
 
+/** Columns that a command is decided on; for `sql(lockedColumns)`. */
+export const lockedColumns = [...stateColumns, 'history_hash'] as const
+
 /** `title` and `category` only where a batch has edits, whose events tell them. */
-export type LockedRow = StateRow & { now: Date } & Partial<Pick<ItemRow, 'title' | 'category'>>
+export type LockedRow = StateRow & { now: Date; history_hash: Uint8Array } & Partial<
+    Pick<ItemRow, 'title' | 'category'>
+  >
 
 export type StoredBid = PlacedBid & { idempotencyKey: string }
 
@@ -64,9 +69,9 @@ export type DecidedBatch = {
   outcomes: (Outcome | typeof LEFT | undefined)[]
   bids: StoredBid[]
   /** The last state of every item that changed, and when it did. */
-  changed: Map<string, { state: AuctionState; atMs: number }>
+  changed: Map<string, { state: AuctionState; atMs: number; historyHash: Uint8Array }>
   texts: Map<string, ChangedTexts>
-  events: OutboxEvent[]
+  events: ChainedEvent[]
 }
 
 /** User ids hold no NUL, so no two pairs share a key. */
@@ -114,14 +119,16 @@ export function decideBatch(
 
 type LockedItem = {
   state: AuctionState
+  /** Of the event that made it, or of the last one before that is in the history. */
+  historyHash: Uint8Array
   atMs: number
   title: string
   category: string
 }
 
 function lockedItem(row: LockedRow): LockedItem {
-  const { title = '', category = '' } = row
-  return { state: stateFromRow(row), atMs: row.now.getTime(), title, category }
+  const { title = '', category = '', history_hash: historyHash } = row
+  return { state: stateFromRow(row), historyHash, atMs: row.now.getTime(), title, category }
 }
 
 function repeat({ itemId, command }: CommandEntry, bid: PlacedBid, state: AuctionState): Outcome {
@@ -142,7 +149,6 @@ function record(
   const before = item.state
   const state = evolve(before, event)
   item.state = state
-  batch.changed.set(state.itemId, { state, atMs: event.atMs })
   let bidId = ''
   let outcome: Outcome = { kind: 'changed', state }
   if (event.type === 'bid_placed') {
@@ -158,7 +164,11 @@ function record(
     batch.texts.set(state.itemId, { ...batch.texts.get(state.itemId), cancelReason })
   }
   const { title, category } = item
-  batch.events.push(toOutbox(event, before, state, { bidId, title, category, trace: entry.trace }))
+  const context = { bidId, title, category, trace: entry.trace }
+  const next = chained(toOutbox(event, before, state, context), item.historyHash)
+  item.historyHash = next.hash
+  batch.events.push(next)
+  batch.changed.set(state.itemId, { state, atMs: event.atMs, historyHash: next.hash })
   return outcome
 }
 

@@ -1,11 +1,12 @@
 /**
- * The events of the write side: built here, stored in the outbox by the transaction that makes them true.
- * Rows of one item must be inserted while the item is locked, so that within an item seq order is commit
+ * The events of the write side: built here, stored in the outbox and in the history by the transaction that makes them
+ * true. Rows of one item must be inserted while the item is locked, so that within an item seq order is commit
  * order; the relay keeps that order to the broker.
  */
 import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
 import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import type {
+  AuctionEvent,
   BidPlaced,
   Cancelled,
   Change,
@@ -28,20 +29,33 @@ import type { EventType } from '@bidmesh/platform/broker.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
 import { BYTEA_ARRAY } from '@bidmesh/platform/postgres-arrays.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'
+import { linkHash } from './event-chain.ts'
 import { outcomes } from './item-row.ts'
 
 /** Shards of the outbox: how many relays can work at once. Stored with each row, so it cannot be changed alone. */
 const OUTBOX_SHARDS = 8
 
-/** A row for the outbox. */
+/** A row for the outbox, and but for the headers for the history. */
 export type OutboxEvent = {
   id: string
   itemId: string
+  /** The item's, after the event. */
+  version: bigint
   type: EventType
   payload: Uint8Array
   /** W3C trace context of the request that caused it; empty when that is not sampled. */
   headers: Readonly<Record<string, string>>
   occurredAtMs: number
+  /** When it was decided: later than it occurred, where the auctioneer was late. */
+  recordedAtMs: number
+}
+
+/** With its place in the item's history. */
+export type ChainedEvent = OutboxEvent & { hash: Buffer }
+
+/** @param previous hash of the item's event before; `NO_HASH` for the first */
+export function chained(event: OutboxEvent, previous: Uint8Array): ChainedEvent {
+  return { ...event, hash: linkHash(previous, event) }
 }
 
 type Trace = Readonly<Record<string, string>>
@@ -56,7 +70,8 @@ export type EventContext = {
   trace: Trace
 }
 
-export function itemCreated({ terms, atMs, version }: Created, context: EventContext): OutboxEvent {
+export function itemCreated(event: Created, context: EventContext): OutboxEvent {
+  const { terms, atMs, version } = event
   const message = create(ItemCreatedSchema, {
     itemId: terms.itemId,
     sellerId: terms.sellerId,
@@ -70,7 +85,7 @@ export function itemCreated({ terms, atMs, version }: Created, context: EventCon
     version,
   })
   const payload = toBinary(ItemCreatedSchema, message)
-  return lifecycleEvent('item.created', terms.itemId, payload, context.trace, atMs)
+  return lifecycleEvent('item.created', event, terms.itemId, payload, context.trace)
 }
 
 /** @param before the state the event was decided on  @param after the state it has made */
@@ -123,10 +138,12 @@ function bidPlaced(
   return {
     id: bidId,
     itemId: after.itemId,
+    version: event.version,
     type: 'bid.placed',
     payload,
     headers: trace,
     occurredAtMs: event.atMs,
+    recordedAtMs: event.atMs,
   }
 }
 
@@ -143,7 +160,7 @@ function itemUpdated(event: Edited, after: AuctionState, context: EventContext):
   const payload = toBinary(ItemUpdatedSchema, message)
   return {
     // The only one of these that an item can have many times: its version tells them apart.
-    ...lifecycleEvent('item.updated', itemId, payload, context.trace, event.atMs),
+    ...lifecycleEvent('item.updated', event, itemId, payload, context.trace),
     id: lifecycleEventId(`${itemId}:${event.version}`, 'item.updated'),
   }
 }
@@ -157,7 +174,7 @@ function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext)
     version: event.version,
   })
   const payload = toBinary(ItemOpenedSchema, message)
-  return lifecycleEvent('item.opened', after.itemId, payload, trace, event.atMs)
+  return lifecycleEvent('item.opened', event, after.itemId, payload, trace)
 }
 
 /** Told as of the end, whenever the auctioneer came by. */
@@ -176,7 +193,8 @@ function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
     version: event.version,
   })
   const payload = toBinary(ItemEndedSchema, message)
-  return lifecycleEvent('item.ended', after.itemId, payload, {}, after.endAtMs)
+  const occurredAtMs = after.endAtMs
+  return { ...lifecycleEvent('item.ended', event, after.itemId, payload, {}), occurredAtMs }
 }
 
 function itemCancelled(event: Cancelled, after: AuctionState, { trace }: EventContext) {
@@ -188,18 +206,20 @@ function itemCancelled(event: Cancelled, after: AuctionState, { trace }: EventCo
     version: event.version,
   })
   const payload = toBinary(ItemCancelledSchema, message)
-  return lifecycleEvent('item.cancelled', after.itemId, payload, trace, event.atMs)
+  return lifecycleEvent('item.cancelled', event, after.itemId, payload, trace)
 }
 
 /** Of a type that an item has once. */
 function lifecycleEvent(
   type: EventType,
+  { version, atMs }: AuctionEvent,
   itemId: string,
   payload: Uint8Array,
   headers: Trace,
-  occurredAtMs: number,
 ): OutboxEvent {
-  return { id: lifecycleEventId(itemId, type), itemId, type, payload, headers, occurredAtMs }
+  const id = lifecycleEventId(itemId, type)
+  const times = { occurredAtMs: atMs, recordedAtMs: atMs }
+  return { id, itemId, version, type, payload, headers, ...times }
 }
 
 /** The outbox shard of an item: from the random tail of its UUID. */
@@ -207,22 +227,37 @@ function shardOf(itemId: string): number {
   return Number.parseInt(itemId.slice(-4), 16) % OUTBOX_SHARDS
 }
 
-/** `INSERT INTO outbox …` in the order given, as a fragment: a statement of its own or the tail of a CTE. */
-export function insertOutbox(sql: Queryable, events: readonly OutboxEvent[]) {
+/**
+ * Appends to outbox and history, in the order given: the end of a statement, to come after `WITH` or after other
+ * queries of a WITH and a comma.
+ */
+export function insertEvents(sql: Queryable, events: readonly ChainedEvent[]) {
   return sql`
+    new_events AS (
+      SELECT * FROM unnest(
+        ${events.map((each) => shardOf(each.itemId))}::smallint[],
+        ${events.map((each) => each.id)}::uuid[],
+        ${events.map((each) => each.itemId)}::uuid[],
+        ${events.map((each) => String(each.version))}::bigint[],
+        ${events.map((each) => each.type)}::text[],
+        ${sql.array(
+          events.map((each) => Buffer.from(each.payload)),
+          BYTEA_ARRAY,
+        )}::bytea[],
+        ${events.map((each) => JSON.stringify(each.headers))}::text[],
+        ${events.map((each) => new Date(each.occurredAtMs).toISOString())}::timestamptz[],
+        ${events.map((each) => new Date(each.recordedAtMs).toISOString())}::timestamptz[],
+        ${sql.array(
+          events.map((each) => each.hash),
+          BYTEA_ARRAY,
+        )}::bytea[]
+      ) WITH ORDINALITY AS e (shard, id, item_id, version, type, payload, headers, occurred_at, recorded_at, hash,
+        position)
+    ), history AS (
+      INSERT INTO item_events (item_id, version, recorded_at, id, type, payload, hash)
+      SELECT item_id, version, recorded_at, id, type, payload, hash FROM new_events
+    )
     INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
-    SELECT shard, id, item_id, type, payload, headers::jsonb, occurred_at
-    FROM unnest(
-      ${events.map((each) => shardOf(each.itemId))}::smallint[],
-      ${events.map((each) => each.id)}::uuid[],
-      ${events.map((each) => each.itemId)}::uuid[],
-      ${events.map((each) => each.type)}::text[],
-      ${sql.array(
-        events.map((each) => Buffer.from(each.payload)),
-        BYTEA_ARRAY,
-      )}::bytea[],
-      ${events.map((each) => JSON.stringify(each.headers))}::text[],
-      ${events.map((each) => new Date(each.occurredAtMs).toISOString())}::timestamptz[]
-    ) WITH ORDINALITY AS e (shard, id, item_id, type, payload, headers, occurred_at, position)
+    SELECT shard, id, item_id, type, payload, headers::jsonb, occurred_at FROM new_events
     ORDER BY position`
 }

@@ -16,11 +16,12 @@ import {
   decideBatch,
   type DecidedBatch,
   keyOf,
+  lockedColumns,
   type LockedRow,
   type Outcome,
   type PlacedBid,
 } from './decide-batch.ts'
-import { itemColumns, type ItemRow, stateColumns } from './item-row.ts'
+import { itemColumns, type ItemRow } from './item-row.ts'
 import { BUSY, LEFT } from './lane-entry.ts'
 import { writeBatch, writeTexts } from './write-batch.ts'
 
@@ -140,8 +141,8 @@ async function lockItems(
   const others = waitFor.length > 0 ? ids.filter((id) => !waitForAny.has(id)) : ids
   const keyed = entries.filter(hasKey)
   const columns = entries.some(({ command }) => command.kind === 'edit')
-    ? [...stateColumns, 'title', 'category']
-    : [...stateColumns]
+    ? [...lockedColumns, 'title', 'category']
+    : lockedColumns
   // What is waited for first: the statement behind it never waits, so the order of ids is kept.
   const [waited, free, keyRows] = await transaction.query((sql) => [
     waitFor.length > 0 ? lockRows(sql, columns, waitFor, false) : noRows,

@@ -75,20 +75,23 @@ export function createLanes(options: LanesOptions): Lanes {
     if (!lane) throw new Error('an item without a lane')
     const outcome = await lane.submit(entry, signal)
     if (outcome.state) remember(states, outcome.state)
+    if (outcome.kind === 'rejected') {
+      const { itemId, command } = entry
+      metrics.rejected({ command: command.kind, itemId, reason: outcome.rejection, early: false })
+    }
     return outcome
   }
 
   return {
     async place(entry, signal) {
       const stale = entry.idempotencyKey === '' ? states.get(entry.itemId) : undefined
-      const rejection = stale && rejectStale(stale, entry.command, Date.now())
-      if (rejection) {
-        metrics.rejected(rejection, true)
-        return { kind: 'rejected', rejection, state: stale }
+      const reason = stale && rejectStale(stale, entry.command, Date.now())
+      if (reason) {
+        metrics.rejected({ command: 'place_bid', itemId: entry.itemId, reason, early: true })
+        return { kind: 'rejected', rejection: reason, state: stale }
       }
       const outcome = await submit(entry, signal)
       if (outcome.kind === 'changed') throw new Error('a bid was carried out as another command')
-      if (outcome.kind === 'rejected') metrics.rejected(outcome.rejection, false)
       if (outcome.kind === 'accepted') metrics.accepted()
       return outcome
     },

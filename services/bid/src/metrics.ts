@@ -1,11 +1,19 @@
 /** What the bid service counts and times; on `/metrics` the names have `_` for `.`, counters end in `_total`. */
+import type { Command } from '@bidmesh/auction/commands.ts'
 import { metrics } from '@opentelemetry/api'
 import type { RejectionReason } from './errors.ts'
 
+export type RejectedCommand = {
+  command: Command['kind']
+  itemId: string
+  reason: RejectionReason
+  /** Answered from a remembered state, without asking Postgres. */
+  early: boolean
+}
+
 export type BidMetrics = {
   accepted(): void
-  /** @param early answered from a remembered head, without asking Postgres */
-  rejected(reason: RejectionReason, early: boolean): void
+  rejected(rejected: RejectedCommand): void
   batch(size: number, waitedMs: number): void
   transaction(durationMs: number): void
 }
@@ -18,6 +26,9 @@ export function createBidMetrics(): BidMetrics {
   })
   const rejected = meter.createCounter('bidmesh.bids.rejected', {
     description: 'Bids refused, by reason; early: without asking Postgres',
+  })
+  const changesRejected = meter.createCounter('bidmesh.changes.rejected', {
+    description: 'Commands on items other than bids that were rejected, by command and reason',
   })
   const batchSize = meter.createHistogram('bidmesh.lane.batch_size', {
     description: 'Bids that shared one transaction',
@@ -35,7 +46,10 @@ export function createBidMetrics(): BidMetrics {
   })
   return {
     accepted: () => accepted.add(1),
-    rejected: (reason, early) => rejected.add(1, { reason, early }),
+    rejected: ({ command, reason, early }) => {
+      if (command === 'place_bid') rejected.add(1, { reason, early })
+      else changesRejected.add(1, { command, reason })
+    },
     batch: (size, waitedMs) => {
       batchSize.record(size)
       laneWait.record(waitedMs / 1_000)

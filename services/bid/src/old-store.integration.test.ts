@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { closeItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
+import { listItems } from './list-items.ts'
 import { getItem, getItemBids } from './queries.ts'
 import { bidSchema } from './schema.ts'
 import { bidOn } from './test-item.ts'
@@ -27,7 +28,7 @@ const [active = '', ended = '', overdue = '', firstBid = ''] = [0, 1, 2, 3].map(
 beforeAll(async () => {
   database = await createTestDatabase()
   const directory = await mkdtemp(path.join(tmpdir(), 'migrations-'))
-  const files = (await readdir(migrationsDirectory)).filter((file) => file < '2026112623')
+  const files = (await readdir(migrationsDirectory)).filter((file) => file < '20261126')
   for (const file of files)
     await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
   await migrate({ service: 'bid', directory, tables: ['items'], url: database.url, log })
@@ -61,6 +62,18 @@ async function fill(): Promise<void> {
     INSERT INTO outbox (shard, id, item_id, type, payload, occurred_at)
     SELECT 0, id, item_id, 'bid.placed', '', created_at FROM bids WHERE item_id = ${active}`
 }
+
+it('its items are found by their words', async () => {
+  const filter = {
+    category: '',
+    status: undefined,
+    sellerId: '',
+    query: 'lamp',
+    orderBy: 0,
+  } as const
+  const page = await listItems(database.sql, filter, { pageSize: 0, pageToken: '', full: false })
+  expect(page.rows).toHaveLength(3)
+})
 
 it('a bid sent again by its key is the bid that there was', async () => {
   const entry = bidOn(active, { userId: 'ann', amount: 200n, idempotencyKey: 'key of ann' })

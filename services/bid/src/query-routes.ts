@@ -13,17 +13,26 @@ import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { statusName } from './item-row.ts'
 import { listItems } from './list-items.ts'
-import { getItem, getItemBids, listUserBids } from './queries.ts'
+import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
+import { createItemStreams } from './stream-items.ts'
 
 /** Enough to keep the pool's connections busy; what waits beyond them waits here, where it can leave. */
 const QUERIES_AT_ONCE = 24
 
-type Query = 'getItem' | 'listItems' | 'listSellerItems' | 'getItemBids' | 'listUserBids'
+type Query =
+  | 'getItem'
+  | 'listItems'
+  | 'listSellerItems'
+  | 'getItemBids'
+  | 'listUserBids'
+  | 'listItemEvents'
+  | 'streamItems'
 
 export function queryRoutes(
   sql: Sql,
   cache: ItemCache,
 ): Pick<ServiceImpl<typeof BidService>, Query> {
+  const streamItems = createItemStreams(sql)
   const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
   return {
     async getItem(request, { signal }) {
@@ -69,6 +78,18 @@ export function queryRoutes(
       )
       return { bids: rows, nextPageToken }
     },
+
+    async listItemEvents(request, { signal }) {
+      const id = canonicalId(request.itemId)
+      const { rows, nextPageToken } = await queries.run(
+        () => listItemEvents(sql, id, request),
+        signal,
+      )
+      return { events: rows, nextPageToken }
+    },
+
+    streamItems: ({ afterItemId }, { signal }) =>
+      streamItems(canonicalId(afterItemId), (query) => queries.run(query, signal)),
   }
 }
 

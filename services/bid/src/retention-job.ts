@@ -1,6 +1,6 @@
 /**
- * The write side's retention job, run by every auctioneer: forgets idempotency keys that nobody sends again, and makes
- * the partitions of the months to come. Any number may run it.
+ * The write side's retention job, run by every auctioneer: forgets idempotency keys that nobody sends again. Any number
+ * may run it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@bidmesh/platform/errors.ts'
@@ -42,7 +42,6 @@ export async function keepRetention(sql: Sql, log: Log, signal: AbortSignal): Pr
     try {
       const forgotten = await forgetKeys(sql, signal)
       if (forgotten > 0) log.info({ forgotten }, 'idempotency keys forgotten')
-      await sql`SELECT make_partitions()`
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'retention job failed, trying again in a minute')
     }

@@ -82,7 +82,7 @@ async function placeBid(
   } catch (error) {
     const reason = reasonOfFailure(error)
     if (!reason) throw error
-    metrics.rejected(reason, false)
+    metrics.rejected({ command: 'place_bid', itemId: entry.itemId, reason, early: false })
     throw bidFailed(reason, error)
   }
   if (outcome.kind === 'rejected') throw bidRejected(outcome.rejection, outcome.state)

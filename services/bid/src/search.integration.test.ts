@@ -1,16 +1,11 @@
 /** Items are found by their own words, whatever script and signs these are written with. */
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { migrate } from '@bidmesh/platform/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { executeBatch } from './execute-batch.ts'
 import { listItems } from './list-items.ts'
-import { bidSchema } from './schema.ts'
 import { putItem } from './test-item.ts'
 
 let database: TestDatabase
@@ -204,31 +199,5 @@ describe('an item', () => {
       [],
       [itemId],
     ])
-  })
-
-  it('from before the words had a table of their own is found', async () => {
-    await using cleanup = new AsyncDisposableStack()
-    const old = cleanup.adopt(await createTestDatabase(), (each) => each.drop())
-    const directory = cleanup.adopt(await mkdtemp(path.join(tmpdir(), 'migrations-')), (each) =>
-      rm(each, { recursive: true }),
-    )
-    const files = (await readdir(migrationsDirectory)).toSorted()
-    const before = files.filter((file) => file < '20261126')
-    expect(files.length).toBeGreaterThan(before.length)
-    for (const file of before)
-      await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
-    const log = { info: () => undefined, warn: () => undefined }
-    await migrate({ service: 'bid', directory, tables: ['items'], url: old.url, log })
-    const { itemId } = await putItem(old.session, { title: 'Lamp' })
-    await migrate({ ...bidSchema, url: old.url, log })
-    const filter = {
-      category: '',
-      status: undefined,
-      sellerId: '',
-      query: 'lamp',
-      orderBy: 0,
-    } as const
-    const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
-    expect(page.rows.map(({ id }) => id)).toEqual([itemId])
   })
 })

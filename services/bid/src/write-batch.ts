@@ -1,10 +1,11 @@
 /**
- * The only way in which items change and bids come about: a decided batch in one statement, with its events in the
- * outbox. Texts, which few batches have, are a second one.
+ * The only way in which items change and bids come about: a decided batch in one statement, with its events in outbox
+ * and history. Texts, which few batches have, are a second one.
  */
+import { BYTEA_ARRAY } from '@bidmesh/platform/postgres-arrays.ts'
 import type { Queryable } from '@bidmesh/platform/postgres.ts'
 import type { ChangedTexts, DecidedBatch } from './decide-batch.ts'
-import { insertOutbox } from './events.ts'
+import { insertEvents } from './events.ts'
 
 export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBatch) {
   const items = [...changed.values()]
@@ -40,6 +41,7 @@ export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBat
         highest_bidder_id = s.highest_bidder_id,
         sequence = s.sequence,
         version = s.version,
+        history_hash = s.history_hash,
         updated_at = s.updated_at
       FROM unnest(
         ${states.map((state) => state.itemId)}::uuid[],
@@ -51,12 +53,15 @@ export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBat
         ${states.map((state) => state.highestBidderId)}::text[],
         ${states.map((state) => String(state.sequence))}::bigint[],
         ${states.map((state) => String(state.version))}::bigint[],
+        ${sql.array(
+          items.map(({ historyHash }) => Buffer.from(historyHash)),
+          BYTEA_ARRAY,
+        )}::bytea[],
         ${items.map(({ atMs }) => isoOf(atMs))}::timestamptz[]
       ) AS s (id, status, outcome, end_at, extension_count, current_highest_bid, highest_bidder_id,
-        sequence, version, updated_at)
+        sequence, version, history_hash, updated_at)
       WHERE items.id = s.id
-    )
-    ${insertOutbox(sql, events)}`
+    ), ${insertEvents(sql, events)}`
 }
 
 /** What is not in a row's texts stays as it is. */
