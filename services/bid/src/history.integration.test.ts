@@ -13,6 +13,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { closeItems, openItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
 import { putItem } from './test-item.ts'
+import { createOlderStore, migrateToPresent, putOlderItem } from './test-older-store.ts'
 import { verifyHistory, type VerifyOptions } from './verify-history.ts'
 
 const invalidate = async () => undefined
@@ -213,12 +214,18 @@ it('gets further partitions beside transactions that never end, and bids do not 
   expect(await findings()).toEqual([])
 })
 
-it('begins in an older store with the next event', async () => {
-  const { itemId } = await putItem(database.session)
-  await carryOut(itemId, bid(100n))
-  await sql`DELETE FROM item_events`
-  await sql`UPDATE items SET history_hash = ''`
+it('begins in an older store with the next event, and what there was stays', async () => {
+  await database.drop()
+  database = await createOlderStore('20261126235900')
+  sql = database.sql
+  const itemId = await putOlderItem(sql, 'Lamp')
+  const kept = () => sql`SELECT id, amount FROM bids WHERE sequence = 1`
+  const [bids, unsent] = [await kept(), await sql`SELECT * FROM outbox`]
+  await migrateToPresent(database)
   expect(await findings()).toEqual(['gap: versions 1 to 2 were made without history'])
   await carryOut(itemId, bid(200n))
   expect(await findings()).toEqual(['gap: versions 1 to 2 were made without history'])
+  expect(await sql`SELECT version FROM item_events`).toEqual([{ version: 3n }])
+  expect(await kept()).toEqual(bids)
+  expect(await sql`SELECT * FROM outbox ORDER BY seq LIMIT 1`).toEqual(unsent)
 })

@@ -1,17 +1,13 @@
 /** Items are found by their own words, whatever script and signs these are written with. */
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { migrate } from '@bidmesh/platform/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { executeBatch } from './execute-batch.ts'
 import { listItems } from './list-items.ts'
-import { bidSchema } from './schema.ts'
 import { putItem } from './test-item.ts'
+import { createOlderStore, migrateToPresent, putOlderItem } from './test-older-store.ts'
 
 let database: TestDatabase
 
@@ -208,19 +204,9 @@ describe('an item', () => {
 
   it('from before the words had a table of their own is found', async () => {
     await using cleanup = new AsyncDisposableStack()
-    const old = cleanup.adopt(await createTestDatabase(), (each) => each.drop())
-    const directory = cleanup.adopt(await mkdtemp(path.join(tmpdir(), 'migrations-')), (each) =>
-      rm(each, { recursive: true }),
-    )
-    const files = (await readdir(migrationsDirectory)).toSorted()
-    const before = files.filter((file) => file < '20261126')
-    expect(files.length).toBeGreaterThan(before.length)
-    for (const file of before)
-      await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
-    const log = { info: () => undefined, warn: () => undefined }
-    await migrate({ service: 'bid', directory, tables: ['items'], url: old.url, log })
-    const { itemId } = await putItem(old.session, { title: 'Lamp' })
-    await migrate({ ...bidSchema, url: old.url, log })
+    const old = cleanup.adopt(await createOlderStore('20261126'), (each) => each.drop())
+    const itemId = await putOlderItem(old.sql, 'Lamp')
+    await migrateToPresent(old)
     const filter = {
       category: '',
       status: undefined,
