@@ -6,10 +6,12 @@ import { promisify } from 'node:util'
 import type { Command } from '@bidmesh/auction/commands.ts'
 import { eventTypes } from '@bidmesh/platform/broker.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory, startAuctioneerPart } from './bid-part.ts'
 import { closeItems, openItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
 import { putItem } from './test-item.ts'
@@ -66,6 +68,13 @@ async function liveThrough(): Promise<void> {
 async function findings(options?: VerifyOptions): Promise<string[]> {
   const found = await Array.fromAsync(verifyHistory(sql, options))
   return found.map(({ kind, message }) => `${kind}: ${message}`)
+}
+
+async function partitions(): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    SELECT inhrelid::regclass::text AS name FROM pg_inherits
+    WHERE inhparent = 'item_events'::regclass ORDER BY 1`
+  return rows.map(({ name }) => name)
 }
 
 it('has what the outbox got, of every kind, in the same order per item', async () => {
@@ -198,12 +207,22 @@ describe('of an item with five events', () => {
   })
 })
 
+it('has missing partitions made by the auctioneer', async () => {
+  const all = await partitions()
+  await sql`DROP TABLE ${sql(all.at(-1) ?? '')}`
+  const auctioneer = await startAuctioneerPart({
+    databaseUrl: database.url,
+    redisUrl: undefined,
+    log: quietLog,
+    signal: new AbortController().signal,
+  })
+  await eventually(async () => expect(await partitions()).toEqual(all))
+  await auctioneer.stop()
+})
+
 it('gets further partitions beside transactions that never end, and bids do not wait for either', async () => {
   const { itemId } = await putItem(database.session)
-  const [last = { name: '' }] = await sql<{ name: string }[]>`
-    SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits
-    WHERE inhparent = 'item_events'::regclass`
-  await sql`DROP TABLE ${sql(last.name)}`
+  await sql`DROP TABLE ${sql((await partitions()).at(-1) ?? '')}`
   await inTransaction(database.url, async (forgotten) => {
     await forgotten`SELECT count(*) FROM item_events`
     await inTransaction(database.url, async (maker) => {
