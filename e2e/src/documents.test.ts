@@ -1,5 +1,5 @@
 /** What documents name exists: files, make targets, npm scripts, headings of links. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { repository } from './repository.ts'
@@ -7,11 +7,14 @@ import { repository } from './repository.ts'
 const documents = [
   'README.md',
   'ARCHITECTURE.md',
+  'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   'bench/README.md',
   'deploy/README.md',
   'docs/operations.md',
   'docs/values.md',
+  ...readdirSync(join(repository, 'docs/decisions')).map((name) => `docs/decisions/${name}`),
   'helm/README.md',
   'services/bid/README.md',
   'services/live/README.md',

@@ -3,7 +3,15 @@
  * be installed from Go modules); skipped, by name, where they are not. None of them reaches a cluster or Docker.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -39,11 +47,14 @@ describe.skipIf(!isThere('ctlptl'))('ctlptl.yaml, by ctlptl', () => {
     expect(apply(text)).toMatch(/docker/i)
   })
 
-  it.each(['listenAddress: 127', 'registry:', 'extraPortMappings'])('knows no other %s', (field) => {
-    const misspelt = text.replace(field, `x${field}`)
-    expect(misspelt).not.toBe(text)
-    expect(apply(misspelt)).toContain(`x${field.split(':')[0]}`)
-  })
+  it.each(['listenAddress: 127', 'registry:', 'extraPortMappings'])(
+    'knows no other %s',
+    (field) => {
+      const misspelt = text.replace(field, `x${field}`)
+      expect(misspelt).not.toBe(text)
+      expect(apply(misspelt)).toContain(`x${field.split(':')[0]}`)
+    },
+  )
 })
 
 describe.skipIf(!isThere('tilt'))('Tiltfile, by Tilt', () => {
@@ -59,15 +70,20 @@ describe.skipIf(!isThere('tilt'))('Tiltfile, by Tilt', () => {
       },
     },
   })
-  const context = { name: 'kind-bidmesh', context: { cluster: 'none', user: 'none' } }
+  const kind = 'kind-bidmesh'
   const kubeconfig = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': context.name, contexts: [context] },
-    clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:1' } }],
-    users: [{ name: 'none', user: {} }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': kind,
+    contexts: [{ name: kind, context: { cluster: kind, user: kind } }],
+    clusters: [{ name: kind, cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: kind, user: {} }],
   }
 
-  it('evaluates: every workload has its resource, its image and its order', () => {
-    const shim = join(folder, 'helm')
+  it('evaluates, and has a resource for every workload and button', () => {
+    const programs = join(folder, 'bin')
+    mkdirSync(programs)
+    const shim = join(programs, 'helm')
     // Helm without a cluster, and without the registry of the controller's chart.
     writeFileSync(
       shim,
@@ -83,7 +99,7 @@ exec ${pathOf('helm')} "$@"
     chmodSync(shim, 0o755)
     writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig))
     const { ok, text, stdout } = run('tilt', ['alpha', 'tiltfile-result'], root, {
-      PATH: `${folder}:${process.env['PATH']}`,
+      PATH: `${programs}:${process.env['PATH']}`,
       KUBECONFIG: join(folder, 'kubeconfig'),
     })
     expect(ok, text).toBe(true)
@@ -96,7 +112,10 @@ exec ${pathOf('helm')} "$@"
         'nginx-ingress-controller',
         ...services.map((name) => `bidmesh-${name}`),
         ...['migrate-bid', 'migrate-stats'].map((name) => `bidmesh-${name}`),
-        ...['seed', 'bots', 'smoke-test', 'bench'],
+        'seed',
+        'bots',
+        'smoke-test',
+        'bench',
       ]),
     )
   }, 60_000)

@@ -31,11 +31,12 @@ run "with_operators" {
     rabbitmq_operator = "tests/operator.yml"
   }
   assert {
-    condition = (
-      keys(kubernetes_manifest.rabbitmq_operator_namespace) == tolist(["Namespace/rabbitmq-system"]) &&
-      keys(kubernetes_manifest.rabbitmq_operator) == tolist(["Deployment/rabbitmq-cluster-operator", "ServiceAccount/rabbitmq-cluster-operator"])
-    )
-    error_message = "Each object of the operator's file is a resource; the namespace comes first."
+    condition     = join(",", keys(kubernetes_manifest.rabbitmq_operator_namespace)) == "Namespace/rabbitmq-system"
+    error_message = "The operator's namespace is a resource of its own, made first."
+  }
+  assert {
+    condition     = join(",", keys(kubernetes_manifest.rabbitmq_operator)) == "Deployment/rabbitmq-cluster-operator,ServiceAccount/rabbitmq-cluster-operator"
+    error_message = "Each other object of the operator's file is a resource."
   }
   assert {
     condition     = yamldecode(helm_release.infra[0].values[0]) == { postgres = { by = "cloudnative-pg" }, rabbitmq = { by = "cluster-operator" } }
