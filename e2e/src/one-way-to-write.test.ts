@@ -7,15 +7,25 @@ const root = path.join(import.meta.dirname, '../..')
 
 function sources(pattern: string): { file: string; text: string }[] {
   return globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] })
-    .filter((file) => !file.endsWith('.test.ts'))
+    .filter((file) => !file.endsWith('.test.ts') && !path.basename(file).startsWith('test-'))
     .map((file) => ({ file, text: readFileSync(path.join(root, file), 'utf8') }))
 }
 
-it('only a decided batch changes items and adds bids', () => {
-  const writers = sources('{services,packages}/*/src/**/*.ts')
-    .filter(({ text }) => /UPDATE items|INSERT INTO bids|DELETE FROM (items|bids)/.test(text))
+function filesWith(statement: RegExp): string[] {
+  return sources('{services,packages}/*/src/**/*.ts')
+    .filter(({ text }) => statement.test(text))
     .map(({ file }) => file)
+}
+
+it('only a decided batch changes items and adds bids', () => {
+  const writers = filesWith(/UPDATE items|INSERT INTO bids|DELETE FROM (items|bids)/)
   expect(writers).toEqual(['services/bid/src/write-batch.ts'])
+})
+
+it('what goes into the outbox goes into the history, where nothing is changed', () => {
+  expect(filesWith(/INSERT INTO outbox/)).toEqual(['services/bid/src/events.ts'])
+  expect(filesWith(/INSERT INTO item_events/)).toEqual(['services/bid/src/events.ts'])
+  expect(filesWith(/(UPDATE|DELETE FROM) item_events/)).toEqual([])
 })
 
 it('the rules import nothing but each other, and read no clock', () => {

@@ -1,7 +1,8 @@
 /**
- * The loop that opens and closes items: work until nothing is due, then sleep until the next start or
- * end. It waits for no item: those that are always locked are taken care of beside it (`overdue-items.ts`). It never sleeps longer than {@link MAX_SLEEP_MS}, because an item created meanwhile, or one that
- * was locked when its time came, announces itself to nobody.
+ * The loop that opens and closes items: work until nothing is due, at a pace that bids can live beside, then sleep
+ * until the next start or end. It waits for no item: those that are always locked are taken care of beside it
+ * (`overdue-items.ts`). It never sleeps longer than {@link MAX_SLEEP_MS}, because an item created meanwhile, or one
+ * that was locked when its time came, announces itself to nobody.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTransient, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
@@ -15,6 +16,13 @@ import type { Invalidate } from './execute-batch.ts'
 import { bidSchema } from './schema.ts'
 
 const MAX_SLEEP_MS = 250
+/**
+ * From one full batch to the next, so that the ends of one moment leave room for bids on others: 4,500 a second, and as
+ * many events for those who follow. 10,000 ends within a second, and all that follows, on two cores, without and with
+ * it: the last was closed 0.4 and 1.2 s after the last end, and the p99 of bids on others was 5.1 and 2.7 times
+ * that of before.
+ */
+const FULL_BATCH_INTERVAL_MS = 33
 /** Between two looks, when there was nothing to do at the first. */
 const MIN_SLEEP_MS = 5
 /** An item that is due for so long is always locked when we look: somebody has to queue for its lock. */
@@ -42,10 +50,12 @@ export function startAuctioneer(options: {
 
   /** Returns how long to pause. */
   async function pass(): Promise<number> {
+    const startMs = performance.now()
     const closed = await closeItems(session, invalidate)
     const opened = await openItems(session, invalidate)
     if (opened > 0 || closed > 0) log.info({ opened, closed }, 'auctions opened and closed')
-    if (opened === CLOSE_BATCH || closed === CLOSE_BATCH) return 0
+    if (opened === CLOSE_BATCH || closed === CLOSE_BATCH)
+      return Math.max(0, startMs + FULL_BATCH_INTERVAL_MS - performance.now())
     const next = await nextItems(sql, overdue.ids())
     for (const { id, waitMs } of next) if (waitMs < -OVERDUE_MS) overdue.add(id)
     const waitMs = next.find((item) => item.waitMs >= -OVERDUE_MS)?.waitMs ?? MAX_SLEEP_MS

@@ -2,17 +2,8 @@
  * Every procedure of BidService through a real server, as JSON over HTTP/1.1 and as gRPC over h2c: the
  * same answers, the same typed errors, nothing a client sends ends in an internal error.
  */
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { promisify } from 'node:util'
-import { createRegistry } from '@bufbuild/protobuf'
-import {
-  anyUnpack,
-  durationFromMs,
-  timestampDate,
-  timestampFromMs,
-  timestampMs,
-} from '@bufbuild/protobuf/wkt'
+import { durationFromMs, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
   BidRejectionReason as Reason,
   BidRejectionSchema,
@@ -21,7 +12,6 @@ import {
   ItemStatus,
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
@@ -33,12 +23,10 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { linkHash } from './event-chain.ts'
 import { migrationsDirectory, startAuctioneerPart, startBid } from './bid-part.ts'
 
 /** Lines of the log. */
 const logged: string[] = []
-const messages = createRegistry(file_events_v1_events)
 
 let database: TestDatabase
 let server: Server
@@ -63,12 +51,7 @@ beforeAll(async () => {
   const baseUrl = server.url
   bids = createClient(
     BidService,
-    createConnectTransport({
-      baseUrl,
-      httpVersion: '1.1',
-      useBinaryFormat: false,
-      jsonOptions: { registry: messages },
-    }),
+    createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false }),
   )
   clients['JSON over HTTP/1.1'] = bids
   clients['gRPC over h2c'] = createClient(BidService, createGrpcTransport({ baseUrl }))
@@ -398,104 +381,6 @@ describe('lists', () => {
     })
     expect(ofUser).toEqual(ofItem)
     expect((await bids.listUserBids({ userId: 'nobody' })).bids).toEqual([])
-  })
-
-  it('page through the events of an item, oldest first, of every kind that there is', async () => {
-    const item = await putItem({ minIncrement: 1n })
-    const itemId = item.id
-    await bids.updateItem({ id: itemId, title: 'Two lamps', userId: 'seller' })
-    const [first] = [(await bids.placeBid({ itemId, amount: 100n, userId: 'ann' })).bid]
-    await bids.placeBid({ itemId, amount: 101n, userId: 'bob' })
-    const events = await pages(async (pageToken) => {
-      const page = await bids.listItemEvents({ itemId, pageSize: 3, pageToken })
-      return { rows: page.events, nextPageToken: page.nextPageToken }
-    })
-    expect(events.map(({ version }) => version)).toEqual([1n, 2n, 3n, 4n])
-    expect(events.map(({ event }) => event && anyUnpack(event, messages))).toMatchObject([
-      { $typeName: 'events.v1.ItemCreated', itemId, sellerId: 'seller' },
-      { $typeName: 'events.v1.ItemUpdated', title: 'Two lamps', version: 2n },
-      { $typeName: 'events.v1.BidPlaced', bidId: first?.id, userId: 'ann', amount: 100n },
-      { $typeName: 'events.v1.BidPlaced', userId: 'bob', previousHighestBidderId: 'ann' },
-    ])
-    expect(events[2]).toMatchObject({ eventId: first?.id, recordedAt: first?.createdAt })
-    let last: Uint8Array = new Uint8Array()
-    for (const { version, eventId: id, recordedAt, event, hash } of events) {
-      const type = ['item.created', 'item.updated'][Number(version) - 1] ?? 'bid.placed'
-      const recordedAtMs = recordedAt ? timestampMs(recordedAt) : 0
-      const payload = event?.value ?? new Uint8Array()
-      last = linkHash(last, { itemId, version, recordedAtMs, id, type, payload })
-      expect(Buffer.from(hash)).toEqual(last)
-    }
-  })
-
-  it('show events of a kind that came later without their contents', async () => {
-    const { id: itemId } = await putItem()
-    await database.sql`UPDATE item_events SET type = 'item.raffled' WHERE item_id = ${itemId}`
-    const { events } = await bids.listItemEvents({ itemId })
-    expect(events.map(({ version, event }) => [version, event])).toEqual([[1n, undefined]])
-  })
-
-  it('tell tools by reflection what events hold', async () => {
-    const { id: itemId } = await putItem()
-    const call = ['curl', '--http2-prior-knowledge', '--protocol', 'grpc', '-d']
-    const url = `${server.url}/bids.v1.BidService/ListItemEvents`
-    const buf = promisify(execFile)
-    const { stdout } = await buf('node_modules/.bin/buf', [
-      ...call,
-      JSON.stringify({ itemId }),
-      url,
-    ])
-    const event = { '@type': 'type.googleapis.com/events.v1.ItemCreated', itemId }
-    expect(JSON.parse(stdout)).toMatchObject({ events: [{ version: '1', event }] })
-  })
-
-  it('stream all items and bids, and go on where a stream broke off', async () => {
-    const [first, second] = [
-      await putItem({ minIncrement: 1n }),
-      await putItem({ minIncrement: 1n }),
-    ]
-    for (const itemId of [first.id, second.id, first.id]) {
-      const { item } = await bids.getItem({ id: itemId })
-      await bids.placeBid({ itemId, amount: item?.minimumNextBid ?? 0n, userId: 'ann' })
-    }
-    await database.sql`
-      INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
-      SELECT ${second.id}::uuid, n, gen_random_uuid(), 'ann', 1000 + n, now() FROM generate_series(2, 2000) AS n`
-    const read = async (afterItemId = '') =>
-      await Array.fromAsync(bids.streamItems({ afterItemId }))
-    const all = await read()
-    const items = all.flatMap((each) => each.items)
-    const stored = await database.sql<{ id: string }[]>`SELECT id FROM items ORDER BY id`
-    expect(items.map(({ id }) => id)).toEqual(stored.map(({ id }) => id))
-    expect(items.slice(-2)).toMatchObject([{ sequence: 2n }, { sequence: 1n }])
-    const placed = await database.sql<{ id: string }[]>`
-      SELECT id FROM bids ORDER BY item_id, sequence`
-    expect(all.flatMap((each) => each.bids).map(({ id }) => id)).toEqual(placed.map(({ id }) => id))
-    expect(all.at(-1)?.completeUntilItemId).toBe(second.id)
-
-    const rest = await read(first.id)
-    expect(rest.flatMap((each) => each.items).map(({ id }) => id)).toEqual([second.id])
-    expect(rest.map((each) => [each.bids.length, each.completeUntilItemId])).toEqual([
-      [0, first.id],
-      [1_000, first.id],
-      [1_000, first.id],
-      [0, second.id],
-    ])
-    expect(await read(second.id)).toEqual([])
-    await database.sql`DELETE FROM bids WHERE item_id = ${second.id} AND sequence > 1`
-  })
-
-  it('stream items to a few at once', async () => {
-    await putItem()
-    const streams = Array.from({ length: 5 }, () => bids.streamItems({})[Symbol.asyncIterator]())
-    const began = await Promise.allSettled(streams.map((stream) => stream.next()))
-    expect(began.filter(({ status }) => status === 'rejected')).toMatchObject([
-      { reason: { code: Code.ResourceExhausted } },
-    ])
-    for (const stream of streams) await stream.return?.()
-    await eventually(async () => {
-      expect((await Array.fromAsync(bids.streamItems({}))).length).toBeGreaterThan(0)
-    })
   })
 
   it('refuse page tokens of other lists and sizes out of range', async () => {

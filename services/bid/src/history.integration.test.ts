@@ -6,13 +6,16 @@ import { promisify } from 'node:util'
 import type { Command } from '@bidmesh/auction/commands.ts'
 import { eventTypes } from '@bidmesh/platform/broker.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory, startAuctioneerPart } from './bid-part.ts'
 import { closeItems, openItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
 import { putItem } from './test-item.ts'
+import { createOlderStore, migrateToPresent, putOlderItem } from './test-older-store.ts'
 import { verifyHistory, type VerifyOptions } from './verify-history.ts'
 
 const invalidate = async () => undefined
@@ -65,6 +68,13 @@ async function liveThrough(): Promise<void> {
 async function findings(options?: VerifyOptions): Promise<string[]> {
   const found = await Array.fromAsync(verifyHistory(sql, options))
   return found.map(({ kind, message }) => `${kind}: ${message}`)
+}
+
+async function partitions(): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    SELECT inhrelid::regclass::text AS name FROM pg_inherits
+    WHERE inhparent = 'item_events'::regclass ORDER BY 1`
+  return rows.map(({ name }) => name)
 }
 
 it('has what the outbox got, of every kind, in the same order per item', async () => {
@@ -197,12 +207,22 @@ describe('of an item with five events', () => {
   })
 })
 
+it('has missing partitions made by the auctioneer', async () => {
+  const all = await partitions()
+  await sql`DROP TABLE ${sql(all.at(-1) ?? '')}`
+  const auctioneer = await startAuctioneerPart({
+    databaseUrl: database.url,
+    redisUrl: undefined,
+    log: quietLog,
+    signal: new AbortController().signal,
+  })
+  await eventually(async () => expect(await partitions()).toEqual(all))
+  await auctioneer.stop()
+})
+
 it('gets further partitions beside transactions that never end, and bids do not wait for either', async () => {
   const { itemId } = await putItem(database.session)
-  const [last = { name: '' }] = await sql<{ name: string }[]>`
-    SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits
-    WHERE inhparent = 'item_events'::regclass`
-  await sql`DROP TABLE ${sql(last.name)}`
+  await sql`DROP TABLE ${sql((await partitions()).at(-1) ?? '')}`
   await inTransaction(database.url, async (forgotten) => {
     await forgotten`SELECT count(*) FROM item_events`
     await inTransaction(database.url, async (maker) => {
@@ -213,12 +233,18 @@ it('gets further partitions beside transactions that never end, and bids do not 
   expect(await findings()).toEqual([])
 })
 
-it('begins in an older store with the next event', async () => {
-  const { itemId } = await putItem(database.session)
-  await carryOut(itemId, bid(100n))
-  await sql`DELETE FROM item_events`
-  await sql`UPDATE items SET history_hash = ''`
+it('begins in an older store with the next event, and what there was stays', async () => {
+  await database.drop()
+  database = await createOlderStore('20261126235900')
+  sql = database.sql
+  const itemId = await putOlderItem(sql, 'Lamp')
+  const kept = () => sql`SELECT id, amount FROM bids WHERE sequence = 1`
+  const [bids, unsent] = [await kept(), await sql`SELECT * FROM outbox`]
+  await migrateToPresent(database)
   expect(await findings()).toEqual(['gap: versions 1 to 2 were made without history'])
   await carryOut(itemId, bid(200n))
   expect(await findings()).toEqual(['gap: versions 1 to 2 were made without history'])
+  expect(await sql`SELECT version FROM item_events`).toEqual([{ version: 3n }])
+  expect(await kept()).toEqual(bids)
+  expect(await sql`SELECT * FROM outbox ORDER BY seq LIMIT 1`).toEqual(unsent)
 })

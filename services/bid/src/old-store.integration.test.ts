@@ -3,22 +3,16 @@
  * as if nothing had happened. Rows are written by SQL, since that version's code is gone.
  */
 import { randomUUIDv7 } from 'node:crypto'
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { migrate } from '@bidmesh/platform/migrate.ts'
-import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import type { TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
 import { closeItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
 import { listItems } from './list-items.ts'
 import { getItem, getItemBids } from './queries.ts'
-import { bidSchema } from './schema.ts'
 import { bidOn } from './test-item.ts'
+import { createOlderStore, migrateToPresent } from './test-older-store.ts'
 
 const invalidate = async () => undefined
-const log = { info: () => undefined, warn: () => undefined }
 
 let database: TestDatabase
 const [active = '', ended = '', overdue = '', firstBid = ''] = [0, 1, 2, 3].map(() =>
@@ -26,15 +20,9 @@ const [active = '', ended = '', overdue = '', firstBid = ''] = [0, 1, 2, 3].map(
 )
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const directory = await mkdtemp(path.join(tmpdir(), 'migrations-'))
-  const files = (await readdir(migrationsDirectory)).filter((file) => file < '20261126')
-  for (const file of files)
-    await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
-  await migrate({ service: 'bid', directory, tables: ['items'], url: database.url, log })
-  await rm(directory, { recursive: true })
+  database = await createOlderStore('20261126')
   await fill()
-  await migrate({ ...bidSchema, url: database.url, log })
+  await migrateToPresent(database)
 })
 afterAll(() => database.drop())
 

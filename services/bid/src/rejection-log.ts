@@ -1,6 +1,6 @@
 /**
  * Rejected commands are no events of an item: they are counted, and a sample of them is logged. A flood of them costs a
- * look into a map each (0.1 µs); how many went unsaid stands in the next line with the same reason.
+ * look into a map each (0.06 µs); how many went unsaid stands in the next line with the same reason.
  */
 import type { BidMetrics, RejectedCommand } from './metrics.ts'
 

@@ -7,6 +7,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { executeBatch } from './execute-batch.ts'
 import { listItems } from './list-items.ts'
 import { putItem } from './test-item.ts'
+import { createOlderStore, migrateToPresent, putOlderItem } from './test-older-store.ts'
 
 let database: TestDatabase
 
@@ -199,5 +200,21 @@ describe('an item', () => {
       [],
       [itemId],
     ])
+  })
+
+  it('from before the words had a table of their own is found', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const old = cleanup.adopt(await createOlderStore('20261126'), (each) => each.drop())
+    const itemId = await putOlderItem(old.sql, 'Lamp')
+    await migrateToPresent(old)
+    const filter = {
+      category: '',
+      status: undefined,
+      sellerId: '',
+      query: 'lamp',
+      orderBy: 0,
+    } as const
+    const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
+    expect(page.rows.map(({ id }) => id)).toEqual([itemId])
   })
 })
