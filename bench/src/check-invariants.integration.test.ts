@@ -1,5 +1,6 @@
 /** The checker has to find every kind of damage, and nothing where there is none. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
 import { executeBatch } from '@bidmesh/bid/execute-batch.ts'
@@ -22,7 +23,12 @@ let session: Session
 let itemId: string
 let ledger: LedgerEntry[]
 
-const softClose = { windowMs: 7_200_000, extensionMs: 60_000, maxExtensions: 2 }
+const softClose = {
+  ...defaultSoftClose,
+  windowMs: 7_200_000,
+  extensionMs: 7_200_000,
+  maxExtensions: 2,
+}
 
 beforeEach(async () => {
   bids = await createTestDatabase(migrationsDirectory)

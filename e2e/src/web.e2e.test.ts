@@ -184,7 +184,7 @@ describe('bidding', { retry: 2 }, () => {
   })
 
   it('extends the end visibly near it', async () => {
-    const softClose = { window: '3600s', extension: '120s', maxExtensions: 3 }
+    const softClose = { window: '120s', extension: '120s', maxExtensions: 3 }
     const endAt = new Date(Date.now() + 60_000).toISOString()
     const itemId = await putItem({ softClose, endAt })
     const ann = await visit(`/items/${itemId}`)

@@ -12,15 +12,18 @@ import type {
   Created,
   Edited,
   Ended,
+  Extended,
   Opened,
 } from '@bidmesh/auction/events.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import {
   BidPlacedSchema,
   ItemCancelledSchema,
   ItemCreatedSchema,
   ItemEndedSchema,
+  ItemExtendedSchema,
   ItemOpenedSchema,
   ItemUpdatedSchema,
 } from '@bidmesh/gen/events/v1/events_pb.ts'
@@ -87,12 +90,14 @@ export function toOutbox(
       return itemOpened(event, after, context)
     case 'edited':
       return itemUpdated(event, after, context)
+    case 'extended':
+      return itemExtended(event, before, after, context)
     case 'cancelled':
       return itemCancelled(event, after, context)
     case 'ended':
       break
   }
-  return itemEnded(event, after)
+  return itemEnded(event, before, after, context)
 }
 
 function bidPlaced(
@@ -118,6 +123,7 @@ function bidPlaced(
       sellerId: after.sellerId,
       currency: after.currency,
       version: event.version,
+      ...(event.extended && { extension: lateBidExtension(after) }),
     }),
   )
   return {
@@ -128,6 +134,11 @@ function bidPlaced(
     headers: trace,
     occurredAtMs: event.atMs,
   }
+}
+
+/** What a bid that moved the end has done to it. */
+export function lateBidExtension({ endAtMs }: AuctionState) {
+  return { reason: ExtensionReason.LATE_BID, endAt: timestampFromMs(endAtMs) }
 }
 
 function itemUpdated(event: Edited, after: AuctionState, context: EventContext): OutboxEvent {
@@ -141,11 +152,32 @@ function itemUpdated(event: Edited, after: AuctionState, context: EventContext):
     version: event.version,
   })
   const payload = toBinary(ItemUpdatedSchema, message)
-  return {
-    // The only one of these that an item can have many times: its version tells them apart.
-    ...lifecycleEvent('item.updated', itemId, payload, context.trace, event.atMs),
-    id: lifecycleEventId(`${itemId}:${event.version}`, 'item.updated'),
-  }
+  return repeatedEvent('item.updated', itemId, payload, context.trace, event)
+}
+
+const extensionReasons = {
+  seller: ExtensionReason.SELLER,
+  operator: ExtensionReason.OPERATOR,
+} as const satisfies Record<Extended['by'], ExtensionReason>
+
+function itemExtended(
+  event: Extended,
+  before: AuctionState,
+  after: AuctionState,
+  { trace }: EventContext,
+): OutboxEvent {
+  const { itemId, sellerId } = after
+  const message = create(ItemExtendedSchema, {
+    itemId,
+    sellerId,
+    extension: { reason: extensionReasons[event.by], endAt: timestampFromMs(event.endAtMs) },
+    previousEndAt: timestampFromMs(before.endAtMs),
+    reason: event.reason,
+    extendedAt: timestampFromMs(event.atMs),
+    version: event.version,
+  })
+  const payload = toBinary(ItemExtendedSchema, message)
+  return repeatedEvent('item.extended', itemId, payload, trace, event)
 }
 
 function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext): OutboxEvent {
@@ -161,7 +193,12 @@ function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext)
 }
 
 /** Told as of the end, whenever the auctioneer came by. */
-function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
+function itemEnded(
+  event: Ended,
+  before: AuctionState,
+  after: AuctionState,
+  { trace }: EventContext,
+): OutboxEvent {
   const sold = event.outcome === 'sold'
   const message = create(ItemEndedSchema, {
     itemId: after.itemId,
@@ -174,9 +211,10 @@ function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
     endedAt: timestampFromMs(after.endAtMs),
     currency: after.currency,
     version: event.version,
+    early: event.endAtMs < before.endAtMs,
   })
   const payload = toBinary(ItemEndedSchema, message)
-  return lifecycleEvent('item.ended', after.itemId, payload, {}, after.endAtMs)
+  return lifecycleEvent('item.ended', after.itemId, payload, trace, after.endAtMs)
 }
 
 function itemCancelled(event: Cancelled, after: AuctionState, { trace }: EventContext) {
@@ -200,6 +238,18 @@ function lifecycleEvent(
   occurredAtMs: number,
 ): OutboxEvent {
   return { id: lifecycleEventId(itemId, type), itemId, type, payload, headers, occurredAtMs }
+}
+
+/** Of a type that an item can have many times: its version tells them apart. */
+function repeatedEvent(
+  type: EventType,
+  itemId: string,
+  payload: Uint8Array,
+  headers: Trace,
+  { version, atMs }: { version: bigint; atMs: number },
+): OutboxEvent {
+  const id = lifecycleEventId(`${itemId}:${version}`, type)
+  return { ...lifecycleEvent(type, itemId, payload, headers, atMs), id }
 }
 
 /** The outbox shard of an item: from the random tail of its UUID. */

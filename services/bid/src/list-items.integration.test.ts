@@ -1,5 +1,6 @@
 /** Pages of items: nothing is lost while bids move items about, and no page is too large to be taken. */
 import { randomUUID } from 'node:crypto'
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { toBinary } from '@bufbuild/protobuf'
 import {
   type Item,
@@ -59,7 +60,12 @@ const idsOf = (pages: Item[][]) => pages.flat().map(({ id }) => id)
 /** Items of a new seller, at 100, 200, 300 … that end in half an hour; bids move the end. */
 async function putItems(count: number) {
   const sellerId = randomUUID()
-  const softClose = { windowMs: 3_600_000, extensionMs: 60_000, maxExtensions: 1_000 }
+  const softClose = {
+    ...defaultSoftClose,
+    mode: 'reset' as const,
+    windowMs: 3_600_000,
+    maxExtensions: 0,
+  }
   const itemIds: string[] = []
   for (let n = 0; n < count; n += 1) {
     const endAtMs = Date.now() + 1_800_000 + n
