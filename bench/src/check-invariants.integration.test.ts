@@ -103,6 +103,27 @@ describe('the write side', () => {
     expect(await violated()).toEqual(['I3'])
   })
 
+  it('finds nothing on items that were extended and ended early, and bids that came after', async () => {
+    const by = { userId: 'seller', operator: false }
+    const { itemId: extended, endAtMs } = await putItem(session, { softClose })
+    const later = { kind: 'extend' as const, by, endAtMs: endAtMs + 60_000, reason: '' }
+    const none = { idempotencyKey: '', trace: {} }
+    const outcomes = await executeBatch(
+      session,
+      [
+        { itemId: extended, command: later, ...none },
+        bidOn(extended, { amount: 100n }),
+        { itemId, command: { kind: 'end_now', by }, ...none },
+      ],
+      { invalidate: async () => undefined },
+    )
+    expect(outcomes).toMatchObject([{ kind: 'changed' }, { kind: 'accepted' }, { kind: 'changed' }])
+    await relay()
+    expect(await violated(stats.sql)).toEqual([])
+    await bids.sql`UPDATE items SET end_at = end_at - interval '1 hour' WHERE id = ${itemId}`
+    expect(await violated()).toEqual(['I3'])
+  })
+
   it('takes the same acknowledgement twice, as a retry gives it', async () => {
     ledger.push(...ledger)
     expect(await violated()).toEqual([])
@@ -148,7 +169,7 @@ describe('the write side', () => {
     ['winner', `highest_bidder_id = 'bob'`],
     ['price', 'current_highest_bid = 201'],
     ['end', `end_at = end_at + interval '1 second'`],
-    ['extensions', 'extension_count = 1'],
+    ['extensions', 'extension_count = 2'],
   ])('finds a head with a wrong %s', async (_, change) => {
     await bids.sql.unsafe(`UPDATE items SET ${change}`)
     expect(await violated()).toEqual(['I3'])

@@ -219,7 +219,14 @@ describe('an item', () => {
       await copyFile(path.join(migrationsDirectory, file), path.join(directory, file))
     const log = { info: () => undefined, warn: () => undefined }
     await migrate({ service: 'bid', directory, tables: ['items'], url: old.url, log })
-    const { itemId } = await putItem(old.session, { title: 'Lamp' })
+    // As code of that time put it up.
+    const itemId = randomUUID()
+    await old.sql`
+      INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
+        min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
+        created_at, updated_at, start_at, end_at, original_end_at)
+      VALUES (${itemId}, 'Lamp', '', '{}', '', 'seller', 'USD', 100, 0, 30000, 1000, 5, 'active', now(), now(),
+        now(), now() + interval '1 hour', now() + interval '1 hour')`
     await migrate({ ...bidSchema, url: old.url, log })
     const filter = {
       category: '',
