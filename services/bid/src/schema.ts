@@ -2,5 +2,5 @@
 export const bidSchema = {
   service: 'bid',
   directory: new URL('../migrations', import.meta.url).pathname,
-  tables: ['items', 'bids', 'outbox', 'item_keys', 'item_texts'],
+  tables: ['items', 'bids', 'outbox', 'item_keys', 'item_texts', 'item_prices'],
 } as const

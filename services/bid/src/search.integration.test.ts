@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { executeBatch } from './execute-batch.ts'
-import { listItems } from './list-items.ts'
+import { listItems, noFilter } from './list-items.ts'
 import { bidSchema } from './schema.ts'
 import { putItem } from './test-item.ts'
 
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 /** Ids that a search finds, among the items of one seller. */
 async function found(query: string, sellerId: string): Promise<string[]> {
-  const filter = { category: '', status: undefined, sellerId, query, orderBy: 0 } as const
+  const filter = { ...noFilter, sellerId, query }
   const { rows } = await listItems(database.sql, filter, {
     pageSize: 0,
     pageToken: '',
@@ -228,13 +228,7 @@ describe('an item', () => {
       VALUES (${itemId}, 'Lamp', '', '{}', '', 'seller', 'USD', 100, 0, 30000, 1000, 5, 'active', now(), now(),
         now(), now() + interval '1 hour', now() + interval '1 hour')`
     await migrate({ ...bidSchema, url: old.url, log })
-    const filter = {
-      category: '',
-      status: undefined,
-      sellerId: '',
-      query: 'lamp',
-      orderBy: 0,
-    } as const
+    const filter = { ...noFilter, query: 'lamp' }
     const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
     expect(page.rows.map(({ id }) => id)).toEqual([itemId])
   })
