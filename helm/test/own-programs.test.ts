@@ -64,7 +64,10 @@ describe.skipIf(!isThere('tilt'))('Tiltfile, by Tilt', () => {
   })
   const context = { name: 'kind-bidmesh', context: { cluster: 'none', user: 'none' } }
   const kubeconfig = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': context.name, contexts: [context] },
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': context.name,
+    contexts: [context],
     clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:1' } }],
     users: [{ name: 'none', user: {} }],
   }
@@ -99,7 +102,10 @@ exec ${pathOf('helm')} "$@"
         'nginx-ingress-controller',
         ...services.map((name) => `bidmesh-${name}`),
         ...['migrate-bid', 'migrate-stats'].map((name) => `bidmesh-${name}`),
-        ...['seed', 'bots', 'smoke-test', 'bench'],
+        'seed',
+        'bots',
+        'smoke-test',
+        'bench',
       ]),
     )
   }, 60_000)

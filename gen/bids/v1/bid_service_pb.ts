@@ -17,7 +17,7 @@
 // Errors: a rejected bid carries a BidRejection as error detail; a rejected change of an item, and an item that
 // cannot be put up, a google.rpc.ErrorInfo of the domain "bidmesh" with the reason (such as HAS_BIDS) and, where the
 // item was read, item_id, status, bid_count and end_at as metadata. ABORTED, UNAVAILABLE and RESOURCE_EXHAUSTED carry
-// a google.rpc.RetryInfo: send the same request again after its delay.
+// a google.rpc.RetryInfo: send the same request again after its delay (only a message that is too large has none).
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";

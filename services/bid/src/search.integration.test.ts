@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { ListItemsRequest_OrderBy as OrderBy } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { migrate } from '@bidmesh/platform/migrate.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
@@ -206,7 +207,7 @@ describe('an item', () => {
     ])
   })
 
-  it('from before the words had a table of their own is found', async () => {
+  it('from before words and prices had tables of their own is found', async () => {
     await using cleanup = new AsyncDisposableStack()
     const old = cleanup.adopt(await createTestDatabase(), (each) => each.drop())
     const directory = cleanup.adopt(await mkdtemp(path.join(tmpdir(), 'migrations-')), (each) =>
@@ -231,5 +232,11 @@ describe('an item', () => {
     const filter = { ...noFilter, query: 'lamp' }
     const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
     expect(page.rows.map(({ id }) => id)).toEqual([itemId])
+    const byPrice = { ...noFilter, orderBy: OrderBy.PRICE_ASC }
+    const cheapest = await listItems(old.sql, byPrice, { pageSize: 1, pageToken: '', full: false })
+    expect(cheapest.rows).toMatchObject([{ id: itemId, softClose: { extension: { seconds: 1n } } }])
+    const [{ prices } = { prices: 0 }] = await old.sql<{ prices: number }[]>`
+      SELECT count(*)::int AS prices FROM item_prices WHERE price = 100 AND item_id = ${itemId}`
+    expect(prices).toBe(1)
   })
 })
