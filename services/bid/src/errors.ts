@@ -185,7 +185,7 @@ const undecided: Partial<Record<RejectionReason, string>> = {
   overloaded:
     'too many calls are waiting and this one was not decided: send it again after a pause',
   unavailable:
-    'the database is away or takes no changes now: send it again shortly, it may have been decided',
+    'the database is away or refuses work for the moment: send it again shortly, it may have been decided',
 }
 
 /** The detail of a rejected change. */
