@@ -34,7 +34,9 @@ BEGIN
 END
 $$;
 
--- From here on nobody changes an item until all are in: about 2 s for a million.
+-- From here on nobody changes an item until all are in: about 3 s for a million.
+CREATE INDEX items_by_currency ON items (currency, id);
+
 CREATE TRIGGER add_item_prices AFTER INSERT ON items
 REFERENCING NEW TABLE AS new_items
 FOR EACH STATEMENT EXECUTE FUNCTION add_item_prices();
@@ -54,6 +56,7 @@ CREATE INDEX bids_by_time ON bids USING brin (created_at)
 -- migrate:down
 
 DROP INDEX bids_by_time;
+DROP INDEX items_by_currency;
 DROP TRIGGER move_item_prices ON items;
 DROP TRIGGER add_item_prices ON items;
 DROP FUNCTION move_item_prices();

@@ -39,7 +39,7 @@ type Asked = { orderBy?: OrderBy; pageSize?: number; full?: boolean }
 
 /** All pages; `between` runs after each, with the place in the list. */
 async function pagesOf(
-  of: Pick<Partial<ItemFilter>, 'sellerId' | 'category'>,
+  of: Partial<ItemFilter>,
   { orderBy = OrderBy.NEWEST, pageSize = 3, full = false }: Asked,
   between: (page: number) => Promise<unknown> = async () => undefined,
 ): Promise<Item[][]> {
@@ -57,31 +57,31 @@ async function pagesOf(
 
 const idsOf = (pages: Item[][]) => pages.flat().map(({ id }) => id)
 
-/** Items of a new seller, at 100, 200, 300 … that end in half an hour; bids move the end. */
+/** Items of a new word and category, at 100, 200, 300 … that end in half an hour; bids move the end. */
 async function putItems(count: number) {
-  const sellerId = randomUUID()
+  const word = `x${randomUUID().replaceAll('-', '')}`
   const softClose = {
     ...defaultSoftClose,
     mode: 'reset' as const,
     windowMs: 3_600_000,
     maxExtensions: 0,
   }
-  const terms = { sellerId, category: sellerId, softClose }
+  const terms = { title: word, category: word, softClose }
   const itemIds: string[] = []
   for (let n = 0; n < count; n += 1) {
     const endAtMs = Date.now() + 1_800_000 + n
     const startPrice = BigInt(100 * (n + 1))
     itemIds.push((await putItem(database.session, { ...terms, endAtMs, startPrice })).itemId)
   }
-  return { sellerId, itemIds }
+  return { word, itemIds }
 }
 
 async function bid(itemId: string, amount: number): Promise<void> {
   await lanes.place(bidOn(itemId, { amount: BigInt(amount) }), new AbortController().signal)
 }
 
-/** What a seller has is found first and then ordered; of a category, prices are read along their index. */
-describe.each(['sellerId', 'category'] as const)('by %s, while bids are placed', (by) => {
+/** What has a word is found first and then ordered; of a category, prices are read along their index. */
+describe.each(['query', 'category'] as const)('by %s, while bids are placed', (by) => {
   it.each([OrderBy.NEWEST, OrderBy.ENDING_SOON, OrderBy.PRICE_ASC, OrderBy.PRICE_DESC])(
     'every item is shown, in order %s',
     async (orderBy) => {
@@ -94,12 +94,12 @@ describe.each(['sellerId', 'category'] as const)('by %s, while bids are placed',
           }),
           fc.array(fc.tuple(fc.nat(count - 1), fc.integer({ min: 100, max: 1_000 }))),
           async (moves, before) => {
-            const { sellerId, itemIds } = await putItems(count)
+            const { word, itemIds } = await putItems(count)
             const place = async (bids: [number, number][]) => {
               for (const [n, amount] of bids) await bid(itemIds[n] ?? '', amount)
             }
             await place(before)
-            const pages = await pagesOf({ [by]: sellerId }, { orderBy }, (n) =>
+            const pages = await pagesOf({ [by]: word }, { orderBy }, (n) =>
               place(moves[n - 1] ?? []),
             )
             expect([...new Set(idsOf(pages))].toSorted()).toEqual(itemIds.toSorted())
@@ -111,9 +111,9 @@ describe.each(['sellerId', 'category'] as const)('by %s, while bids are placed',
   )
 
   it('none comes twice by falling price, and none is lost', async () => {
-    const { sellerId, itemIds } = await putItems(9)
+    const { word, itemIds } = await putItems(9)
     // The cheapest jumps over everybody after the first page, the next one after the second.
-    const pages = await pagesOf({ [by]: sellerId }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
+    const pages = await pagesOf({ [by]: word }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
       await bid(itemIds[n - 1] ?? '', 5_000 * n)
     })
     expect(idsOf(pages)).toEqual(itemIds.toReversed())
@@ -121,9 +121,9 @@ describe.each(['sellerId', 'category'] as const)('by %s, while bids are placed',
   })
 
   it('a bid whose time is before the first page, but which that page could not see, loses nothing', async () => {
-    const { sellerId, itemIds } = await putItems(6)
+    const { word, itemIds } = await putItems(6)
     const [cheapest = ''] = itemIds
-    const filter = { ...noFilter, [by]: sellerId, orderBy: OrderBy.PRICE_DESC }
+    const filter = { ...noFilter, [by]: word, orderBy: OrderBy.PRICE_DESC }
     const load = (pageToken: string) =>
       listItems(database.sql, filter, { pageSize: 3, pageToken, full: false })
     const first = await inTransaction(database.url, async (tx) => {
@@ -140,9 +140,9 @@ describe.each(['sellerId', 'category'] as const)('by %s, while bids are placed',
   })
 
   it('more bids than are looked back through lose nothing', async () => {
-    const { sellerId, itemIds } = await putItems(6)
+    const { word, itemIds } = await putItems(6)
     const [cheapest = ''] = itemIds
-    const pages = await pagesOf({ [by]: sellerId }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
+    const pages = await pagesOf({ [by]: word }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
       if (n > 1) return
       await database.sql`
         INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)

@@ -81,8 +81,8 @@ export async function listItems(
     : sql`${sql(summaryColumns)}, '' AS description`
   const asked: Asked = { sql, filter, after, columns, limit: size + 1 }
   let rows: ListedRow[] = []
-  // What a seller or a word has is few: found first, it is ordered at once.
-  if (order.indexed && filter.sellerId === '' && filter.query.trim() === '') {
+  // What has a word is mostly few: found first, it is ordered at once.
+  if (order.indexed && filter.query.trim() === '') {
     rows = await withinBytes(sql, order, order.indexed(asked))
   }
   // Too rare among those at hand in the order: they are found first as well.
