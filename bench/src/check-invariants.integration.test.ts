@@ -1,5 +1,6 @@
 /** The checker has to find every kind of damage, and nothing where there is none. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
 import { executeBatch } from '@bidmesh/bid/execute-batch.ts'
@@ -21,7 +22,12 @@ let session: Session
 let itemId: string
 let ledger: LedgerEntry[]
 
-const softClose = { windowMs: 7_200_000, extensionMs: 60_000, maxExtensions: 2 }
+const softClose = {
+  ...defaultSoftClose,
+  windowMs: 7_200_000,
+  extensionMs: 7_200_000,
+  maxExtensions: 2,
+}
 
 beforeEach(async () => {
   bids = await createTestDatabase(migrationsDirectory)
@@ -95,6 +101,27 @@ describe('the write side', () => {
     expect(await violated()).toEqual(['I3'])
   })
 
+  it('finds nothing on items that were extended and ended early, and bids that came after', async () => {
+    const by = { userId: 'seller', operator: false }
+    const { itemId: extended, endAtMs } = await putItem(session, { softClose })
+    const later = { kind: 'extend' as const, by, endAtMs: endAtMs + 60_000, reason: '' }
+    const none = { idempotencyKey: '', trace: {} }
+    const outcomes = await executeBatch(
+      session,
+      [
+        { itemId: extended, command: later, ...none },
+        bidOn(extended, { amount: 100n }),
+        { itemId, command: { kind: 'end_now', by }, ...none },
+      ],
+      { invalidate: async () => undefined },
+    )
+    expect(outcomes).toMatchObject([{ kind: 'changed' }, { kind: 'accepted' }, { kind: 'changed' }])
+    await relay()
+    expect(await violated(stats.sql)).toEqual([])
+    await bids.sql`UPDATE items SET end_at = end_at - interval '1 hour' WHERE id = ${itemId}`
+    expect(await violated()).toEqual(['I3'])
+  })
+
   it('takes the same acknowledgement twice, as a retry gives it', async () => {
     ledger.push(...ledger)
     expect(await violated()).toEqual([])
@@ -140,7 +167,7 @@ describe('the write side', () => {
     ['winner', `highest_bidder_id = 'bob'`],
     ['price', 'current_highest_bid = 201'],
     ['end', `end_at = end_at + interval '1 second'`],
-    ['extensions', 'extension_count = 1'],
+    ['extensions', 'extension_count = 2'],
   ])('finds a head with a wrong %s', async (_, change) => {
     await bids.sql.unsafe(`UPDATE items SET ${change}`)
     expect(await violated()).toEqual(['I3'])

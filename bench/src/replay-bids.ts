@@ -48,14 +48,13 @@ export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Prom
 }
 
 async function readItems(sql: Sql): Promise<Map<string, Item>> {
-  const rows = await sql<(StateRow & { original_end_at: Date })[]>`
-    SELECT ${sql([...stateColumns, 'original_end_at'])} FROM items`
+  const rows = await sql<StateRow[]>`SELECT ${sql([...stateColumns])} FROM items`
   const items = rows.map((row): [string, Item] => {
     const stored = stateFromRow(row)
     const replayed: AuctionState = {
       ...stored,
       status: 'active',
-      endAtMs: row.original_end_at.getTime(),
+      endAtMs: stored.originalEndAtMs,
       extensionCount: 0,
       currentHighestBid: 0n,
       highestBidderId: '',
@@ -123,14 +122,23 @@ const stateFields = [
 ] as const satisfies (keyof AuctionState)[]
 
 function compareStates({ stored, replayed }: Item): Violation[] {
-  const settled = decide(replayed, { kind: 'settle' }, replayed.endAtMs).events ?? []
-  const expected = stored.status === 'ended' ? settled.reduce(evolve, replayed) : replayed
+  const expected = stored.status === 'ended' ? ended(replayed, stored.endAtMs) : replayed
   return stateFields
     .filter((field) => stored[field] !== expected[field])
     .map((field) => ({
       invariant: 'I3',
       message: `item ${stored.itemId}: ${field} is ${stored[field]}, replayed ${expected[field]}`,
     }))
+}
+
+/** At its time, or when somebody ended it before. */
+function ended(replayed: AuctionState, endAtMs: number): AuctionState {
+  const operator = { userId: '', operator: true }
+  const { events = [] } =
+    endAtMs < replayed.endAtMs
+      ? decide(replayed, { kind: 'end_now', by: operator }, endAtMs - 1)
+      : decide(replayed, { kind: 'settle' }, replayed.endAtMs)
+  return events.reduce(evolve, replayed)
 }
 
 function describe(entry: LedgerEntry): string {

@@ -61,10 +61,7 @@ export async function startLiveWorld(): Promise<LiveWorld> {
 
 /** Lasts longer than any test; each bid on every other item moves its end, as often as ends may move. */
 async function createItem(url: string, index: number): Promise<string> {
-  const softClose =
-    index % 2 === 0
-      ? { maxExtensions: 0 }
-      : { window: '3600s', extension: '1s', maxExtensions: 1_000 }
+  const softClose = index % 2 === 0 ? { maxExtensions: 0 } : { mode: 'RESET', window: '3600s' }
   const request = {
     title: 'Lamp',
     sellerId: 'seller',

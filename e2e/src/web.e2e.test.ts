@@ -184,7 +184,7 @@ describe('bidding', { retry: 2 }, () => {
   })
 
   it('extends the end visibly near it', async () => {
-    const softClose = { window: '3600s', extension: '120s', maxExtensions: 3 }
+    const softClose = { window: '120s', extension: '120s', maxExtensions: 3 }
     const endAt = new Date(Date.now() + 60_000).toISOString()
     const itemId = await putItem({ softClose, endAt })
     const ann = await visit(`/items/${itemId}`)
@@ -415,6 +415,27 @@ describe('a cancelled listing', () => {
     const page = await visit(`/items/${itemId}`)
     await shows(page, 'outcome', 'Listing cancelled')
     await page.getByText(`Reason: ${reason}`).waitFor()
+  })
+})
+
+describe('a seller', () => {
+  it('extends before the first bid, and ends the auction once there is one', async () => {
+    const endAt = new Date(Date.now() + 3_600_000).toISOString()
+    const itemId = await putItem({ endAt })
+    const watcher = await visit(`/items/${itemId}`)
+    await priceOf(watcher).waitFor()
+    const seller = await visit(`/items/${itemId}/edit`, { userId: 'sam' })
+    await seller.getByRole('button', { name: 'Extend…' }).click()
+    await seller.getByLabel('Reason').fill('The catalogue was late.')
+    await seller.getByRole('button', { name: 'Extend auction' }).click()
+    await shows(watcher, 'extension', '+24 h', 2 * AT_ONCE_MS)
+    await watcher.getByText('The catalogue was late.').waitFor()
+    await seller.getByRole('link', { name: 'Edit', exact: true }).click()
+    await bidByCurl(itemId, 'ann', 1_000)
+    await seller.getByRole('button', { name: 'End now…' }).click()
+    await seller.getByText('is sold to ann for €10.00').waitFor()
+    await seller.getByRole('button', { name: 'End auction' }).click()
+    await shows(watcher, 'outcome', 'You won!', 2 * AT_ONCE_MS)
   })
 })
 

@@ -163,7 +163,7 @@ function insertItems(sql: ReservedSql, auctions: readonly PastAuction[]) {
     created_at: isoOf(createdAtMs),
     updated_at: isoOf(state.endAtMs),
     start_at: isoOf(state.startAtMs),
-    original_end_at: isoOf(state.endAtMs - state.extensionCount * state.softClose.extensionMs),
+    original_end_at: isoOf(state.originalEndAtMs),
     end_at: isoOf(state.endAtMs),
   }))
   return sql`INSERT INTO items ${sql(rows)}`

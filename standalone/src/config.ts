@@ -6,6 +6,7 @@ import {
   hostNames,
   processShape,
   readConfig,
+  userIds,
   wholeNumber,
 } from '@bidmesh/platform/config.ts'
 
@@ -18,6 +19,7 @@ export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
       // Nor can a web page under a name that points here.
       ALLOWED_HOSTS: hostNames().default([]),
       AUTH_MODE: authMode().default('trusted'),
+      OPERATOR_IDS: userIds().default([]),
       BIDMESH_DATA_DIR: directory().default('./.data'),
       // More than 200 would be a load test, and there is `make bench` for that.
       BOTS: wholeNumber(0, 200).default(0),

@@ -50,7 +50,7 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   const writeSide = { databaseUrl: bidUrl, redisUrl, log, signal }
   // First the consumers' queues, then who publishes to them.
   const stats = await startStats({ databaseUrl: statsUrl, redisUrl, broker, log, signal })
-  const bid = await startBid({ ...writeSide, lanes: LANES })
+  const bid = await startBid({ ...writeSide, lanes: LANES, operatorIds: config.OPERATOR_IDS })
   if (config.BOTS > 0) await giveBotsAPast(bidUrl, log)
   const live = await startLive({ ...writeSide, broker, viewersMax: VIEWERS_MAX })
   const auctioneer = await startAuctioneerPart(writeSide)

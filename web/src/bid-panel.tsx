@@ -18,7 +18,7 @@ import { useOffline } from './use-offline.ts'
 export type BidPanelProps = { view: ItemView; bids: Bids; userId: string }
 
 export function BidPanel({ view, bids, userId }: BidPanelProps) {
-  const { extensionsSeen } = view
+  const { extensionsSeen, lastMove } = view
   const bidding = useBidding(view.item.id, userId, bids.all)
   const item = afterBid(view.item, bidding.answer)
   const phase = phaseOf(item, useServerNow())
@@ -42,7 +42,7 @@ export function BidPanel({ view, bids, userId }: BidPanelProps) {
           currency={item.currency}
           label={item.bidCount > 0n ? 'Current bid' : 'Starting price'}
         />
-        <TimeLeft {...{ item, phase, extensionsSeen }} />
+        <TimeLeft {...{ item, phase, extensionsSeen, lastMove }} />
       </Group>
       <Group justify="space-between" gap="xs" wrap="nowrap">
         <Counts item={item} viewers={view.viewers} />

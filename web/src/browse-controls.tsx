@@ -22,6 +22,7 @@ import {
   statuses,
   withStatus,
 } from './browse-filter.ts'
+import { currencies } from './money.ts'
 import { useCategories } from './use-categories.ts'
 
 /** Long enough to type on, short enough not to be waited for. */
@@ -45,6 +46,12 @@ export function BrowseControls({ filter, onChange }: ControlsProps) {
             isOrder(value) && onChange({ ...filter, order: value })
           }
           data={ordersOf(filter.status).map((value) => ({ value, label: orders[value].label }))}
+        />
+        <NativeSelect
+          aria-label="Currency"
+          value={filter.currency}
+          onChange={({ currentTarget: { value } }) => onChange({ ...filter, currency: value })}
+          data={[{ value: '', label: 'Any currency' }, ...currencies]}
         />
         <SegmentedControl
           w={{ base: '100%', xs: 'auto' }}

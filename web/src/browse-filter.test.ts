@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { type BrowseFilter, readFilter, withStatus, writeFilter } from './browse-filter.ts'
 
-const start: BrowseFilter = { query: '', category: '', status: 'open', order: 'ending' }
+const start: BrowseFilter = {
+  query: '',
+  category: '',
+  currency: '',
+  status: 'open',
+  order: 'ending',
+}
 
 describe('browse filter', () => {
   it('is what is open and ends soonest when the address says nothing', () => {
@@ -15,7 +21,7 @@ describe('browse filter', () => {
     { ...start, order: 'dear' },
     { ...start, status: 'ended', order: 'newest' },
     { ...start, status: 'scheduled', order: 'newest' },
-    { query: 'a&b', category: 'ü', status: 'all', order: 'cheap' },
+    { query: 'a&b', category: 'ü', currency: 'JPY', status: 'all', order: 'cheap' },
   ])('reads what it wrote: %j', (filter) => {
     expect(readFilter(new URLSearchParams(writeFilter(filter).toString()))).toEqual(filter)
   })
@@ -24,6 +30,7 @@ describe('browse filter', () => {
     ['status=nonsense&order=toString', start],
     ['status=constructor', start],
     ['q=%20%20', start],
+    ['currency=XYZ', start],
     ['status=ended&order=ending', { ...start, status: 'ended', order: 'newest' }],
     [`q=${'x'.repeat(300)}`, { ...start, query: 'x'.repeat(200) }],
   ] as const)('mends %j', (address, filter) => {

@@ -3,6 +3,7 @@ import {
   ItemStatus,
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { currencies } from './money.ts'
 
 export const statuses = {
   open: { label: 'Open', status: ItemStatus.ACTIVE },
@@ -21,7 +22,14 @@ export const orders = {
 export type Status = keyof typeof statuses
 export type Order = keyof typeof orders
 
-export type BrowseFilter = { query: string; category: string; status: Status; order: Order }
+export type BrowseFilter = {
+  query: string
+  category: string
+  /** ISO 4217; empty: any. Prices are in order within one only. */
+  currency: string
+  status: Status
+  order: Order
+}
 
 /** As the services have them: longer ones would be refused. */
 export const QUERY_MAX_LENGTH = 200
@@ -43,9 +51,11 @@ function defaultOrder(status: Status): Order {
 export function readFilter(params: URLSearchParams): BrowseFilter {
   const status = params.get('status') ?? ''
   const order = params.get('order') ?? ''
+  const currency = params.get('currency') ?? ''
   return filterOf({
     query: (params.get('q') ?? '').trim().slice(0, QUERY_MAX_LENGTH),
     category: (params.get('category') ?? '').slice(0, CATEGORY_MAX_LENGTH),
+    currency: currencies.find((each) => each === currency) ?? '',
     status: isStatus(status) ? status : 'open',
     order: isOrder(order) ? order : undefined,
   })
@@ -53,10 +63,11 @@ export function readFilter(params: URLSearchParams): BrowseFilter {
 
 /** Only what differs from the default, so that addresses stay short. */
 export function writeFilter(filter: BrowseFilter): URLSearchParams {
-  const { query, category, status, order } = filterOf(filter)
+  const { query, category, currency, status, order } = filterOf(filter)
   const params = new URLSearchParams()
   if (query !== '') params.set('q', query)
   if (category !== '') params.set('category', category)
+  if (currency !== '') params.set('currency', currency)
   if (status !== 'open') params.set('status', status)
   if (order !== defaultOrder(status)) params.set('order', order)
   return params

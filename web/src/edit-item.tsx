@@ -8,12 +8,14 @@ import {
   UpdateItemRequestSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { type SubmitEvent, useState } from 'react'
-import { Link, useLocation } from 'wouter'
+import { Link } from 'wouter'
 import { CancelItem } from './cancel-item.tsx'
+import { EndItemNow } from './end-item-now.tsx'
+import { ExtendItem } from './extend-item.tsx'
 import { DescriptionFields } from './description-fields.tsx'
 import { brokenRules, brokenRulesOf } from './field-rules.ts'
 import { type Description, descriptionOf, isOpen, onLines, updateRequest } from './item-draft.ts'
-import { useForgetItems } from './item-form.tsx'
+import { useShowItem } from './item-form.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
 import { useFormFaults } from './use-form-faults.ts'
 import { useListStream, withUpdate } from './use-list-stream.ts'
@@ -56,6 +58,8 @@ export function EditItem({ itemId }: { itemId: string }) {
         Edit “{data.item.title}”
       </Title>
       <EditForm item={data.item} />
+      <ExtendItem item={item} />
+      <EndItemNow item={item} />
       <CancelItem item={item} />
     </Stack>
   )
@@ -77,19 +81,14 @@ function NotHere({ title, href, words }: { title: string; href: string; words: s
 }
 
 function EditForm({ item }: { item: Item }) {
-  const [, navigate] = useLocation()
-  const forgetItems = useForgetItems()
   const [draft, setDraft] = useState(() => descriptionOf(item))
   const { userId } = useUser()
-  const { request, faults, changed } = updateRequest(item, draft, userId)
+  const { request, changed } = updateRequest(item, draft, userId)
   const broken = onLines(brokenRules(UpdateItemRequestSchema, request), draft.images)
-  const { form, shown, attempt, refuse, forget } = useFormFaults(new Map([...broken, ...faults]))
-  const done = (): void => navigate(`/items/${item.id}`)
+  const { form, shown, attempt, refuse, forget } = useFormFaults(broken)
+  const done = useShowItem(item.id)
   const update = useMutation(BidService.method.updateItem, {
-    onSuccess: () => {
-      forgetItems()
-      done()
-    },
+    onSuccess: done,
     onError: (error) =>
       refuse(onLines(brokenRulesOf(UpdateItemRequestSchema, error), draft.images)),
   })

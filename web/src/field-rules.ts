@@ -77,6 +77,7 @@ const special: Readonly<Record<string, string>> = {
   'softClose.window duration.gte_lte': 'Between 1 second and 3600 seconds.',
   'softClose.extension duration.gte_lte': 'Between 1 second and 3600 seconds.',
   'softClose.maxExtensions int32.gte_lte': 'Between 0 and 1000.',
+  'softClose.maxTotal duration.gte_lte': 'Between 1 minute and 7 days.',
 }
 
 /** "must be at most 200 characters" → "Must be at most 200 characters." */

@@ -9,6 +9,7 @@ import {
   CreateItemRequestSchema,
   type Item,
   ItemStatus,
+  SoftClose_Mode,
   type UpdateItemRequest,
   UpdateItemRequestSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -34,10 +35,14 @@ export type ItemDraft = Description & {
   startAt: string
   endAt: string
   softClose: boolean
+  mode: 'add' | 'reset'
   /** Seconds. */
   window: string
+  /** Of mode `add`. */
   extension: string
   maxExtensions: string
+  /** Minutes, of mode `reset`; empty: without limit. */
+  maxTotal: string
 }
 
 /** Field to what is wrong with it; a picture is `images[2]` by its line. */
@@ -62,9 +67,11 @@ export const emptyDraft: ItemDraft = {
   startAt: '',
   endAt: '',
   softClose: true,
+  mode: 'add',
   window: '30',
   extension: '30',
   maxExtensions: '5',
+  maxTotal: '',
 }
 
 /** Lines with a picture, with where each stands in the form. */
@@ -142,9 +149,20 @@ function amount(field: string, text: string, currency: string, faults: Map<strin
 
 function softCloseOf(draft: ItemDraft, faults: Map<string, string>) {
   if (!draft.softClose) return { maxExtensions: 0 }
+  const window = whole('softClose.window', draft.window, faults)
+  if (draft.mode === 'reset') {
+    const hasTotal = draft.maxTotal.trim() !== ''
+    const minutes = hasTotal ? whole('softClose.maxTotal', draft.maxTotal, faults) : 0
+    const maxTotal = hasTotal && { maxTotal: seconds(60 * minutes) }
+    return { mode: SoftClose_Mode.RESET, window: seconds(window), ...maxTotal }
+  }
+  const extension = whole('softClose.extension', draft.extension, faults)
+  if (extension < window && !faults.has('softClose.extension')) {
+    faults.set('softClose.extension', 'No shorter than the time it counts from.')
+  }
   return {
-    window: seconds(whole('softClose.window', draft.window, faults)),
-    extension: seconds(whole('softClose.extension', draft.extension, faults)),
+    window: seconds(window),
+    extension: seconds(extension),
     maxExtensions: whole('softClose.maxExtensions', draft.maxExtensions, faults),
   }
 }
@@ -188,13 +206,8 @@ export function updateRequest(
   item: Item,
   draft: Description,
   userId: string,
-): { request: UpdateItemRequest; faults: Faults; changed: boolean } {
+): { request: UpdateItemRequest; changed: boolean } {
   const { title, description, category, images } = describe(draft)
-  const faults = new Map<string, string>()
-  // A request without pictures leaves those there are: the last one cannot be taken away.
-  if (images.length === 0 && item.images.length > 0) {
-    faults.set('images[0]', 'At least one picture must stay. Enter another URL to replace it.')
-  }
   const sameImages =
     images.length === item.images.length && images.every((url, at) => url === item.images[at])
   const changes = {
@@ -203,6 +216,9 @@ export function updateRequest(
     ...(category !== item.category && { category }),
     ...(!sameImages && { images }),
   }
-  const request = create(UpdateItemRequestSchema, { id: item.id, userId, ...changes })
-  return { request, faults, changed: Object.keys(changes).length > 0 }
+  const paths = Object.keys(changes)
+  // Named, so that what is empty is cleared.
+  const updateMask = { paths }
+  const request = create(UpdateItemRequestSchema, { id: item.id, userId, ...changes, updateMask })
+  return { request, changed: paths.length > 0 }
 }

@@ -37,6 +37,16 @@ export function useForgetItems(): () => void {
   return () => void queries.invalidateQueries({ queryKey })
 }
 
+/** After a change of an item: its page, as it is now. */
+export function useShowItem(itemId: string): () => void {
+  const [, navigate] = useLocation()
+  const forgetItems = useForgetItems()
+  return () => {
+    forgetItems()
+    navigate(`/items/${itemId}`)
+  }
+}
+
 export function ItemForm() {
   const [, navigate] = useLocation()
   const { userId } = useUser()

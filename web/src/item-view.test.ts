@@ -7,6 +7,7 @@ import {
   ItemStatus,
   PlaceBidResponseSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import {
   type WatchItemResponse,
@@ -58,6 +59,12 @@ function bid(sequence: bigint, userId: string, rest: Rest = {}) {
 function endMoved(extensionCount: number, endAtMs: number) {
   const value = { extensionCount, endAt: timestampFromMs(endAtMs) }
   return message({ sequence: 1n, version: 2n, event: { case: 'endMoved', value } })
+}
+
+function endMovedBySeller(version: bigint, endAtMs: number) {
+  const reason = ExtensionReason.SELLER
+  const value = { endAt: timestampFromMs(endAtMs), reason, comment: 'a longer view' }
+  return message({ version, event: { case: 'endMoved', value } })
 }
 
 function follow(...messages: readonly WatchItemResponse[]): ItemView {
@@ -127,6 +134,18 @@ describe('followItem', () => {
     expect(view.extensionsSeen).toBe(1)
     expect(view.item.extensionCount).toBe(1)
     expect(endMs(view.item)).toBe(END_MS + 30)
+  })
+
+  it('tells by how much the end was moved, and why, whoever moved it', () => {
+    const moved = endMovedBySeller(2n, END_MS + 60_000)
+    const view = follow(snapshot(), moved)
+    expect(view).toMatchObject({
+      extensionsSeen: 1,
+      lastMove: { ms: 60_000, comment: 'a longer view' },
+    })
+    expect(endMs(view.item)).toBe(END_MS + 60_000)
+    expect(view.item.extensionCount).toBe(0)
+    expect(followItem(view, moved)?.extensionsSeen).toBe(1)
   })
 
   it('keeps what it has seen over a later snapshot, and counts the moves in between', () => {

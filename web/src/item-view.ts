@@ -6,6 +6,7 @@ import {
   ItemStatus,
   type PlaceBidResponse,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import type { ChatMessage, WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 
 /** Kept of each for the page; older ones are a query away. */
@@ -24,6 +25,8 @@ export type ItemView = {
   outbid: boolean
   /** How often the end has moved while this page was open, to show that it did. */
   extensionsSeen: number
+  /** The last of these moves: by how much, and what its seller or operator said of it. */
+  lastMove: { ms: number; comment: string }
 }
 
 /** What can be said before the stream has: of an item that was asked for. */
@@ -36,6 +39,7 @@ export function viewOf(item: Item, userId: string): ItemView {
     winning: userId !== '' && item.highestBidderId === userId,
     outbid: false,
     extensionsSeen: 0,
+    lastMove: { ms: 0, comment: '' },
   }
 }
 
@@ -54,7 +58,9 @@ export function followItem(
   if (!view) return undefined
   const { sequence, version } = message
   const item = { ...view.item, ...changed(message), sequence, version }
-  const next = { ...view, item, winning: message.youAreWinning }
+  const comment = event.case === 'endMoved' ? event.value.comment : ''
+  const lastMove = moveBetween(view, item, comment)
+  const next = { ...view, item, winning: message.youAreWinning, lastMove }
   switch (event.case) {
     case 'bidPlaced': {
       const { bid } = event.value
@@ -64,7 +70,10 @@ export function followItem(
     }
     case 'endMoved': {
       // After a reconnect the server may tell again what has been told.
-      const again = event.value.extensionCount <= view.item.extensionCount
+      const { reason, extensionCount } = event.value
+      const again = isByBid(reason)
+        ? extensionCount <= view.item.extensionCount
+        : version <= view.item.version
       return again ? next : { ...next, extensionsSeen: view.extensionsSeen + 1 }
     }
     case 'chatMessage':
@@ -92,7 +101,18 @@ export function caughtUp(view: ItemView, item: Item, winning: boolean): ItemView
     outbid: !winning && (view.outbid || view.winning),
     bids: item.sequence === view.item.sequence ? view.bids : [],
     extensionsSeen: view.extensionsSeen + (item.extensionCount - view.item.extensionCount),
+    lastMove: moveBetween(view, item, ''),
   }
+}
+
+/** An end that comes earlier, by the hammer, is no move of it. */
+function moveBetween(view: ItemView, item: Item, comment: string): ItemView['lastMove'] {
+  const ms = endMs(item) - endMs(view.item)
+  return ms > 0 ? { ms, comment } : view.lastMove
+}
+
+function isByBid(reason: ExtensionReason): boolean {
+  return reason !== ExtensionReason.SELLER && reason !== ExtensionReason.OPERATOR
 }
 
 /** The item after a bid of this user was accepted, when the stream has not told so yet. */
@@ -121,14 +141,16 @@ function changed({ event }: WatchItemResponse): Partial<Item> {
       return bid ? headBy(bid, event.value) : {}
     }
     case 'endMoved': {
-      const { endAt, extensionCount } = event.value
-      return { extensionCount, ...(endAt && { endAt }) }
+      const { endAt, extensionCount, reason } = event.value
+      if (!endAt || isByBid(reason)) return { extensionCount, ...(endAt && { endAt }) }
+      return { endAt, originalEndAt: endAt }
     }
     case 'opened':
       return { status: ItemStatus.ACTIVE }
     case 'ended': {
-      const { outcome, winnerId, hammerPrice } = event.value
-      return { status: ItemStatus.ENDED, outcome, winnerId, hammerPrice }
+      const { outcome, winnerId, hammerPrice, endedAt } = event.value
+      const ended = { status: ItemStatus.ENDED, outcome, winnerId, hammerPrice }
+      return { ...ended, ...(endedAt && { endAt: endedAt }) }
     }
     case 'cancelled':
       return { status: ItemStatus.CANCELLED, cancelReason: event.value.reason }

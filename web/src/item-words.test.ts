@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { durationFromMs } from '@bufbuild/protobuf/wkt'
-import { SoftCloseSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { SoftClose_Mode, SoftCloseSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { describe, expect, it } from 'vitest'
 import { countBids, formatSpan, formatWhen, softCloseWords, times } from './item-words.ts'
 import { formatMoment, formatTime } from './time.ts'
@@ -15,6 +15,7 @@ describe('item words', () => {
     [30_000, '30 s'],
     [60_000, '1 min'],
     [90_000, '1 min 30 s'],
+    [5_400_000, '1 h 30 min'],
   ])('says %i ms', (ms, words) => {
     expect(formatSpan(ms)).toBe(words)
   })
@@ -24,6 +25,11 @@ describe('item words', () => {
     const softClose = create(SoftCloseSchema, { window, extension: window, maxExtensions: 5 })
     expect(softCloseWords(softClose)).toBe(
       'A bid in the last 30 s extends the auction by 30 s, up to 5 times.',
+    )
+    const maxTotal = durationFromMs(3_600_000)
+    const reset = { ...softClose, mode: SoftClose_Mode.RESET, maxExtensions: 0, maxTotal }
+    expect(softCloseWords(reset)).toBe(
+      'A bid in the last 30 s leaves 30 s to answer it, by 1 h in all.',
     )
     expect(softCloseWords({ ...softClose, maxExtensions: 0 })).toBeUndefined()
     expect(softCloseWords(undefined)).toBeUndefined()

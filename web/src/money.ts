@@ -1,5 +1,24 @@
 /** Money as people write it, from and to minor units of its currency. */
 
+/** Offered to sellers and to those who look for something, in this order. */
+export const currencies = [
+  'EUR',
+  'USD',
+  'GBP',
+  'CHF',
+  'SEK',
+  'NOK',
+  'DKK',
+  'PLN',
+  'CZK',
+  'CAD',
+  'AUD',
+  'JPY',
+  'CNY',
+  'INR',
+  'BRL',
+] as const
+
 /**
  * Currencies whose minor unit is not a hundredth: ISO 4217 list one, as of January 2026. Not `Intl`, whose digits
  * are those of daily use: it shows no fillér and no sen, and would read 100 minor units of HUF as 100 forints.

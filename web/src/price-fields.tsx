@@ -2,24 +2,7 @@
 import { Group, NativeSelect, TextInput } from '@mantine/core'
 import { type FieldsProps, FormSection } from './form-section.tsx'
 import type { ItemDraft } from './item-draft.ts'
-
-const currencies = [
-  'EUR',
-  'USD',
-  'GBP',
-  'CHF',
-  'SEK',
-  'NOK',
-  'DKK',
-  'PLN',
-  'CZK',
-  'CAD',
-  'AUD',
-  'JPY',
-  'CNY',
-  'INR',
-  'BRL',
-] as const
+import { currencies } from './money.ts'
 
 function nameOf(currency: string): string {
   return new Intl.DisplayNames(undefined, { type: 'currency' }).of(currency) ?? currency

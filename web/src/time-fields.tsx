@@ -1,5 +1,15 @@
 /** When bidding opens and ends, and what bids in the last moment do to the end. */
-import { Button, Group, Input, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core'
+import {
+  Button,
+  Group,
+  Input,
+  SegmentedControl,
+  SimpleGrid,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { type FieldsProps, FormSection } from './form-section.tsx'
 import type { ItemDraft } from './item-draft.ts'
 import { serverNow } from './server-time.tsx'
@@ -58,11 +68,22 @@ export function TimeFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) 
   )
 }
 
-const softCloseFields = [
-  { name: 'window', label: 'Bid in the last', unit: 's' },
-  { name: 'extension', label: 'Extends by', unit: 's' },
-  { name: 'maxExtensions', label: 'Up to', unit: 'times' },
-] as const
+const softCloseFields = {
+  add: [
+    { name: 'window', label: 'Bid in the last', unit: 's' },
+    { name: 'extension', label: 'Extends by', unit: 's' },
+    { name: 'maxExtensions', label: 'Up to', unit: 'times' },
+  ],
+  reset: [
+    { name: 'window', label: 'A late bid leaves', unit: 's' },
+    { name: 'maxTotal', label: 'In all (optional)', unit: 'min' },
+  ],
+} as const
+
+const modes: { value: ItemDraft['mode']; label: string }[] = [
+  { value: 'add', label: 'By a fixed time' },
+  { value: 'reset', label: 'Restart the countdown' },
+]
 
 function SoftCloseFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
   return (
@@ -74,8 +95,16 @@ function SoftCloseFields({ draft, onChange, faults }: FieldsProps<ItemDraft>) {
         onChange={(event) => onChange({ softClose: event.currentTarget.checked })}
       />
       {draft.softClose && (
+        <SegmentedControl
+          aria-label="How late bids extend the auction"
+          data={modes}
+          value={draft.mode}
+          onChange={(mode) => onChange({ mode })}
+        />
+      )}
+      {draft.softClose && (
         <SimpleGrid cols={3} spacing="xs" role="group" aria-label="Extensions">
-          {softCloseFields.map(({ name, label, unit }) => (
+          {softCloseFields[draft.mode].map(({ name, label, unit }) => (
             <TextInput
               key={name}
               label={label}

@@ -2,11 +2,10 @@
 import { Badge, Group, Text, VisuallyHidden } from '@mantine/core'
 import { IconClockPlus } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
-import { durationMs } from '@bufbuild/protobuf/wkt'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Countdown } from './countdown.tsx'
 import { type ItemPhase, startMs } from './item-phase.ts'
-import { endMs } from './item-view.ts'
+import { endMs, type ItemView } from './item-view.ts'
 import { formatSpan, times } from './item-words.ts'
 import { formatMoment } from './time.ts'
 import styles from './item-page.module.css'
@@ -14,16 +13,18 @@ import styles from './item-page.module.css'
 /** How long a moved end is pointed out. */
 const POINT_OUT_MS = 6_000
 
-export type TimeLeftProps = { item: Item; phase: ItemPhase; extensionsSeen: number }
+export type TimeLeftProps = {
+  item: Item
+  phase: ItemPhase
+} & Pick<ItemView, 'extensionsSeen' | 'lastMove'>
 
-export function TimeLeft({ item, phase, extensionsSeen }: TimeLeftProps) {
+export function TimeLeft({ item, phase, extensionsSeen, lastMove }: TimeLeftProps) {
   const extension = useJustExtended(extensionsSeen)
   const { extensionCount } = item
   const scheduled = phase === 'scheduled'
   const atMs = scheduled ? startMs(item) : endMs(item)
   const label = extensionCount > 0 ? `Extended ${times(extensionCount)} · ends in` : 'Ends in'
-  const longer = item.softClose?.extension
-  const by = longer ? `+${formatSpan(durationMs(longer))}` : 'extended'
+  const by = lastMove.ms > 0 ? `+${formatSpan(lastMove.ms)}` : 'extended'
   return (
     <div>
       <Text size="sm" c="dimmed" ta="right">
@@ -54,6 +55,11 @@ export function TimeLeft({ item, phase, extensionsSeen }: TimeLeftProps) {
       <Text size="xs" c="dimmed" ta="right">
         {formatMoment(atMs)}
       </Text>
+      {extension && lastMove.comment !== '' && (
+        <Text size="xs" c="dimmed" ta="right" style={{ overflowWrap: 'anywhere' }}>
+          {lastMove.comment}
+        </Text>
+      )}
       <VisuallyHidden role="status">{extension && `The end has moved: ${by}`}</VisuallyHidden>
     </div>
   )

@@ -71,8 +71,14 @@ function idsOf(...lists: readonly (readonly Item[])[]): readonly string[] {
   return [...new Set(lists.flat().map(({ id }) => id))]
 }
 
-function requestOf({ query, category, status, order }: BrowseFilter) {
-  return { query, category, status: statuses[status].status, orderBy: orders[order].orderBy }
+function requestOf({ query, category, currency, status, order }: BrowseFilter) {
+  return {
+    query,
+    category,
+    currency,
+    status: statuses[status].status,
+    orderBy: orders[order].orderBy,
+  }
 }
 
 function useItems(filter: BrowseFilter) {

@@ -11,15 +11,23 @@
 // or whatever its largest legal contents take with every character escaped: 384 KiB for an item.
 //
 // Identity: while the services run in trusted mode, the `user_id` or `seller_id` of a request says who
-// calls. User ids are opaque strings of 1 to 128 printable characters; item and bid ids are UUIDs.
+// calls. User ids are opaque strings of 1 to 128 printable characters; item and bid ids are UUIDs. Operators are
+// the users that the service's OPERATOR_IDS lists.
+//
+// Errors: a rejected bid carries a BidRejection as error detail; a rejected change of an item, and an item that
+// cannot be put up, a google.rpc.ErrorInfo of the domain "bidmesh" with the reason (such as HAS_BIDS) and, where the
+// item was read, item_id, status, bid_count and end_at as metadata. ABORTED, UNAVAILABLE and RESOURCE_EXHAUSTED carry
+// a google.rpc.RetryInfo: send the same request again after its delay (only a message that is too large has none).
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Extension } from "./extension_pb.ts";
+import { file_bids_v1_extension } from "./extension_pb.ts";
 import type { ItemOutcome } from "./item_outcome_pb.ts";
 import { file_bids_v1_item_outcome } from "./item_outcome_pb.ts";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Any, Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Any, Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_rules_v1_rules } from "../../rules/v1/rules_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -27,7 +35,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bids/v1/bid_service.proto.
  */
 export const file_bids_v1_bid_service: GenFile = /*@__PURE__*/
-  fileDesc("ChliaWRzL3YxL2JpZF9zZXJ2aWNlLnByb3RvEgdiaWRzLnYxIp4BCgxCaWRSZWplY3Rpb24SKwoGcmVhc29uGAEgASgOMhsuYmlkcy52MS5CaWRSZWplY3Rpb25SZWFzb24SGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihQEKA0JpZBIKCgJpZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYW1vdW50GAQgASgDEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDIsIBCglTb2Z0Q2xvc2USOgoGd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESPQoJZXh0ZW5zaW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESJwoObWF4X2V4dGVuc2lvbnMYAyABKAVCCrpIBxoFGOgHKABIAIgBAUIRCg9fbWF4X2V4dGVuc2lvbnMi7QUKBEl0ZW0SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLc3RhcnRfcHJpY2UYBCABKAMSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgFIAEoAxIqCgZlbmRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmltYWdlcxgJIAMoCRIQCghjYXRlZ29yeRgKIAEoCRIRCglzZWxsZXJfaWQYCyABKAkSIwoGc3RhdHVzGAwgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzEhAKCGN1cnJlbmN5GA0gASgJEiwKCHN0YXJ0X2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBtaW5pbXVtX25leHRfYmlkGA8gASgDEhEKCWJpZF9jb3VudBgQIAEoAxIQCghzZXF1ZW5jZRgRIAEoAxIZChFoaWdoZXN0X2JpZGRlcl9pZBgSIAEoCRIlCgdvdXRjb21lGBMgASgOMhQuYmlkcy52MS5JdGVtT3V0Y29tZRIRCgl3aW5uZXJfaWQYFCABKAkSFAoMaGFtbWVyX3ByaWNlGBUgASgDEjMKD29yaWdpbmFsX2VuZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZXh0ZW5zaW9uX2NvdW50GBcgASgFEiYKCnNvZnRfY2xvc2UYGCABKAsyEi5iaWRzLnYxLlNvZnRDbG9zZRIVCg1taW5faW5jcmVtZW50GBkgASgDEg8KB3ZlcnNpb24YGiABKAMSFQoNY2FuY2VsX3JlYXNvbhgbIAEoCSKXAQoPUGxhY2VCaWRSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEiAKBmFtb3VudBgCIAEoA0IQukgNIgsYgICapuqv4wEoARIfCgd1c2VyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARImCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlCDbpICnIImMCWsQIBGEAiogEKEFBsYWNlQmlkUmVzcG9uc2USGQoDYmlkGAEgASgLMgwuYmlkcy52MS5CaWQSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZXh0ZW5kZWQYBSABKAgi9AMKEUNyZWF0ZUl0ZW1SZXF1ZXN0EiUKBXRpdGxlGAEgASgJQha6SBNyEZDAlrECAZjAlrECARABGMgBEiMKC2Rlc2NyaXB0aW9uGAIgASgJQg66SAtyCaDAlrECARiQThIlCgtzdGFydF9wcmljZRgDIAEoA0IQukgNIgsYgICapuqv4wEoARIyCgZlbmRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESJQoGaW1hZ2VzGAUgAygJQhW6SBKSAQ8QCiILcgmowJaxAgEYgBASJQoIY2F0ZWdvcnkYBiABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASIQoJc2VsbGVyX2lkGAcgASgJQg66SAtyCYjAlrECARiAARIgCghjdXJyZW5jeRgIIAEoCUIOukgL2AEBcgawwJaxAgESLAoIc3RhcnRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDW1pbl9pbmNyZW1lbnQYCiABKANCELpIDSILGICAmqbqr+MBKAASJgoKc29mdF9jbG9zZRgLIAEoCzISLmJpZHMudjEuU29mdENsb3NlEiYKD2lkZW1wb3RlbmN5X2tleRgMIAEoCUINukgKcgiYwJaxAgEYQCIxChJDcmVhdGVJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSImCg5HZXRJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiLgoPR2V0SXRlbVJlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0ilwMKEExpc3RJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSJQoIY2F0ZWdvcnkYAyABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASLQoGc3RhdHVzGAQgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzQgi6SAWCAQIQARIhCglzZWxsZXJfaWQYBSABKAlCDrpIC3IJiMCWsQIBGIABEh0KBXF1ZXJ5GAYgASgJQg66SAtyCaDAlrECARjIARI9CghvcmRlcl9ieRgHIAEoDjIhLmJpZHMudjEuTGlzdEl0ZW1zUmVxdWVzdC5PcmRlckJ5Qgi6SAWCAQIQARIpCgR2aWV3GAggASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiRQoHT3JkZXJCeRIKCgZORVdFU1QQABIPCgtFTkRJTkdfU09PThABEg0KCVBSSUNFX0FTQxACEg4KClBSSUNFX0RFU0MQAyJKChFMaXN0SXRlbXNSZXNwb25zZRIcCgVpdGVtcxgBIAMoCzINLmJpZHMudjEuSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiogEKFkxpc3RTZWxsZXJJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSIQoJc2VsbGVyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARIpCgR2aWV3GAQgASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiUAoXTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2USHAoFaXRlbXMYASADKAsyDS5iaWRzLnYxLkl0ZW0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpoCChFVcGRhdGVJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESKgoFdGl0bGUYAiABKAlCFrpIE3IRkMCWsQIBmMCWsQIBEAEYyAFIAIgBARIoCgtkZXNjcmlwdGlvbhgDIAEoCUIOukgLcgmgwJaxAgEYkE5IAYgBARIlCgZpbWFnZXMYBCADKAlCFbpIEpIBDxAKIgtyCajAlrECARiAEBIqCghjYXRlZ29yeRgFIAEoCUITukgQcg6QwJaxAgGYwJaxAgEYQEgCiAEBEh8KB3VzZXJfaWQYBiABKAlCDrpIC3IJiMCWsQIBGIABQggKBl90aXRsZUIOCgxfZGVzY3JpcHRpb25CCwoJX2NhdGVnb3J5IjEKElVwZGF0ZUl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImoKEUNhbmNlbEl0ZW1SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIeCgZyZWFzb24YAiABKAlCDrpIC3IJoMCWsQIBGPQDEh8KB3VzZXJfaWQYAyABKAlCDrpIC3IJiMCWsQIBGIABIjEKEkNhbmNlbEl0ZW1SZXNwb25zZRIbCgRpdGVtGAEgASgLMg0uYmlkcy52MS5JdGVtImsKEkdldEl0ZW1CaWRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJKChNHZXRJdGVtQmlkc1Jlc3BvbnNlEhoKBGJpZHMYASADKAsyDC5iaWRzLnYxLkJpZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoTTGlzdFVzZXJCaWRzUmVxdWVzdBIfCgd1c2VyX2lkGAEgASgJQg66SAtyCYjAlrECARiAARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJLChRMaXN0VXNlckJpZHNSZXNwb25zZRIaCgRiaWRzGAEgAygLMgwuYmlkcy52MS5CaWQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIm4KFUxpc3RJdGVtRXZlbnRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABARIcCglwYWdlX3NpemUYAiABKAVCCbpIBhoEGGQoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJVChZMaXN0SXRlbUV2ZW50c1Jlc3BvbnNlEiIKBmV2ZW50cxgBIAMoCzISLmJpZHMudjEuSXRlbUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKSAQoJSXRlbUV2ZW50Eg8KB3ZlcnNpb24YASABKAMSEAoIZXZlbnRfaWQYAiABKAkSLwoLcmVjb3JkZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGhhc2gYBCABKAwSIwoFZXZlbnQYBSABKAsyFC5nb29nbGUucHJvdG9idWYuQW55IjgKElN0cmVhbUl0ZW1zUmVxdWVzdBIiCg1hZnRlcl9pdGVtX2lkGAEgASgJQgu6SAjYAQFyA7ABASJvChNTdHJlYW1JdGVtc1Jlc3BvbnNlEhwKBWl0ZW1zGAEgAygLMg0uYmlkcy52MS5JdGVtEhoKBGJpZHMYAiADKAsyDC5iaWRzLnYxLkJpZBIeChZjb21wbGV0ZV91bnRpbF9pdGVtX2lkGAMgASgJKo4BCgpJdGVtU3RhdHVzEhsKF0lURU1fU1RBVFVTX1VOU1BFQ0lGSUVEEAASFgoSSVRFTV9TVEFUVVNfQUNUSVZFEAESFQoRSVRFTV9TVEFUVVNfRU5ERUQQAhIZChVJVEVNX1NUQVRVU19DQU5DRUxMRUQQAxIZChVJVEVNX1NUQVRVU19TQ0hFRFVMRUQQBCpOCghJdGVtVmlldxIZChVJVEVNX1ZJRVdfVU5TUEVDSUZJRUQQABITCg9JVEVNX1ZJRVdfQkFTSUMQARISCg5JVEVNX1ZJRVdfRlVMTBACKtEDChJCaWRSZWplY3Rpb25SZWFzb24SJAogQklEX1JFSkVDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABInCiNCSURfUkVKRUNUSU9OX1JFQVNPTl9JVEVNX05PVF9GT1VORBABEigKJEJJRF9SRUpFQ1RJT05fUkVBU09OX0lOVkFMSURfUkVRVUVTVBACEiAKHEJJRF9SRUpFQ1RJT05fUkVBU09OX1RPT19MT1cQAxIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9OT1RfU1RBUlRFRBAEEh4KGkJJRF9SRUpFQ1RJT05fUkVBU09OX0VOREVEEAUSIgoeQklEX1JFSkVDVElPTl9SRUFTT05fQ0FOQ0VMTEVEEAYSIQodQklEX1JFSkVDVElPTl9SRUFTT05fT1dOX0lURU0QBxIjCh9CSURfUkVKRUNUSU9OX1JFQVNPTl9LRVlfUkVVU0VEEAgSIwofQklEX1JFSkVDVElPTl9SRUFTT05fQ09OVEVOVElPThAJEiMKH0JJRF9SRUpFQ1RJT05fUkVBU09OX09WRVJMT0FERUQQChIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9VTkFWQUlMQUJMRRALMtMGCgpCaWRTZXJ2aWNlEj8KCFBsYWNlQmlkEhguYmlkcy52MS5QbGFjZUJpZFJlcXVlc3QaGS5iaWRzLnYxLlBsYWNlQmlkUmVzcG9uc2USRQoKQ3JlYXRlSXRlbRIaLmJpZHMudjEuQ3JlYXRlSXRlbVJlcXVlc3QaGy5iaWRzLnYxLkNyZWF0ZUl0ZW1SZXNwb25zZRJBCgdHZXRJdGVtEhcuYmlkcy52MS5HZXRJdGVtUmVxdWVzdBoYLmJpZHMudjEuR2V0SXRlbVJlc3BvbnNlIgOQAgESRwoJTGlzdEl0ZW1zEhkuYmlkcy52MS5MaXN0SXRlbXNSZXF1ZXN0GhouYmlkcy52MS5MaXN0SXRlbXNSZXNwb25zZSIDkAIBElkKD0xpc3RTZWxsZXJJdGVtcxIfLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVxdWVzdBogLmJpZHMudjEuTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2UiA5ACARJFCgpVcGRhdGVJdGVtEhouYmlkcy52MS5VcGRhdGVJdGVtUmVxdWVzdBobLmJpZHMudjEuVXBkYXRlSXRlbVJlc3BvbnNlEkUKCkNhbmNlbEl0ZW0SGi5iaWRzLnYxLkNhbmNlbEl0ZW1SZXF1ZXN0GhsuYmlkcy52MS5DYW5jZWxJdGVtUmVzcG9uc2USTQoLR2V0SXRlbUJpZHMSGy5iaWRzLnYxLkdldEl0ZW1CaWRzUmVxdWVzdBocLmJpZHMudjEuR2V0SXRlbUJpZHNSZXNwb25zZSIDkAIBElAKDExpc3RVc2VyQmlkcxIcLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVxdWVzdBodLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVzcG9uc2UiA5ACARJWCg5MaXN0SXRlbUV2ZW50cxIeLmJpZHMudjEuTGlzdEl0ZW1FdmVudHNSZXF1ZXN0Gh8uYmlkcy52MS5MaXN0SXRlbUV2ZW50c1Jlc3BvbnNlIgOQAgESTwoLU3RyZWFtSXRlbXMSGy5iaWRzLnYxLlN0cmVhbUl0ZW1zUmVxdWVzdBocLmJpZHMudjEuU3RyZWFtSXRlbXNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_timestamp, file_rules_v1_rules]);
+  fileDesc("ChliaWRzL3YxL2JpZF9zZXJ2aWNlLnByb3RvEgdiaWRzLnYxIp4BCgxCaWRSZWplY3Rpb24SKwoGcmVhc29uGAEgASgOMhsuYmlkcy52MS5CaWRSZWplY3Rpb25SZWFzb24SGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihQEKA0JpZBIKCgJpZBgBIAEoCRIPCgdpdGVtX2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGYW1vdW50GAQgASgDEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDIs8CCglTb2Z0Q2xvc2USOgoGd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESPQoJZXh0ZW5zaW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiAwiQHDICCAESJwoObWF4X2V4dGVuc2lvbnMYAyABKAVCCrpIBxoFGOgHKABIAIgBARIvCgRtb2RlGAQgASgOMhcuYmlkcy52MS5Tb2Z0Q2xvc2UuTW9kZUIIukgFggECEAESPgoJbWF4X3RvdGFsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiA9SQyAggBIhoKBE1vZGUSBwoDQUREEAASCQoFUkVTRVQQAUIRCg9fbWF4X2V4dGVuc2lvbnMi7QUKBEl0ZW0SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEwoLc3RhcnRfcHJpY2UYBCABKAMSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgFIAEoAxIqCgZlbmRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmltYWdlcxgJIAMoCRIQCghjYXRlZ29yeRgKIAEoCRIRCglzZWxsZXJfaWQYCyABKAkSIwoGc3RhdHVzGAwgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzEhAKCGN1cnJlbmN5GA0gASgJEiwKCHN0YXJ0X2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBtaW5pbXVtX25leHRfYmlkGA8gASgDEhEKCWJpZF9jb3VudBgQIAEoAxIQCghzZXF1ZW5jZRgRIAEoAxIZChFoaWdoZXN0X2JpZGRlcl9pZBgSIAEoCRIlCgdvdXRjb21lGBMgASgOMhQuYmlkcy52MS5JdGVtT3V0Y29tZRIRCgl3aW5uZXJfaWQYFCABKAkSFAoMaGFtbWVyX3ByaWNlGBUgASgDEjMKD29yaWdpbmFsX2VuZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZXh0ZW5zaW9uX2NvdW50GBcgASgFEiYKCnNvZnRfY2xvc2UYGCABKAsyEi5iaWRzLnYxLlNvZnRDbG9zZRIVCg1taW5faW5jcmVtZW50GBkgASgDEg8KB3ZlcnNpb24YGiABKAMSFQoNY2FuY2VsX3JlYXNvbhgbIAEoCSKXAQoPUGxhY2VCaWRSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEiAKBmFtb3VudBgCIAEoA0IQukgNIgsYgICapuqv4wEoARIfCgd1c2VyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARImCg9pZGVtcG90ZW5jeV9rZXkYBCABKAlCDbpICnIImMCWsQIBGEAiyQEKEFBsYWNlQmlkUmVzcG9uc2USGQoDYmlkGAEgASgLMgwuYmlkcy52MS5CaWQSGwoTY3VycmVudF9oaWdoZXN0X2JpZBgCIAEoAxIYChBtaW5pbXVtX25leHRfYmlkGAMgASgDEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZXh0ZW5kZWQYBSABKAgSJQoJZXh0ZW5zaW9uGAYgASgLMhIuYmlkcy52MS5FeHRlbnNpb24i9AMKEUNyZWF0ZUl0ZW1SZXF1ZXN0EiUKBXRpdGxlGAEgASgJQha6SBNyEZDAlrECAZjAlrECARABGMgBEiMKC2Rlc2NyaXB0aW9uGAIgASgJQg66SAtyCaDAlrECARiQThIlCgtzdGFydF9wcmljZRgDIAEoA0IQukgNIgsYgICapuqv4wEoARIyCgZlbmRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESJQoGaW1hZ2VzGAUgAygJQhW6SBKSAQ8QCiILcgmowJaxAgEYgBASJQoIY2F0ZWdvcnkYBiABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASIQoJc2VsbGVyX2lkGAcgASgJQg66SAtyCYjAlrECARiAARIgCghjdXJyZW5jeRgIIAEoCUIOukgL2AEBcgawwJaxAgESLAoIc3RhcnRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDW1pbl9pbmNyZW1lbnQYCiABKANCELpIDSILGICAmqbqr+MBKAASJgoKc29mdF9jbG9zZRgLIAEoCzISLmJpZHMudjEuU29mdENsb3NlEiYKD2lkZW1wb3RlbmN5X2tleRgMIAEoCUINukgKcgiYwJaxAgEYQCIxChJDcmVhdGVJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSImCg5HZXRJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiLgoPR2V0SXRlbVJlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0igwQKEExpc3RJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSJQoIY2F0ZWdvcnkYAyABKAlCE7pIEHIOkMCWsQIBmMCWsQIBGEASLQoGc3RhdHVzGAQgASgOMhMuYmlkcy52MS5JdGVtU3RhdHVzQgi6SAWCAQIQARIhCglzZWxsZXJfaWQYBSABKAlCDrpIC3IJiMCWsQIBGIABEh0KBXF1ZXJ5GAYgASgJQg66SAtyCaDAlrECARjIARI9CghvcmRlcl9ieRgHIAEoDjIhLmJpZHMudjEuTGlzdEl0ZW1zUmVxdWVzdC5PcmRlckJ5Qgi6SAWCAQIQARIpCgR2aWV3GAggASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAESIAoIY3VycmVuY3kYCSABKAlCDrpIC9gBAXIGsMCWsQIBEiMKCW1pbl9wcmljZRgKIAEoA0IQukgNIgsYgICapuqv4wEoABIjCgltYXhfcHJpY2UYCyABKANCELpIDSILGICAmqbqr+MBKAAiRQoHT3JkZXJCeRIKCgZORVdFU1QQABIPCgtFTkRJTkdfU09PThABEg0KCVBSSUNFX0FTQxACEg4KClBSSUNFX0RFU0MQAyJKChFMaXN0SXRlbXNSZXNwb25zZRIcCgVpdGVtcxgBIAMoCzINLmJpZHMudjEuSXRlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiogEKFkxpc3RTZWxsZXJJdGVtc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSIQoJc2VsbGVyX2lkGAMgASgJQg66SAtyCYjAlrECARiAARIpCgR2aWV3GAQgASgOMhEuYmlkcy52MS5JdGVtVmlld0IIukgFggECEAEiUAoXTGlzdFNlbGxlckl0ZW1zUmVzcG9uc2USHAoFaXRlbXMYASADKAsyDS5iaWRzLnYxLkl0ZW0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIssCChFVcGRhdGVJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESKgoFdGl0bGUYAiABKAlCFrpIE3IRkMCWsQIBmMCWsQIBEAEYyAFIAIgBARIoCgtkZXNjcmlwdGlvbhgDIAEoCUIOukgLcgmgwJaxAgEYkE5IAYgBARIlCgZpbWFnZXMYBCADKAlCFbpIEpIBDxAKIgtyCajAlrECARiAEBIqCghjYXRlZ29yeRgFIAEoCUITukgQcg6QwJaxAgGYwJaxAgEYQEgCiAEBEh8KB3VzZXJfaWQYBiABKAlCDrpIC3IJiMCWsQIBGIABEi8KC3VwZGF0ZV9tYXNrGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IICgZfdGl0bGVCDgoMX2Rlc2NyaXB0aW9uQgsKCV9jYXRlZ29yeSIxChJVcGRhdGVJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSJqChFDYW5jZWxJdGVtUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHgoGcmVhc29uGAIgASgJQg66SAtyCaDAlrECARj0AxIfCgd1c2VyX2lkGAMgASgJQg66SAtyCYjAlrECARiAASIxChJDYW5jZWxJdGVtUmVzcG9uc2USGwoEaXRlbRgBIAEoCzINLmJpZHMudjEuSXRlbSKjAQoRRXh0ZW5kSXRlbVJlcXVlc3QSGQoHaXRlbV9pZBgBIAEoCUIIukgFcgOwAQESMgoGZW5kX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEh4KBnJlYXNvbhgDIAEoCUIOukgLcgmgwJaxAgEY9AMSHwoHdXNlcl9pZBgEIAEoCUIOukgLcgmIwJaxAgEYgAEiMQoSRXh0ZW5kSXRlbVJlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0iTwoRRW5kSXRlbU5vd1JlcXVlc3QSGQoHaXRlbV9pZBgBIAEoCUIIukgFcgOwAQESHwoHdXNlcl9pZBgCIAEoCUIOukgLcgmIwJaxAgEYgAEiMQoSRW5kSXRlbU5vd1Jlc3BvbnNlEhsKBGl0ZW0YASABKAsyDS5iaWRzLnYxLkl0ZW0iawoSR2V0SXRlbUJpZHNSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIkoKE0dldEl0ZW1CaWRzUmVzcG9uc2USGgoEYmlkcxgBIAMoCzIMLmJpZHMudjEuQmlkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJyChNMaXN0VXNlckJpZHNSZXF1ZXN0Eh8KB3VzZXJfaWQYASABKAlCDrpIC3IJiMCWsQIBGIABEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIksKFExpc3RVc2VyQmlkc1Jlc3BvbnNlEhoKBGJpZHMYASADKAsyDC5iaWRzLnYxLkJpZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkibgoVTGlzdEl0ZW1FdmVudHNSZXF1ZXN0EhkKB2l0ZW1faWQYASABKAlCCLpIBXIDsAEBEhwKCXBhZ2Vfc2l6ZRgCIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIlUKFkxpc3RJdGVtRXZlbnRzUmVzcG9uc2USIgoGZXZlbnRzGAEgAygLMhIuYmlkcy52MS5JdGVtRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpIBCglJdGVtRXZlbnQSDwoHdmVyc2lvbhgBIAEoAxIQCghldmVudF9pZBgCIAEoCRIvCgtyZWNvcmRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEaGFzaBgEIAEoDBIjCgVldmVudBgFIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkiOAoSU3RyZWFtSXRlbXNSZXF1ZXN0EiIKDWFmdGVyX2l0ZW1faWQYASABKAlCC7pICNgBAXIDsAEBIm8KE1N0cmVhbUl0ZW1zUmVzcG9uc2USHAoFaXRlbXMYASADKAsyDS5iaWRzLnYxLkl0ZW0SGgoEYmlkcxgCIAMoCzIMLmJpZHMudjEuQmlkEh4KFmNvbXBsZXRlX3VudGlsX2l0ZW1faWQYAyABKAkqjgEKCkl0ZW1TdGF0dXMSGwoXSVRFTV9TVEFUVVNfVU5TUEVDSUZJRUQQABIWChJJVEVNX1NUQVRVU19BQ1RJVkUQARIVChFJVEVNX1NUQVRVU19FTkRFRBACEhkKFUlURU1fU1RBVFVTX0NBTkNFTExFRBADEhkKFUlURU1fU1RBVFVTX1NDSEVEVUxFRBAEKk4KCEl0ZW1WaWV3EhkKFUlURU1fVklFV19VTlNQRUNJRklFRBAAEhMKD0lURU1fVklFV19CQVNJQxABEhIKDklURU1fVklFV19GVUxMEAIq0QMKEkJpZFJlamVjdGlvblJlYXNvbhIkCiBCSURfUkVKRUNUSU9OX1JFQVNPTl9VTlNQRUNJRklFRBAAEicKI0JJRF9SRUpFQ1RJT05fUkVBU09OX0lURU1fTk9UX0ZPVU5EEAESKAokQklEX1JFSkVDVElPTl9SRUFTT05fSU5WQUxJRF9SRVFVRVNUEAISIAocQklEX1JFSkVDVElPTl9SRUFTT05fVE9PX0xPVxADEiQKIEJJRF9SRUpFQ1RJT05fUkVBU09OX05PVF9TVEFSVEVEEAQSHgoaQklEX1JFSkVDVElPTl9SRUFTT05fRU5ERUQQBRIiCh5CSURfUkVKRUNUSU9OX1JFQVNPTl9DQU5DRUxMRUQQBhIhCh1CSURfUkVKRUNUSU9OX1JFQVNPTl9PV05fSVRFTRAHEiMKH0JJRF9SRUpFQ1RJT05fUkVBU09OX0tFWV9SRVVTRUQQCBIjCh9CSURfUkVKRUNUSU9OX1JFQVNPTl9DT05URU5USU9OEAkSIwofQklEX1JFSkVDVElPTl9SRUFTT05fT1ZFUkxPQURFRBAKEiQKIEJJRF9SRUpFQ1RJT05fUkVBU09OX1VOQVZBSUxBQkxFEAsy4QcKCkJpZFNlcnZpY2USPwoIUGxhY2VCaWQSGC5iaWRzLnYxLlBsYWNlQmlkUmVxdWVzdBoZLmJpZHMudjEuUGxhY2VCaWRSZXNwb25zZRJFCgpDcmVhdGVJdGVtEhouYmlkcy52MS5DcmVhdGVJdGVtUmVxdWVzdBobLmJpZHMudjEuQ3JlYXRlSXRlbVJlc3BvbnNlEkEKB0dldEl0ZW0SFy5iaWRzLnYxLkdldEl0ZW1SZXF1ZXN0GhguYmlkcy52MS5HZXRJdGVtUmVzcG9uc2UiA5ACARJHCglMaXN0SXRlbXMSGS5iaWRzLnYxLkxpc3RJdGVtc1JlcXVlc3QaGi5iaWRzLnYxLkxpc3RJdGVtc1Jlc3BvbnNlIgOQAgESWQoPTGlzdFNlbGxlckl0ZW1zEh8uYmlkcy52MS5MaXN0U2VsbGVySXRlbXNSZXF1ZXN0GiAuYmlkcy52MS5MaXN0U2VsbGVySXRlbXNSZXNwb25zZSIDkAIBEkUKClVwZGF0ZUl0ZW0SGi5iaWRzLnYxLlVwZGF0ZUl0ZW1SZXF1ZXN0GhsuYmlkcy52MS5VcGRhdGVJdGVtUmVzcG9uc2USRQoKQ2FuY2VsSXRlbRIaLmJpZHMudjEuQ2FuY2VsSXRlbVJlcXVlc3QaGy5iaWRzLnYxLkNhbmNlbEl0ZW1SZXNwb25zZRJFCgpFeHRlbmRJdGVtEhouYmlkcy52MS5FeHRlbmRJdGVtUmVxdWVzdBobLmJpZHMudjEuRXh0ZW5kSXRlbVJlc3BvbnNlEkUKCkVuZEl0ZW1Ob3cSGi5iaWRzLnYxLkVuZEl0ZW1Ob3dSZXF1ZXN0GhsuYmlkcy52MS5FbmRJdGVtTm93UmVzcG9uc2USTQoLR2V0SXRlbUJpZHMSGy5iaWRzLnYxLkdldEl0ZW1CaWRzUmVxdWVzdBocLmJpZHMudjEuR2V0SXRlbUJpZHNSZXNwb25zZSIDkAIBElAKDExpc3RVc2VyQmlkcxIcLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVxdWVzdBodLmJpZHMudjEuTGlzdFVzZXJCaWRzUmVzcG9uc2UiA5ACARJWCg5MaXN0SXRlbUV2ZW50cxIeLmJpZHMudjEuTGlzdEl0ZW1FdmVudHNSZXF1ZXN0Gh8uYmlkcy52MS5MaXN0SXRlbUV2ZW50c1Jlc3BvbnNlIgOQAgESTwoLU3RyZWFtSXRlbXMSGy5iaWRzLnYxLlN0cmVhbUl0ZW1zUmVxdWVzdBocLmJpZHMudjEuU3RyZWFtSXRlbXNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_bids_v1_extension, file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_rules_v1_rules]);
 
 /**
  * Error detail of every refused PlaceBid. The numbers are 0 and end_at is absent when no item was read.
@@ -120,8 +128,8 @@ export const BidSchema: GenMessage<Bid> = /*@__PURE__*/
   messageDesc(file_bids_v1_bid_service, 1);
 
 /**
- * Anti-sniping: an accepted bid within `window` before the end moves the end later, unless its bidder was the
- * leader already.
+ * Anti-sniping: an accepted bid within `window` before the end moves the end later, if it takes the lead: a raise
+ * of the leader's own bid never does.
  *
  * @generated from message bids.v1.SoftClose
  */
@@ -134,18 +142,31 @@ export type SoftClose = Message<"bids.v1.SoftClose"> & {
   window?: Duration | undefined;
 
   /**
-   * By how much the end moves; 1 s to 1 h, default 30 s.
+   * ADD: by how much the end moves; 1 s to 1 h and no less than the window (extensions could be used up within one
+   * second otherwise). Default 30 s, or the window where that is longer. RESET does not use it.
    *
    * @generated from field: google.protobuf.Duration extension = 2;
    */
   extension?: Duration | undefined;
 
   /**
-   * How often the end may move, 0 to 1000; default 5, 0 turns soft close off.
+   * How often the end may move, 0 to 1000. ADD: default 5, 0 turns soft close off. RESET: default 0, without limit.
    *
    * @generated from field: optional int32 max_extensions = 3;
    */
   maxExtensions?: number | undefined;
+
+  /**
+   * @generated from field: bids.v1.SoftClose.Mode mode = 4;
+   */
+  mode: SoftClose_Mode;
+
+  /**
+   * The end moves to original_end_at + max_total at the latest; 1 s to 7 days. Absent: without limit.
+   *
+   * @generated from field: google.protobuf.Duration max_total = 5;
+   */
+  maxTotal?: Duration | undefined;
 };
 
 /**
@@ -154,6 +175,43 @@ export type SoftClose = Message<"bids.v1.SoftClose"> & {
  */
 export const SoftCloseSchema: GenMessage<SoftClose> = /*@__PURE__*/
   messageDesc(file_bids_v1_bid_service, 2);
+
+/**
+ * How the end moves.
+ *
+ * @generated from enum bids.v1.SoftClose.Mode
+ */
+export const SoftClose_Mode = {
+  /**
+   * end_at + extension, at most max_extensions times.
+   * buf:lint:ignore ENUM_VALUE_PREFIX
+   * buf:lint:ignore ENUM_ZERO_VALUE_SUFFIX
+   *
+   * @generated from enum value: ADD = 0;
+   */
+  ADD: 0,
+
+  /**
+   * To `window` after the bid, if that is later than end_at.
+   * buf:lint:ignore ENUM_VALUE_PREFIX
+   *
+   * @generated from enum value: RESET = 1;
+   */
+  RESET: 1,
+} as const;
+
+/**
+ * How the end moves.
+ *
+ * @generated from enum bids.v1.SoftClose.Mode
+ */
+export type SoftClose_Mode = (typeof SoftClose_Mode)[keyof typeof SoftClose_Mode] | UnknownEnum;
+
+/**
+ * Describes the enum bids.v1.SoftClose.Mode.
+ */
+export const SoftClose_ModeSchema: GenEnum<SoftClose_Mode> = /*@__PURE__*/
+  enumDesc(file_bids_v1_bid_service, 2, 0);
 
 /**
  * @generated from message bids.v1.Item
@@ -193,7 +251,7 @@ export type Item = Message<"bids.v1.Item"> & {
   currentHighestBid: bigint;
 
   /**
-   * When bidding ends, extensions included.
+   * When bidding ends, extensions included; once ended, when it did, which EndItemNow makes earlier.
    *
    * @generated from field: google.protobuf.Timestamp end_at = 6;
    */
@@ -293,14 +351,14 @@ export type Item = Message<"bids.v1.Item"> & {
   hammerPrice: bigint;
 
   /**
-   * end_at before any extension.
+   * The end as it was set by the seller or an operator, last by ExtendItem: end_at before bids moved it.
    *
    * @generated from field: google.protobuf.Timestamp original_end_at = 22;
    */
   originalEndAt?: Timestamp | undefined;
 
   /**
-   * How often the end has moved.
+   * How often bids have moved the end.
    *
    * @generated from field: int32 extension_count = 23;
    */
@@ -413,6 +471,13 @@ export type PlaceBidResponse = Message<"bids.v1.PlaceBidResponse"> & {
    * @generated from field: bool extended = 5;
    */
   extended: boolean;
+
+  /**
+   * Why and until when; absent unless `extended`.
+   *
+   * @generated from field: bids.v1.Extension extension = 6;
+   */
+  extension?: Extension | undefined;
 };
 
 /**
@@ -619,6 +684,27 @@ export type ListItemsRequest = Message<"bids.v1.ListItemsRequest"> & {
    * @generated from field: bids.v1.ItemView view = 8;
    */
   view: ItemView;
+
+  /**
+   * ISO 4217; empty: any. Prices of different currencies are compared and ordered as numbers of minor units.
+   *
+   * @generated from field: string currency = 9;
+   */
+  currency: string;
+
+  /**
+   * Minor units, inclusive, of the current price (the start price where nobody has bid); 0: from any.
+   *
+   * @generated from field: int64 min_price = 10;
+   */
+  minPrice: bigint;
+
+  /**
+   * The same; 0: up to any. No less than min_price, or nothing is found.
+   *
+   * @generated from field: int64 max_price = 11;
+   */
+  maxPrice: bigint;
 };
 
 /**
@@ -760,7 +846,8 @@ export const ListSellerItemsResponseSchema: GenMessage<ListSellerItemsResponse> 
   messageDesc(file_bids_v1_bid_service, 13);
 
 /**
- * Fields that are absent stay as they are; images replace the old ones when at least one is given.
+ * Without update_mask, fields that are absent stay as they are, and images replace the old ones when at least one is
+ * given.
  *
  * @generated from message bids.v1.UpdateItemRequest
  */
@@ -796,6 +883,14 @@ export type UpdateItemRequest = Message<"bids.v1.UpdateItemRequest"> & {
    * @generated from field: string user_id = 6;
    */
   userId: string;
+
+  /**
+   * Exactly these of title, description, images and category are set to what the request says of them, be it
+   * nothing: "images" without images clears them. Absent or empty: as above. INVALID_ARGUMENT for other paths.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 7;
+   */
+  updateMask?: FieldMask | undefined;
 };
 
 /**
@@ -871,6 +966,102 @@ export const CancelItemResponseSchema: GenMessage<CancelItemResponse> = /*@__PUR
   messageDesc(file_bids_v1_bid_service, 17);
 
 /**
+ * @generated from message bids.v1.ExtendItemRequest
+ */
+export type ExtendItemRequest = Message<"bids.v1.ExtendItemRequest"> & {
+  /**
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * Later than the present end, at most 366 days after the start.
+   *
+   * @generated from field: google.protobuf.Timestamp end_at = 2;
+   */
+  endAt?: Timestamp | undefined;
+
+  /**
+   * Told to viewers; may be empty.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Who asks (trusted mode).
+   *
+   * @generated from field: string user_id = 4;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message bids.v1.ExtendItemRequest.
+ * Use `create(ExtendItemRequestSchema)` to create a new message.
+ */
+export const ExtendItemRequestSchema: GenMessage<ExtendItemRequest> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 18);
+
+/**
+ * @generated from message bids.v1.ExtendItemResponse
+ */
+export type ExtendItemResponse = Message<"bids.v1.ExtendItemResponse"> & {
+  /**
+   * @generated from field: bids.v1.Item item = 1;
+   */
+  item?: Item | undefined;
+};
+
+/**
+ * Describes the message bids.v1.ExtendItemResponse.
+ * Use `create(ExtendItemResponseSchema)` to create a new message.
+ */
+export const ExtendItemResponseSchema: GenMessage<ExtendItemResponse> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 19);
+
+/**
+ * @generated from message bids.v1.EndItemNowRequest
+ */
+export type EndItemNowRequest = Message<"bids.v1.EndItemNowRequest"> & {
+  /**
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * Who asks (trusted mode).
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message bids.v1.EndItemNowRequest.
+ * Use `create(EndItemNowRequestSchema)` to create a new message.
+ */
+export const EndItemNowRequestSchema: GenMessage<EndItemNowRequest> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 20);
+
+/**
+ * @generated from message bids.v1.EndItemNowResponse
+ */
+export type EndItemNowResponse = Message<"bids.v1.EndItemNowResponse"> & {
+  /**
+   * @generated from field: bids.v1.Item item = 1;
+   */
+  item?: Item | undefined;
+};
+
+/**
+ * Describes the message bids.v1.EndItemNowResponse.
+ * Use `create(EndItemNowResponseSchema)` to create a new message.
+ */
+export const EndItemNowResponseSchema: GenMessage<EndItemNowResponse> = /*@__PURE__*/
+  messageDesc(file_bids_v1_bid_service, 21);
+
+/**
  * @generated from message bids.v1.GetItemBidsRequest
  */
 export type GetItemBidsRequest = Message<"bids.v1.GetItemBidsRequest"> & {
@@ -897,7 +1088,7 @@ export type GetItemBidsRequest = Message<"bids.v1.GetItemBidsRequest"> & {
  * Use `create(GetItemBidsRequestSchema)` to create a new message.
  */
 export const GetItemBidsRequestSchema: GenMessage<GetItemBidsRequest> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 18);
+  messageDesc(file_bids_v1_bid_service, 22);
 
 /**
  * @generated from message bids.v1.GetItemBidsResponse
@@ -921,7 +1112,7 @@ export type GetItemBidsResponse = Message<"bids.v1.GetItemBidsResponse"> & {
  * Use `create(GetItemBidsResponseSchema)` to create a new message.
  */
 export const GetItemBidsResponseSchema: GenMessage<GetItemBidsResponse> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 19);
+  messageDesc(file_bids_v1_bid_service, 23);
 
 /**
  * @generated from message bids.v1.ListUserBidsRequest
@@ -950,7 +1141,7 @@ export type ListUserBidsRequest = Message<"bids.v1.ListUserBidsRequest"> & {
  * Use `create(ListUserBidsRequestSchema)` to create a new message.
  */
 export const ListUserBidsRequestSchema: GenMessage<ListUserBidsRequest> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 20);
+  messageDesc(file_bids_v1_bid_service, 24);
 
 /**
  * @generated from message bids.v1.ListUserBidsResponse
@@ -974,7 +1165,7 @@ export type ListUserBidsResponse = Message<"bids.v1.ListUserBidsResponse"> & {
  * Use `create(ListUserBidsResponseSchema)` to create a new message.
  */
 export const ListUserBidsResponseSchema: GenMessage<ListUserBidsResponse> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 21);
+  messageDesc(file_bids_v1_bid_service, 25);
 
 /**
  * @generated from message bids.v1.ListItemEventsRequest
@@ -1003,7 +1194,7 @@ export type ListItemEventsRequest = Message<"bids.v1.ListItemEventsRequest"> & {
  * Use `create(ListItemEventsRequestSchema)` to create a new message.
  */
 export const ListItemEventsRequestSchema: GenMessage<ListItemEventsRequest> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 22);
+  messageDesc(file_bids_v1_bid_service, 26);
 
 /**
  * @generated from message bids.v1.ListItemEventsResponse
@@ -1027,7 +1218,7 @@ export type ListItemEventsResponse = Message<"bids.v1.ListItemEventsResponse"> &
  * Use `create(ListItemEventsResponseSchema)` to create a new message.
  */
 export const ListItemEventsResponseSchema: GenMessage<ListItemEventsResponse> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 23);
+  messageDesc(file_bids_v1_bid_service, 27);
 
 /**
  * An event of an item's history.
@@ -1077,7 +1268,7 @@ export type ItemEvent = Message<"bids.v1.ItemEvent"> & {
  * Use `create(ItemEventSchema)` to create a new message.
  */
 export const ItemEventSchema: GenMessage<ItemEvent> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 24);
+  messageDesc(file_bids_v1_bid_service, 28);
 
 /**
  * @generated from message bids.v1.StreamItemsRequest
@@ -1096,7 +1287,7 @@ export type StreamItemsRequest = Message<"bids.v1.StreamItemsRequest"> & {
  * Use `create(StreamItemsRequestSchema)` to create a new message.
  */
 export const StreamItemsRequestSchema: GenMessage<StreamItemsRequest> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 25);
+  messageDesc(file_bids_v1_bid_service, 29);
 
 /**
  * @generated from message bids.v1.StreamItemsResponse
@@ -1129,7 +1320,7 @@ export type StreamItemsResponse = Message<"bids.v1.StreamItemsResponse"> & {
  * Use `create(StreamItemsResponseSchema)` to create a new message.
  */
 export const StreamItemsResponseSchema: GenMessage<StreamItemsResponse> = /*@__PURE__*/
-  messageDesc(file_bids_v1_bid_service, 26);
+  messageDesc(file_bids_v1_bid_service, 30);
 
 /**
  * Where an item is in its life: SCHEDULED → ACTIVE → ENDED, or SCHEDULED|ACTIVE → CANCELLED.
@@ -1396,7 +1587,7 @@ export const BidService: GenService<{
   },
   /**
    * Changes the description of an item that has not ended. Price, currency and times cannot be changed.
-   * PERMISSION_DENIED for anybody but the seller.
+   * PERMISSION_DENIED for anybody but the seller and operators.
    *
    * @generated from rpc bids.v1.BidService.UpdateItem
    */
@@ -1406,7 +1597,8 @@ export const BidService: GenService<{
     output: typeof UpdateItemResponseSchema;
   },
   /**
-   * Takes an item back. The seller may do so only while nobody has bid; PERMISSION_DENIED for anybody else.
+   * Takes an item back. The seller may do so only while nobody has bid, an operator always; PERMISSION_DENIED for
+   * anybody else.
    *
    * @generated from rpc bids.v1.BidService.CancelItem
    */
@@ -1414,6 +1606,30 @@ export const BidService: GenService<{
     methodKind: "unary";
     input: typeof CancelItemRequestSchema;
     output: typeof CancelItemResponseSchema;
+  },
+  /**
+   * Moves the end of an item that has not ended to a later time. The seller may do so only while nobody has bid, an
+   * operator always; PERMISSION_DENIED for anybody else. INVALID_ARGUMENT when end_at is not later than the present
+   * end, or more than 366 days after the start.
+   *
+   * @generated from rpc bids.v1.BidService.ExtendItem
+   */
+  extendItem: {
+    methodKind: "unary";
+    input: typeof ExtendItemRequestSchema;
+    output: typeof ExtendItemResponseSchema;
+  },
+  /**
+   * Ends an auction that is open now, before its time: the leader wins at the highest bid, and end_at becomes this
+   * moment. The seller may do so once somebody has bid, an operator always (without bids the item ends UNSOLD);
+   * PERMISSION_DENIED for anybody else. FAILED_PRECONDITION before the start, and once it has ended.
+   *
+   * @generated from rpc bids.v1.BidService.EndItemNow
+   */
+  endItemNow: {
+    methodKind: "unary";
+    input: typeof EndItemNowRequestSchema;
+    output: typeof EndItemNowResponseSchema;
   },
   /**
    * Accepted bids on an item, newest first.

@@ -9,6 +9,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Extension } from "../../bids/v1/extension_pb.ts";
+import { file_bids_v1_extension } from "../../bids/v1/extension_pb.ts";
 import type { ItemOutcome } from "../../bids/v1/item_outcome_pb.ts";
 import { file_bids_v1_item_outcome } from "../../bids/v1/item_outcome_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file events/v1/events.proto.
  */
 export const file_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEglldmVudHMudjEi3gIKCUJpZFBsYWNlZBIOCgZiaWRfaWQYASABKAkSDwoHaXRlbV9pZBgCIAEoCRIPCgd1c2VyX2lkGAMgASgJEg4KBmFtb3VudBgEIAEoAxItCgl0aW1lc3RhbXAYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDEhwKFHByZXZpb3VzX2hpZ2hlc3RfYmlkGAcgASgDEiIKGnByZXZpb3VzX2hpZ2hlc3RfYmlkZGVyX2lkGAggASgJEhgKEG1pbmltdW1fbmV4dF9iaWQYCSABKAMSKgoGZW5kX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghleHRlbmRlZBgLIAEoCBIRCglzZWxsZXJfaWQYDCABKAkSEAoIY3VycmVuY3kYDSABKAkSDwoHdmVyc2lvbhgOIAEoAyKUAgoLSXRlbUNyZWF0ZWQSDwoHaXRlbV9pZBgBIAEoCRIRCglzZWxsZXJfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSEwoLc3RhcnRfcHJpY2UYBiABKAMSLAoIc3RhcnRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmVuZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoAyKTAQoLSXRlbVVwZGF0ZWQSDwoHaXRlbV9pZBgBIAEoCRIRCglzZWxsZXJfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSLgoKdXBkYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoAyKcAQoKSXRlbU9wZW5lZBIPCgdpdGVtX2lkGAEgASgJEhEKCXNlbGxlcl9pZBgCIAEoCRItCglvcGVuZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgFIAEoAyL1AQoJSXRlbUVuZGVkEg8KB2l0ZW1faWQYASABKAkSEQoJc2VsbGVyX2lkGAIgASgJEiUKB291dGNvbWUYAyABKA4yFC5iaWRzLnYxLkl0ZW1PdXRjb21lEhEKCXdpbm5lcl9pZBgEIAEoCRIUCgxoYW1tZXJfcHJpY2UYBSABKAMSEQoJYmlkX2NvdW50GAYgASgDEhAKCHNlcXVlbmNlGAcgASgDEiwKCGVuZGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjdXJyZW5jeRgJIAEoCRIPCgd2ZXJzaW9uGAogASgDIoYBCg1JdGVtQ2FuY2VsbGVkEg8KB2l0ZW1faWQYASABKAkSEQoJc2VsbGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIwCgxjYW5jZWxsZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBSABKANiBnByb3RvMw", [file_bids_v1_item_outcome, file_google_protobuf_timestamp]);
+  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEglldmVudHMudjEihQMKCUJpZFBsYWNlZBIOCgZiaWRfaWQYASABKAkSDwoHaXRlbV9pZBgCIAEoCRIPCgd1c2VyX2lkGAMgASgJEg4KBmFtb3VudBgEIAEoAxItCgl0aW1lc3RhbXAYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAYgASgDEhwKFHByZXZpb3VzX2hpZ2hlc3RfYmlkGAcgASgDEiIKGnByZXZpb3VzX2hpZ2hlc3RfYmlkZGVyX2lkGAggASgJEhgKEG1pbmltdW1fbmV4dF9iaWQYCSABKAMSKgoGZW5kX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghleHRlbmRlZBgLIAEoCBIRCglzZWxsZXJfaWQYDCABKAkSEAoIY3VycmVuY3kYDSABKAkSDwoHdmVyc2lvbhgOIAEoAxIlCglleHRlbnNpb24YDyABKAsyEi5iaWRzLnYxLkV4dGVuc2lvbiKUAgoLSXRlbUNyZWF0ZWQSDwoHaXRlbV9pZBgBIAEoCRIRCglzZWxsZXJfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSEAoIY3VycmVuY3kYBSABKAkSEwoLc3RhcnRfcHJpY2UYBiABKAMSLAoIc3RhcnRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmVuZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoAyKTAQoLSXRlbVVwZGF0ZWQSDwoHaXRlbV9pZBgBIAEoCRIRCglzZWxsZXJfaWQYAiABKAkSDQoFdGl0bGUYAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSLgoKdXBkYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoAyKcAQoKSXRlbU9wZW5lZBIPCgdpdGVtX2lkGAEgASgJEhEKCXNlbGxlcl9pZBgCIAEoCRItCglvcGVuZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmVuZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgFIAEoAyKEAgoJSXRlbUVuZGVkEg8KB2l0ZW1faWQYASABKAkSEQoJc2VsbGVyX2lkGAIgASgJEiUKB291dGNvbWUYAyABKA4yFC5iaWRzLnYxLkl0ZW1PdXRjb21lEhEKCXdpbm5lcl9pZBgEIAEoCRIUCgxoYW1tZXJfcHJpY2UYBSABKAMSEQoJYmlkX2NvdW50GAYgASgDEhAKCHNlcXVlbmNlGAcgASgDEiwKCGVuZGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghjdXJyZW5jeRgJIAEoCRIPCgd2ZXJzaW9uGAogASgDEg0KBWVhcmx5GAsgASgIIoYBCg1JdGVtQ2FuY2VsbGVkEg8KB2l0ZW1faWQYASABKAkSEQoJc2VsbGVyX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIwCgxjYW5jZWxsZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBSABKAMi4AEKDEl0ZW1FeHRlbmRlZBIPCgdpdGVtX2lkGAEgASgJEhEKCXNlbGxlcl9pZBgCIAEoCRIlCglleHRlbnNpb24YAyABKAsyEi5iaWRzLnYxLkV4dGVuc2lvbhIzCg9wcmV2aW91c19lbmRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgFIAEoCRIvCgtleHRlbmRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgHIAEoA2IGcHJvdG8z", [file_bids_v1_extension, file_bids_v1_item_outcome, file_google_protobuf_timestamp]);
 
 /**
  * `bid.placed`. The event id is the bid id.
@@ -114,6 +116,13 @@ export type BidPlaced = Message<"events.v1.BidPlaced"> & {
    * @generated from field: int64 version = 14;
    */
   version: bigint;
+
+  /**
+   * Why and until when the end moved; absent unless `extended`.
+   *
+   * @generated from field: bids.v1.Extension extension = 15;
+   */
+  extension?: Extension | undefined;
 };
 
 /**
@@ -335,6 +344,13 @@ export type ItemEnded = Message<"events.v1.ItemEnded"> & {
    * @generated from field: int64 version = 10;
    */
   version: bigint;
+
+  /**
+   * Ended by its seller or an operator before its time.
+   *
+   * @generated from field: bool early = 11;
+   */
+  early: boolean;
 };
 
 /**
@@ -382,4 +398,57 @@ export type ItemCancelled = Message<"events.v1.ItemCancelled"> & {
  */
 export const ItemCancelledSchema: GenMessage<ItemCancelled> = /*@__PURE__*/
   messageDesc(file_events_v1_events, 5);
+
+/**
+ * `item.extended`: its seller or an operator moved the end to a later time. Moves by bids are told by BidPlaced.
+ *
+ * @generated from message events.v1.ItemExtended
+ */
+export type ItemExtended = Message<"events.v1.ItemExtended"> & {
+  /**
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * @generated from field: string seller_id = 2;
+   */
+  sellerId: string;
+
+  /**
+   * SELLER or OPERATOR, and the end as of now.
+   *
+   * @generated from field: bids.v1.Extension extension = 3;
+   */
+  extension?: Extension | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp previous_end_at = 4;
+   */
+  previousEndAt?: Timestamp | undefined;
+
+  /**
+   * In the words of who asked; may be empty.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp extended_at = 6;
+   */
+  extendedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int64 version = 7;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message events.v1.ItemExtended.
+ * Use `create(ItemExtendedSchema)` to create a new message.
+ */
+export const ItemExtendedSchema: GenMessage<ItemExtended> = /*@__PURE__*/
+  messageDesc(file_events_v1_events, 6);
 

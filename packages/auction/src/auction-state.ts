@@ -17,22 +17,29 @@ export type FormatName = 'english'
 export type ItemStatus = 'scheduled' | 'active' | 'ended' | 'cancelled'
 export type Outcome = 'sold' | 'unsold'
 
+/** When a bid near the end moves the end, and how far: `soft-close.ts`. */
 export type SoftClose = {
+  /** `add`: the end moves by `extensionMs`. `reset`: to `windowMs` after the bid, never earlier. */
+  mode: 'add' | 'reset'
   /** An accepted bid this close to the end moves the end. */
   windowMs: number
-  /** By how much. */
+  /** By how much, in mode `add`. */
   extensionMs: number
-  /** How often at most; 0 turns soft close off. */
+  /** How often at most; 0 is never in mode `add` and without limit in mode `reset`. */
   maxExtensions: number
+  /** The end moves this far beyond the original one at most; 0: without limit. */
+  maxTotalMs: number
 }
 
 export const defaultSoftClose: SoftClose = {
+  mode: 'add',
   windowMs: 30_000,
   extensionMs: 30_000,
   maxExtensions: 5,
+  maxTotalMs: 0,
 }
 
-/** What an item is put up with, and what no bid changes but the end. */
+/** What an item is put up with; later only its end moves. */
 export type Terms = {
   itemId: string
   sellerId: string
@@ -49,6 +56,9 @@ export type Terms = {
 
 export type AuctionState = Terms & {
   status: ItemStatus
+  /** The end before bids moved it. */
+  originalEndAtMs: number
+  /** How often bids have moved the end. */
   extensionCount: number
   /** 0 before the first bid. */
   currentHighestBid: bigint

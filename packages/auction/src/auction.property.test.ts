@@ -30,6 +30,16 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: callers.map((by) => ({ kind: 'edit', by, texts: { title: 'Lamp' } }) as const),
   },
   { weight: 1, arbitrary: callers.map((by) => ({ kind: 'cancel', by, reason: '' }) as const) },
+  { weight: 1, arbitrary: callers.map((by) => ({ kind: 'end_now', by }) as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('extend' as const),
+      by: callers,
+      endAtMs: fc.integer({ min: START, max: START + 4 * LENGTH }),
+      reason: fc.constant(''),
+    }),
+  },
 )
 const courses = fc.array(
   fc.record<Step>({ command: commands, waitMs: fc.integer({ min: 0, max: 12_000 }) }),
@@ -39,11 +49,15 @@ const auctions = fc.record({
   startPrice: fc.bigInt({ min: 1n, max: 500n }),
   minIncrement: fc.constantFrom(0n, 1n, 50n),
   startsInMs: fc.integer({ min: 0, max: 20_000 }),
-  softClose: fc.record({
-    windowMs: fc.integer({ min: 1_000, max: 60_000 }),
-    extensionMs: fc.integer({ min: 1_000, max: 60_000 }),
-    maxExtensions: fc.integer({ min: 0, max: 4 }),
-  }),
+  softClose: fc
+    .record({
+      mode: fc.constantFrom('add' as const, 'reset' as const),
+      windowMs: fc.integer({ min: 1_000, max: 60_000 }),
+      moreMs: fc.integer({ min: 0, max: 30_000 }),
+      maxExtensions: fc.integer({ min: 0, max: 4 }),
+      maxTotalMs: fc.constantFrom(0, 1, 40_000),
+    })
+    .map(({ moreMs, ...soft }): SoftClose => ({ ...soft, extensionMs: soft.windowMs + moreMs })),
 })
 
 it('keeps the invariants over any course', () => {
@@ -69,7 +83,7 @@ it('keeps the invariants over any course', () => {
       const last = accepted.at(-1)
       expect(state.highestBidderId).toBe(last?.userId ?? '')
       expect(state.currentHighestBid).toBe(last?.amount ?? 0n)
-      expect(state.extensionCount).toBeLessThanOrEqual(auction.softClose.maxExtensions)
+      expectSoftCloseWithin(state, history)
       expectStaleAnswersHold(states, state, course)
     }),
     { numRuns: 400 },
@@ -101,6 +115,21 @@ function tamper(event: AuctionEvent, how: string): AuctionEvent[] | undefined {
   if (how === 'renumbered') return [{ ...event, version: event.version + 1n }]
   // The first bid may cost what it likes; a bid of 0 none may.
   return event.type === 'bid_placed' ? [{ ...event, amount: 0n }] : undefined
+}
+
+/** No more moves of the end than there may be, none by who leads already, and none beyond the longest time. */
+function expectSoftCloseWithin(state: AuctionState, history: readonly AuctionEvent[]): void {
+  const { maxExtensions, maxTotalMs, mode } = state.softClose
+  const unlimited = mode === 'reset' && maxExtensions === 0
+  expect(state.extensionCount).toBeLessThanOrEqual(unlimited ? Infinity : maxExtensions)
+  const latestMs = maxTotalMs === 0 ? Infinity : state.originalEndAtMs + maxTotalMs
+  expect(state.endAtMs).toBeLessThanOrEqual(latestMs)
+  let leader = ''
+  for (const event of history) {
+    if (event.type !== 'bid_placed') continue
+    if (event.userId === leader) expect(event.extended).toBe(false)
+    leader = event.userId
+  }
 }
 
 /** What an old state rejects, every later one rejects as well: early answers never lie. */

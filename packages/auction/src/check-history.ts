@@ -3,6 +3,7 @@
  * rules accept), I3 (the state is what the events make) and I7 (versions 1, 2, 3 …).
  */
 import type { AuctionState } from './auction-state.ts'
+import type { Command } from './commands.ts'
 import { decide } from './decide.ts'
 import type { AuctionEvent, BidPlaced, Change } from './events.ts'
 import { created, evolve } from './evolve.ts'
@@ -59,14 +60,35 @@ function checkChange(state: AuctionState, event: Exclude<Change, BidPlaced>): Hi
   const wrong = (message: string) => faults.push({ invariant: 'I3', message })
   const over = state.status === 'ended' || state.status === 'cancelled'
   if (over) wrong(`the item is ${state.status}, and then comes ${describe(event)}`)
-  if (event.type === 'opened' || event.type === 'ended') {
-    const [due] = decide(state, { kind: 'settle' }, event.atMs).events ?? []
-    if (due?.type !== event.type) wrong(`${describe(event)} was not due`)
-    else if (due.type === 'ended' && event.type === 'ended' && due.outcome !== event.outcome) {
-      wrong(`${event.outcome} after ${state.sequence} bids`)
-    }
+  if (!over && !mayHappen(state, event)) {
+    wrong(`${describe(event)} is not what the rules make after ${state.sequence} bids`)
   }
   return faults
+}
+
+/** Whether some command makes this very event of the state; whoever may give one has. */
+function mayHappen(state: AuctionState, event: Exclude<Change, BidPlaced>): boolean {
+  const operator = { userId: '', operator: true }
+  const commands: Command[] = [{ kind: 'settle' }]
+  if (event.type === 'ended') commands.push({ kind: 'end_now', by: operator })
+  if (event.type === 'extended') {
+    const { endAtMs, reason } = event
+    const seller = { userId: state.sellerId, operator: false }
+    const by = event.by === 'seller' ? seller : operator
+    commands.push({ kind: 'extend', by, endAtMs, reason })
+  }
+  if (event.type === 'edited' || event.type === 'cancelled') return true
+  return commands.some((command) => {
+    const [made] = decide(state, command, event.atMs).events ?? []
+    return made !== undefined && isSame(made, event)
+  })
+}
+
+function isSame(made: Change, event: Change): boolean {
+  if (made.type === 'ended' && event.type === 'ended') {
+    return made.outcome === event.outcome && made.endAtMs === event.endAtMs
+  }
+  return made.type === event.type
 }
 
 function describe({ type, version }: AuctionEvent): string {

@@ -11,6 +11,10 @@ export type Command =
   /** Texts that are left out stay as they are. */
   | { kind: 'edit'; by: Caller; texts: Partial<ItemTexts> }
   | { kind: 'cancel'; by: Caller; reason: string }
+  /** Moves the end to a later time. */
+  | { kind: 'extend'; by: Caller; endAtMs: number; reason: string }
+  /** Ends the auction before its time: sold to the leader. */
+  | { kind: 'end_now'; by: Caller }
   /** Opens the item when its start has come, and closes it when its end has: the auctioneer asks. */
   | { kind: 'settle' }
 
@@ -22,3 +26,6 @@ export type Rejection =
   | 'own_item'
   | 'not_seller'
   | 'has_bids'
+  | 'no_bids'
+  | 'not_later'
+  | 'too_long'

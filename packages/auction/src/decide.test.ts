@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AuctionState } from './auction-state.ts'
+import { type AuctionState, defaultSoftClose, type SoftClose } from './auction-state.ts'
 import type { Command } from './commands.ts'
 import { decide, decideCreation, minimumNextBid, rejectStale } from './decide.ts'
 import type { Change } from './events.ts'
@@ -20,7 +20,9 @@ function item(changes: Partial<AuctionState> = {}): AuctionState {
     minIncrement: 0n,
     startAtMs: START,
     endAtMs: END,
-    softClose: { windowMs: 30_000, extensionMs: 20_000, maxExtensions: 2 },
+    // As old stores have it: an extension below the window.
+    softClose: { ...defaultSoftClose, extensionMs: 20_000, maxExtensions: 2 },
+    originalEndAtMs: END,
     extensionCount: 0,
     currentHighestBid: 0n,
     highestBidderId: '',
@@ -150,10 +152,78 @@ describe('soft close', () => {
   })
 
   it('is off with 0 extensions', () => {
-    const softClose = { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 0 }
+    const softClose = { ...defaultSoftClose, maxExtensions: 0 }
     const { events, state } = bid(item({ softClose }), 'b', 100n, END - 1)
     expect(events).toMatchObject([{ extended: false }])
     expect(state?.endAtMs).toBe(END)
+  })
+})
+
+const MINUTE = 60_000
+const reset: SoftClose = { ...defaultSoftClose, mode: 'reset', maxExtensions: 0 }
+
+describe('soft close of houses: bids in minutes around the end, and where each leaves it', () => {
+  it.each<[string, Partial<SoftClose>, [bidAt: number, endsAt: number][]]>([
+    ['RESET 2 min', { ...reset, windowMs: 2 * MINUTE }, [[-1.5, 0.5]]],
+    [
+      'RESET 3 min',
+      { ...reset, windowMs: 3 * MINUTE },
+      [
+        [-2, 1],
+        [0, 3],
+      ],
+    ],
+    ['ADD 5 min', { windowMs: 5 * MINUTE, extensionMs: 5 * MINUTE }, [[-3, 5]]],
+    [
+      'RESET 15 min, 60 min in all',
+      { ...reset, windowMs: 15 * MINUTE, maxTotalMs: 60 * MINUTE },
+      [
+        [-1, 14],
+        [13, 28],
+        [27, 42],
+        [41, 56],
+        [50, 60],
+        [59, 60],
+      ],
+    ],
+    [
+      'RESET 3 min, once',
+      { ...reset, windowMs: 3 * MINUTE, maxExtensions: 1 },
+      [
+        [-2, 1],
+        [0, 1],
+      ],
+    ],
+    [
+      'ADD 5 min, 7 min in all',
+      { windowMs: 5 * MINUTE, extensionMs: 5 * MINUTE, maxTotalMs: 7 * MINUTE },
+      [
+        [-3, 5],
+        [4, 7],
+        [6, 7],
+      ],
+    ],
+    ['RESET at the edge of the window', { ...reset, windowMs: 3 * MINUTE }, [[-3, 0]]],
+  ])('%s', (_what, softClose, bids) => {
+    let state = item({ softClose: { ...defaultSoftClose, ...softClose } })
+    let moved = 0
+    for (const [index, [bidAt, endsAt]] of bids.entries()) {
+      const before = state.endAtMs
+      const amount = minimumNextBid(state)
+      const placed = bid(state, index % 2 ? 'ann' : 'bob', amount, END + bidAt * MINUTE)
+      state = placed.state ?? state
+      expect(state.endAtMs).toBe(END + endsAt * MINUTE)
+      const extended = state.endAtMs > before
+      expect(placed.events).toMatchObject([{ extended, endAtMs: state.endAtMs }])
+      moved += extended ? 1 : 0
+    }
+    expect(state).toMatchObject({ extensionCount: moved, originalEndAtMs: END })
+  })
+
+  it.each(['add', 'reset'] as const)("%s: never by a leader's raise of their own bid", (mode) => {
+    const softClose = { ...defaultSoftClose, mode }
+    const { state } = bid(item({ ...led, softClose }), 'ann', 500n, END - 1)
+    expect(state).toMatchObject({ endAtMs: END, extensionCount: 0 })
   })
 })
 
@@ -193,10 +263,11 @@ describe('settling', () => {
   })
 })
 
+const seller = { userId: 'seller', operator: false }
+const operator = { userId: 'op', operator: true }
+const stranger = { userId: 'x', operator: false }
+
 describe('cancelling and editing', () => {
-  const seller = { userId: 'seller', operator: false }
-  const operator = { userId: 'op', operator: true }
-  const stranger = { userId: 'x', operator: false }
   it.each([
     ['by the seller, without bids', item(), seller, MIDWAY, undefined],
     [
@@ -234,7 +305,83 @@ describe('cancelling and editing', () => {
   })
 })
 
+describe('extending', () => {
+  const later = END + MINUTE
+  const longest = START + 366 * 86_400_000
+  const scheduled = item({ status: 'scheduled' })
+  it.each([
+    ['by the seller, without bids', item(), seller, MIDWAY, later, undefined],
+    ['by the seller, before the start', scheduled, seller, START - 1, later, undefined],
+    ['by the seller, with bids', item(led), seller, MIDWAY, later, 'has_bids'],
+    ['by an operator, with bids', item(led), operator, MIDWAY, later, undefined],
+    ['by a stranger', item(), stranger, MIDWAY, later, 'not_seller'],
+    ['to the same end', item(), seller, MIDWAY, END, 'not_later'],
+    ['to an earlier end', item(), operator, MIDWAY, END - 1, 'not_later'],
+    ['to the longest time', item(), seller, MIDWAY, longest, undefined],
+    ['beyond it', item(), operator, MIDWAY, longest + 1, 'too_long'],
+    ['after the end', item(), operator, END, later, 'ended'],
+    ['when cancelled', item({ status: 'cancelled' }), operator, MIDWAY, later, 'cancelled'],
+  ] as const)('%s', (_when, before, by, nowMs, endAtMs, rejection) => {
+    const command = { kind: 'extend', by, endAtMs, reason: 'a fault' } as const
+    const { events, state, rejection: why } = carryOut(before, command, nowMs)
+    expect(why).toBe(rejection)
+    if (rejection) return
+    const who = by === operator ? 'operator' : 'seller'
+    const happened = { version: 2n, atMs: nowMs, endAtMs, by: who, reason: 'a fault' }
+    expect(events).toEqual([{ type: 'extended', ...happened }])
+    expect(state).toEqual({ ...before, endAtMs, originalEndAtMs: endAtMs, version: 2n })
+  })
+
+  it('leaves soft close its whole time after the new end', () => {
+    const softClose = { ...reset, windowMs: 2 * MINUTE, maxTotalMs: MINUTE }
+    const command = { kind: 'extend', by: operator, endAtMs: later, reason: '' } as const
+    const { state = item() } = carryOut(item({ softClose }), command, MIDWAY)
+    expect(bid(state, 'bob', 100n, later - 1).state?.endAtMs).toBe(later + MINUTE)
+  })
+})
+
+describe('ending now', () => {
+  const endNow = (before: AuctionState, by: typeof seller, nowMs: number) =>
+    carryOut(before, { kind: 'end_now', by }, nowMs)
+  const scheduled = item({ status: 'scheduled' })
+  it.each([
+    ['by the seller, with bids', item(led), seller, MIDWAY, ['ended'], 'sold'],
+    ['by an operator, with bids', item(led), operator, MIDWAY, ['ended'], 'sold'],
+    ['by an operator, without bids', item(), operator, MIDWAY, ['ended'], 'unsold'],
+    ['in the last millisecond', item(led), seller, END - 1, ['ended'], 'sold'],
+    ['of an item nobody has opened', scheduled, operator, START, ['opened', 'ended'], 'unsold'],
+  ] as const)('%s', (_when, before, by, nowMs, happened, outcome) => {
+    const { events, state } = endNow(before, by, nowMs)
+    expect(types(events)).toEqual(happened)
+    const version = before.version + BigInt(happened.length)
+    const ended = { status: 'ended', outcome, endAtMs: nowMs + 1, version }
+    expect(state).toEqual({ ...before, ...ended })
+  })
+
+  it.each([
+    ['by the seller, without bids', item(), seller, MIDWAY, 'no_bids'],
+    ['by a stranger', item(led), stranger, MIDWAY, 'not_seller'],
+    ['before the start', scheduled, operator, START - 1, 'not_started'],
+    ['after the end', item(led), seller, END, 'ended'],
+    ['twice', item({ ...led, status: 'ended', outcome: 'sold' }), seller, MIDWAY, 'ended'],
+    ['when cancelled', item({ status: 'cancelled' }), operator, MIDWAY, 'cancelled'],
+  ] as const)('is rejected %s: %s', (_when, before, by, nowMs, rejection) => {
+    expect(endNow(before, by, nowMs)).toEqual({ rejection })
+  })
+})
+
 describe('putting an item up', () => {
+  it.each<[Partial<SoftClose>, boolean]>([
+    [{ extensionMs: 29_999 }, false],
+    [{ extensionMs: 30_000 }, true],
+    [{ mode: 'reset', extensionMs: 1 }, true],
+  ])('with soft close %o: %s', (changes, allowed) => {
+    const softClose = { ...defaultSoftClose, ...changes }
+    const { fault } = decideCreation({ ...item(), softClose }, START)
+    const words = 'soft_close.extension must be at least soft_close.window in mode ADD'
+    expect(fault).toBe(allowed ? undefined : words)
+  })
+
   it.each([
     ['in order', START, END, undefined],
     ['end in the past', START - 2, START - 1, 'end_at must be in the future'],
@@ -246,7 +393,8 @@ describe('putting an item up', () => {
       'end_at must be at most 366 days after the start',
     ],
   ])('%s', (_what, startAtMs, endAtMs, fault) => {
-    expect(decideCreation({ ...item(), startAtMs, endAtMs }, START).fault).toBe(fault)
+    const terms = { ...item(), softClose: defaultSoftClose, startAtMs, endAtMs }
+    expect(decideCreation(terms, START).fault).toBe(fault)
   })
 })
 

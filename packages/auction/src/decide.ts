@@ -7,6 +7,7 @@ import type { Caller, Command, PlaceBid, Rejection } from './commands.ts'
 import type { Change, Created, Ended, Opened } from './events.ts'
 import { evolve } from './evolve.ts'
 import { formats } from './formats.ts'
+import { softCloseFault } from './soft-close.ts'
 
 export type Decision =
   /** In order; none when there was nothing to do. */
@@ -29,6 +30,10 @@ export function decide(state: AuctionState, command: Command, nowMs: number): De
       if (state.sequence > 0n && !command.by.operator) return { rejection: 'has_bids' }
       return { events: [{ ...next(state, nowMs), type: 'cancelled', reason: command.reason }] }
     }
+    case 'extend':
+      return decideExtension(state, command, nowMs)
+    case 'end_now':
+      return decideEarlyEnd(state, command.by, nowMs)
     case 'settle':
       break
   }
@@ -70,7 +75,7 @@ const STALE_MARGIN_MS = 2_000
 
 /**
  * What an old state already settles, without the lock: only rejections that no later event can undo, because the price
- * only rises and cancelling is final. Never accepts. Near the known end, where the true reason may be "ended", it
+ * only rises and cancelling is final (an item that was ended early takes no bid, whatever the reason given). Never accepts. Near the known end, where the true reason may be "ended", it
  * leaves the answer to the database's clock; `nowMs` may therefore be any clock.
  */
 export function rejectStale(
@@ -81,6 +86,33 @@ export function rejectStale(
   if (state.status === 'cancelled') return 'cancelled'
   if (state.status !== 'active' || nowMs >= state.endAtMs - STALE_MARGIN_MS) return undefined
   return rejectByBid(state, bid)
+}
+
+/** Later only, and within the longest time. The seller may while nobody has bid, an operator always. */
+function decideExtension(
+  state: AuctionState,
+  { by, endAtMs, reason }: Extract<Command, { kind: 'extend' }>,
+  nowMs: number,
+): Decision {
+  const rejection = rejectChange(state, by, nowMs)
+  if (rejection) return { rejection }
+  if (state.sequence > 0n && !by.operator) return { rejection: 'has_bids' }
+  if (endAtMs <= state.endAtMs) return { rejection: 'not_later' }
+  if (endAtMs - state.startAtMs > MAX_DURATION_MS) return { rejection: 'too_long' }
+  const who = by.operator ? 'operator' : 'seller'
+  return { events: [{ ...next(state, nowMs), type: 'extended', endAtMs, by: who, reason }] }
+}
+
+/** The early hammer. The seller may once somebody has bid, an operator always. */
+function decideEarlyEnd(state: AuctionState, by: Caller, nowMs: number): Decision {
+  const rejection = rejectChange(state, by, nowMs)
+  if (rejection) return { rejection }
+  if (nowMs < state.startAtMs) return { rejection: 'not_started' }
+  if (state.sequence === 0n && !by.operator) return { rejection: 'no_bids' }
+  const opened = open(state, nowMs)
+  // A bid of this very millisecond was in time: every bid is before the end.
+  const ended = end(opened ? evolve(state, opened) : state, nowMs, nowMs + 1)
+  return { events: opened ? [opened, ended] : [ended] }
 }
 
 /** Texts may be edited until the end; the seller may cancel while nobody has bid, an operator always. */
@@ -105,7 +137,12 @@ function open(state: AuctionState, nowMs: number): Opened | undefined {
 
 function close(state: AuctionState, nowMs: number): Ended | undefined {
   if (state.status !== 'active' || nowMs < state.endAtMs) return undefined
-  return { type: 'ended', ...next(state, nowMs), outcome: state.sequence > 0n ? 'sold' : 'unsold' }
+  return end(state, nowMs, state.endAtMs)
+}
+
+function end(state: AuctionState, nowMs: number, endAtMs: number): Ended {
+  const outcome = state.sequence > 0n ? 'sold' : 'unsold'
+  return { type: 'ended', ...next(state, nowMs), outcome, endAtMs }
 }
 
 function next(state: AuctionState, nowMs: number): { version: bigint; atMs: number } {
@@ -123,5 +160,7 @@ export function decideCreation(
   if (endAtMs - startAtMs > MAX_DURATION_MS) {
     return { fault: 'end_at must be at most 366 days after the start' }
   }
+  const fault = softCloseFault(terms.softClose)
+  if (fault) return { fault }
   return { event: { type: 'created', version: 1n, atMs: nowMs, terms } }
 }

@@ -2,6 +2,7 @@
 import type { AuctionState } from './auction-state.ts'
 import type { PlaceBid, Rejection } from './commands.ts'
 import type { BidPlaced } from './events.ts'
+import { endAfterBid } from './soft-close.ts'
 
 /** Default increments by price band, version 1: below `below` minor units a bid must add `increment`. */
 export const incrementBands = [
@@ -33,12 +34,7 @@ function rejectBid(state: AuctionState, bid: PlaceBid): Rejection | undefined {
 }
 
 function acceptBid(state: AuctionState, bid: PlaceBid, nowMs: number): BidPlaced {
-  const { softClose } = state
-  const extended =
-    // A leader who raises their own bid outbids nobody: nobody needs time to answer.
-    bid.userId !== state.highestBidderId &&
-    state.extensionCount < softClose.maxExtensions &&
-    state.endAtMs - nowMs <= softClose.windowMs
+  const endAtMs = endAfterBid(state, bid.userId, nowMs)
   return {
     type: 'bid_placed',
     version: state.version + 1n,
@@ -46,7 +42,7 @@ function acceptBid(state: AuctionState, bid: PlaceBid, nowMs: number): BidPlaced
     userId: bid.userId,
     amount: bid.amount,
     sequence: state.sequence + 1n,
-    extended,
-    endAtMs: extended ? state.endAtMs + softClose.extensionMs : state.endAtMs,
+    extended: endAtMs > state.endAtMs,
+    endAtMs,
   }
 }

@@ -29,11 +29,23 @@ export type BidPlaced = Happened<'bid_placed'> & {
   endAtMs: number
 }
 export type Edited = Happened<'edited'> & { texts: Partial<ItemTexts> }
+/** Somebody other than a bid moved the end. */
+export type Extended = Happened<'extended'> & {
+  /** The end as of now; bids move it on from here. */
+  endAtMs: number
+  by: 'seller' | 'operator'
+  /** In the words of who asked; may be empty. */
+  reason: string
+}
 export type Cancelled = Happened<'cancelled'> & { reason: string }
-/** Written when the auctioneer came by; the auction was over at the state's `endAtMs`. */
-export type Ended = Happened<'ended'> & { outcome: Outcome }
+/** Written when the auctioneer came by, or somebody ended the auction before its time. */
+export type Ended = Happened<'ended'> & {
+  outcome: Outcome
+  /** Since when no bid was taken. */
+  endAtMs: number
+}
 
 /** What happens to an item that is there. */
-export type Change = Opened | BidPlaced | Edited | Cancelled | Ended
+export type Change = Opened | BidPlaced | Edited | Extended | Cancelled | Ended
 
 export type AuctionEvent = Created | Change

@@ -24,12 +24,15 @@ export function evolve(state: AuctionState, event: Change): AuctionState {
       }
     case 'edited':
       return { ...state, version }
+    case 'extended':
+      return { ...state, version, endAtMs: event.endAtMs, originalEndAtMs: event.endAtMs }
     case 'cancelled':
       return { ...state, version, status: 'cancelled' }
     case 'ended':
       break
   }
-  return { ...state, version, status: 'ended', outcome: event.outcome }
+  const { outcome, endAtMs } = event
+  return { ...state, version, status: 'ended', outcome, endAtMs }
 }
 
 /** The state that a creation makes. */
@@ -37,6 +40,7 @@ export function created({ terms, version, atMs }: Created): AuctionState {
   return {
     ...terms,
     status: terms.startAtMs <= atMs ? 'active' : 'scheduled',
+    originalEndAtMs: terms.endAtMs,
     extensionCount: 0,
     currentHighestBid: 0n,
     highestBidderId: '',

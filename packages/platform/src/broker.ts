@@ -12,6 +12,7 @@ export const eventTypes = [
   'item.updated',
   'item.opened',
   'bid.placed',
+  'item.extended',
   'item.ended',
   'item.cancelled',
 ] as const

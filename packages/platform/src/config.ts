@@ -148,6 +148,13 @@ export function origins() {
   ).transform(listed)
 }
 
+/** Ids of users, such as `OPERATOR_IDS`; none has a comma. */
+export function userIds() {
+  return text('user ids between commas', (value) =>
+    listed(value).every((item) => item.length > 0 && item.length <= 128),
+  ).transform(listed)
+}
+
 /** `ALLOWED_HOSTS`: names without ports. */
 export function hostNames() {
   return text('names between commas, such as auction.example.org, without ports', (value) =>

@@ -9,6 +9,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
 import { errorCode, isContention, isUnavailable, messageOf, OverloadedError } from './errors.ts'
 import type { Log } from './log.ts'
+import { withRetryInfo } from './retry-info.ts'
 
 export type CallContext = {
   /** `package.Service/Method`. */
@@ -18,8 +19,12 @@ export type CallContext = {
   log: Log
 }
 
-/** Turns anything thrown by a handler into what its caller is told. */
+/** Turns anything thrown by a handler into what its caller is told, and when to come again. */
 export function toConnectError(error: unknown, call: CallContext): ConnectError {
+  return withRetryInfo(translated(error, call))
+}
+
+function translated(error: unknown, call: CallContext): ConnectError {
   if (error instanceof ConnectError) {
     if (isUnavailable(error.cause)) noteUnavailable(error.cause, call)
     return error

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { create } from '@bufbuild/protobuf'
+import { durationMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import type { ServiceImpl } from '@connectrpc/connect'
 import {
@@ -21,12 +22,13 @@ import {
   createGrpcWebTransport,
 } from '@connectrpc/connect-node'
 import { BidService, PlaceBidResponseSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
 } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { afterEach, describe, expect, test } from 'vitest'
-import { TransientError } from './errors.ts'
+import { OverloadedError, TransientError } from './errors.ts'
 import { createLog } from './log.ts'
 import type { Part } from './part.ts'
 import { PortInUseError, startServer } from './server.ts'
@@ -292,15 +294,16 @@ describe('bad requests get typed errors', () => {
 })
 
 describe('errors of handlers', () => {
-  const failures: [name: string, error: Error, code: Code, says: RegExp][] = [
-    ['lock wait', Object.assign(new Error('canceling'), { code: '55P03' }), Code.Aborted, /again/],
-    [
-      'database away',
-      Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
-      Code.Unavailable,
-      /database/,
-    ],
-    ['broker away', new TransientError('amqp://u:p@h'), Code.Unavailable, /broker/],
+  type Failure = [name: string, error: Error, code: Code, says: RegExp, retryMs?: number]
+  const tooFast = new ConnectError('too fast', Code.ResourceExhausted, { 'retry-after': '3' })
+  const away = Object.assign(new Error('x'), { code: 'ECONNREFUSED' })
+  const held = Object.assign(new Error('canceling'), { code: '55P03' })
+  const failures: Failure[] = [
+    ['lock wait', held, Code.Aborted, /again/, 100],
+    ['database away', away, Code.Unavailable, /database/, 1_000],
+    ['broker away', new TransientError('amqp://u:p@h'), Code.Unavailable, /broker/, 1_000],
+    ['a full queue', new OverloadedError('full'), Code.ResourceExhausted, /later/, 1_000],
+    ['a pace', tooFast, Code.ResourceExhausted, /too fast/, 3_000],
     ['anything', new Error('SELECT secret'), Code.Internal, /^internal error/],
     [
       'on purpose',
@@ -309,7 +312,7 @@ describe('errors of handlers', () => {
       /too low/,
     ],
   ]
-  for (const [name, error, code, says] of failures) {
+  for (const [name, error, code, says, retryMs] of failures) {
     test(`${name} is ${Code[code]} and says nothing of the inside`, async () => {
       const { server, lines } = await start({ placeBid: () => Promise.reject(error) })
       const client = createClient(
@@ -318,6 +321,8 @@ describe('errors of handlers', () => {
       )
       const seen = await client.placeBid(goodBid).catch((reason: unknown) => reason)
       expect(seen).toMatchObject({ code, rawMessage: expect.stringMatching(says) })
+      const [retry] = ConnectError.from(seen).findDetails(RetryInfoSchema)
+      expect(retry?.retryDelay && durationMs(retry.retryDelay)).toBe(retryMs)
       expect(String(seen)).not.toMatch(/SELECT|amqp|ECONN|canceling/)
       const errors = lines.filter((line) => line.includes('"level":"error"'))
       expect(errors).toHaveLength(code === Code.Internal ? 1 : 0)

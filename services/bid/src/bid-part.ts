@@ -40,6 +40,8 @@ export type BidPartOptions = {
   /** Absent: `apply`. */
   migrations?: MigrationsMode
   lanes: number
+  /** User ids who may do to any item what its seller may, and more; absent: nobody. */
+  operatorIds?: readonly string[]
   log: Log
   /** Gives up waiting for the database. */
   signal: AbortSignal
@@ -47,7 +49,7 @@ export type BidPartOptions = {
 
 /** Waits for the database, brings it up to date, and returns the running service. */
 export async function startBid(options: BidPartOptions): Promise<Part> {
-  const { databaseUrl, log } = options
+  const { databaseUrl, operatorIds = [], log } = options
   const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
   const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
@@ -60,7 +62,7 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
     services: [BidService],
     held: [file_events_v1_events],
     urgent: [BidService.method.placeBid],
-    routes: bidRoutes({ sql, session, lanes, cache, metrics }),
+    routes: bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }),
     interceptors: [explainRefusal],
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {
@@ -74,7 +76,9 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
 }
 
 /** The auctioneer as a part without procedures. */
-export async function startAuctioneerPart(options: Omit<BidPartOptions, 'lanes'>): Promise<Part> {
+export async function startAuctioneerPart(
+  options: Omit<BidPartOptions, 'lanes' | 'operatorIds'>,
+): Promise<Part> {
   const { sql, openPool } = await openDatabase(options, 'bidmesh auctioneer', 1)
   const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
@@ -104,7 +108,7 @@ type Database = {
 }
 
 async function openDatabase(
-  { databaseUrl, migrations = 'apply', log, signal }: Omit<BidPartOptions, 'lanes'>,
+  { databaseUrl, migrations = 'apply', log, signal }: Omit<BidPartOptions, 'lanes' | 'operatorIds'>,
   applicationName: string,
   queries: number,
 ): Promise<Database> {
@@ -128,6 +132,6 @@ export const migrationsDirectory = bidSchema.directory
 async function openRedis({
   redisUrl,
   log,
-}: Omit<BidPartOptions, 'lanes'>): Promise<Redis | undefined> {
+}: Omit<BidPartOptions, 'lanes' | 'operatorIds'>): Promise<Redis | undefined> {
   return redisUrl ? await connectRedis(redisUrl, { log }) : undefined
 }

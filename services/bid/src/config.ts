@@ -6,6 +6,7 @@ import {
   processShape,
   readConfig,
   redisUrl,
+  userIds,
   wholeNumber,
 } from '@bidmesh/platform/config.ts'
 
@@ -36,6 +37,7 @@ export function readBidConfig(env?: NodeJS.ProcessEnv) {
   const shape = {
     ...auctioneerShape,
     AUTH_MODE: authMode(),
+    OPERATOR_IDS: userIds().default([]),
     LANES: wholeNumber(1, 64).default(DEFAULT_LANES),
   }
   return readConfig(shape, env)

@@ -9,8 +9,7 @@ import type { Created } from '@bidmesh/auction/events.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
 import { constraintOf, errorCode } from '@bidmesh/platform/errors.ts'
 import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
-import { Code, ConnectError } from '@connectrpc/connect'
-import { itemKeyReused } from './errors.ts'
+import { changeRejected } from './errors.ts'
 import { NO_HASH } from './event-chain.ts'
 import { chained, insertEvents, itemCreated } from './events.ts'
 import { itemColumns, type ItemRow, stateToRow } from './item-row.ts'
@@ -67,7 +66,7 @@ async function findOrInsert(transaction: Transaction, item: NewItem): Promise<Co
           WHERE seller_id = ${sellerId} AND idempotency_key = ${idempotencyKey} AND id = item_id`,
   ])
   if (made) {
-    if (!digestOf(item).equals(made.digest)) throw itemKeyReused()
+    if (!digestOf(item).equals(made.digest)) throw changeRejected('item_key_reused')
     return (await transaction.commit(() => [])).map(() => made)
   }
   return await insert(transaction, item, clock.now.getTime())
@@ -82,7 +81,7 @@ async function insert(
 ): Promise<Committed<ItemRow>> {
   const { title, category, trace } = item
   const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
-  if (!event) throw new ConnectError(fault, Code.InvalidArgument)
+  if (!event) throw changeRejected('bad_terms', undefined, fault)
   const row = newRow(item, event)
   const first = chained(itemCreated(event, { bidId: '', title, category, trace }), NO_HASH)
   const key = {
@@ -109,9 +108,12 @@ async function insert(
 
 /** Of all that the request says, so that two requests under one key can be told apart. */
 function digestOf({ idempotencyKey: _key, trace: _trace, ...contents }: NewItem): Buffer {
-  const text = JSON.stringify(contents, (_name, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  )
+  const text = JSON.stringify(contents, (name, value: unknown) => {
+    // What no request said before there were modes: a retry over that time is still the same request.
+    if ((name === 'mode' && value === 'add') || (name === 'maxTotalMs' && value === 0))
+      return undefined
+    return typeof value === 'bigint' ? String(value) : value
+  })
   return createHash('sha256').update(text).digest()
 }
 
@@ -138,7 +140,6 @@ function newRow({ title, description, images, category }: NewItem, event: Create
     description,
     images: [...images],
     category,
-    original_end_at: new Date(event.terms.endAtMs),
     created_at: now,
     updated_at: now,
     cancel_reason: '',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
 import { decideBatch, keyOf, type PlacedBid } from './decide-batch.ts'
 import { NO_HASH } from './event-chain.ts'
@@ -18,7 +19,7 @@ const terms = {
   minIncrement: 0n,
   startAtMs: startMs,
   endAtMs: endMs,
-  softClose: { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 2 },
+  softClose: { ...defaultSoftClose, maxExtensions: 2 },
 } as const
 const open = created({ type: 'created', version: 1n, atMs: startMs, terms })
 const led = { currentHighestBid: 100n, highestBidderId: 'ann', sequence: 1n }

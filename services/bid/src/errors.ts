@@ -10,6 +10,7 @@ import {
   BidRejectionReason as Reason,
   BidRejectionSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { isContention, isUnavailable } from '@bidmesh/platform/errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Rejected } from './decide-batch.ts'
@@ -18,6 +19,8 @@ import { LaneFullError } from './lane-entry.ts'
 /** Why a command was not carried out: a rule, the item or the request, or the moment. */
 export type RejectionReason =
   | Rejected['rejection']
+  | 'bad_terms'
+  | 'item_key_reused'
   | 'invalid_request'
   | 'contention'
   | 'overloaded'
@@ -65,7 +68,27 @@ const answers = {
   not_seller: { code: Code.PermissionDenied, message: 'only the seller may change this item' },
   has_bids: {
     code: Code.FailedPrecondition,
-    message: 'the item has bids and can no longer be cancelled by its seller',
+    message: 'the item has bids: its seller can no longer cancel or extend it',
+  },
+  no_bids: {
+    code: Code.FailedPrecondition,
+    message: 'nobody has bid, so its seller cannot end the item now: cancel it instead',
+  },
+  not_later: {
+    code: Code.InvalidArgument,
+    message: 'end_at must be later than the present end of the item',
+  },
+  too_long: {
+    code: Code.InvalidArgument,
+    message: 'end_at must be at most 366 days after the start',
+  },
+  bad_terms: {
+    code: Code.InvalidArgument,
+    message: 'an item cannot be put up with these terms',
+  },
+  item_key_reused: {
+    code: Code.AlreadyExists,
+    message: 'this idempotency_key was used for another item: choose a new key for a new item',
   },
   key_reused: {
     code: Code.AlreadyExists,
@@ -96,10 +119,14 @@ const answers = {
  * @param state the item as it was when the bid was rejected; absent when none was read
  */
 export function bidRejected(reason: RejectionReason, state?: AuctionState): ConnectError {
-  const answer: Answer = answers[reason]
-  return new ConnectError(answer.message, answer.code, undefined, [
-    { desc: BidRejectionSchema, value: create(BidRejectionSchema, detail(answer, state)) },
-  ])
+  const { message, code } = answers[reason]
+  return new ConnectError(message, code, undefined, [bidRejection(reason, state)])
+}
+
+/** The detail of a rejected bid. */
+export function bidRejection(reason: RejectionReason, state?: AuctionState) {
+  const value = create(BidRejectionSchema, detail(answers[reason], state))
+  return { desc: BidRejectionSchema, value }
 }
 
 /** The same for a bid that failed to be decided. The cause is for the log and never sent. */
@@ -127,18 +154,54 @@ export function reasonOfFailure(error: unknown): RejectionReason | undefined {
   return undefined
 }
 
-/** The error for a change of an item that was rejected. */
-export function changeRejected(rejection: Rejected['rejection']): ConnectError {
-  const { code, message } = answers[rejection]
-  return new ConnectError(message, code)
+/** Whose reasons the `ErrorInfo` of a change tells. */
+const ERROR_DOMAIN = 'bidmesh'
+
+/**
+ * The error that tells a caller why a change of an item was rejected, with an `ErrorInfo` detail: the reason in
+ * capitals and the item as it was.
+ *
+ * @param said instead of the reason's own words
+ */
+export function changeRejected(
+  reason: RejectionReason,
+  state?: AuctionState,
+  said?: string,
+): ConnectError {
+  const { code, message } = answers[reason]
+  return new ConnectError(said ?? message, code, undefined, [changeRejection(reason, state)])
 }
 
-/** The seller's idempotency key has made an item out of another request. */
-export function itemKeyReused(): ConnectError {
-  return new ConnectError(
-    'this idempotency_key was used for another item: choose a new key for a new item',
-    Code.AlreadyExists,
-  )
+/** The same for a change that failed to be decided. The cause is for the log and never sent. */
+export function changeFailed(reason: RejectionReason, cause: unknown): ConnectError {
+  const error = changeRejected(reason, undefined, undecided[reason])
+  error.cause = cause
+  return error
+}
+
+/** Where the words for a bid do not fit. */
+const undecided: Partial<Record<RejectionReason, string>> = {
+  contention: 'the item is busy and the change was not decided: send it again',
+  overloaded:
+    'too many calls are waiting and this one was not decided: send it again after a pause',
+  unavailable:
+    'the database is away or refuses work for the moment: send it again shortly, it may have been decided',
+}
+
+/** The detail of a rejected change. */
+export function changeRejection(reason: RejectionReason, state?: AuctionState) {
+  const metadata = state && {
+    item_id: state.itemId,
+    status: state.status,
+    bid_count: String(state.sequence),
+    end_at: new Date(state.endAtMs).toISOString(),
+  }
+  const value = {
+    reason: reason.toUpperCase(),
+    domain: ERROR_DOMAIN,
+    ...(metadata && { metadata }),
+  }
+  return { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, value) }
 }
 
 /** No item has the id asked for. */

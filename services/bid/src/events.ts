@@ -13,15 +13,18 @@ import type {
   Created,
   Edited,
   Ended,
+  Extended,
   Opened,
 } from '@bidmesh/auction/events.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import {
   BidPlacedSchema,
   ItemCancelledSchema,
   ItemCreatedSchema,
   ItemEndedSchema,
+  ItemExtendedSchema,
   ItemOpenedSchema,
   ItemUpdatedSchema,
 } from '@bidmesh/gen/events/v1/events_pb.ts'
@@ -102,12 +105,14 @@ export function toOutbox(
       return itemOpened(event, after, context)
     case 'edited':
       return itemUpdated(event, after, context)
+    case 'extended':
+      return itemExtended(event, before, after, context)
     case 'cancelled':
       return itemCancelled(event, after, context)
     case 'ended':
       break
   }
-  return itemEnded(event, after)
+  return itemEnded(event, before, after, context)
 }
 
 function bidPlaced(
@@ -133,6 +138,7 @@ function bidPlaced(
       sellerId: after.sellerId,
       currency: after.currency,
       version: event.version,
+      ...(event.extended && { extension: lateBidExtension(after) }),
     }),
   )
   return {
@@ -147,6 +153,11 @@ function bidPlaced(
   }
 }
 
+/** What a bid that moved the end has done to it. */
+export function lateBidExtension({ endAtMs }: AuctionState) {
+  return { reason: ExtensionReason.LATE_BID, endAt: timestampFromMs(endAtMs) }
+}
+
 function itemUpdated(event: Edited, after: AuctionState, context: EventContext): OutboxEvent {
   const { itemId, sellerId } = after
   const message = create(ItemUpdatedSchema, {
@@ -158,11 +169,32 @@ function itemUpdated(event: Edited, after: AuctionState, context: EventContext):
     version: event.version,
   })
   const payload = toBinary(ItemUpdatedSchema, message)
-  return {
-    // The only one of these that an item can have many times: its version tells them apart.
-    ...lifecycleEvent('item.updated', event, itemId, payload, context.trace),
-    id: lifecycleEventId(`${itemId}:${event.version}`, 'item.updated'),
-  }
+  return repeatedEvent('item.updated', event, itemId, payload, context.trace)
+}
+
+const extensionReasons = {
+  seller: ExtensionReason.SELLER,
+  operator: ExtensionReason.OPERATOR,
+} as const satisfies Record<Extended['by'], ExtensionReason>
+
+function itemExtended(
+  event: Extended,
+  before: AuctionState,
+  after: AuctionState,
+  { trace }: EventContext,
+): OutboxEvent {
+  const { itemId, sellerId } = after
+  const message = create(ItemExtendedSchema, {
+    itemId,
+    sellerId,
+    extension: { reason: extensionReasons[event.by], endAt: timestampFromMs(event.endAtMs) },
+    previousEndAt: timestampFromMs(before.endAtMs),
+    reason: event.reason,
+    extendedAt: timestampFromMs(event.atMs),
+    version: event.version,
+  })
+  const payload = toBinary(ItemExtendedSchema, message)
+  return repeatedEvent('item.extended', event, itemId, payload, trace)
 }
 
 function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext): OutboxEvent {
@@ -178,7 +210,12 @@ function itemOpened(event: Opened, after: AuctionState, { trace }: EventContext)
 }
 
 /** Told as of the end, whenever the auctioneer came by. */
-function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
+function itemEnded(
+  event: Ended,
+  before: AuctionState,
+  after: AuctionState,
+  { trace }: EventContext,
+): OutboxEvent {
   const sold = event.outcome === 'sold'
   const message = create(ItemEndedSchema, {
     itemId: after.itemId,
@@ -191,10 +228,11 @@ function itemEnded(event: Ended, after: AuctionState): OutboxEvent {
     endedAt: timestampFromMs(after.endAtMs),
     currency: after.currency,
     version: event.version,
+    early: event.endAtMs < before.endAtMs,
   })
   const payload = toBinary(ItemEndedSchema, message)
   const occurredAtMs = after.endAtMs
-  return { ...lifecycleEvent('item.ended', event, after.itemId, payload, {}), occurredAtMs }
+  return { ...lifecycleEvent('item.ended', event, after.itemId, payload, trace), occurredAtMs }
 }
 
 function itemCancelled(event: Cancelled, after: AuctionState, { trace }: EventContext) {
@@ -220,6 +258,18 @@ function lifecycleEvent(
   const id = lifecycleEventId(itemId, type)
   const times = { occurredAtMs: atMs, recordedAtMs: atMs }
   return { id, itemId, version, type, payload, headers, ...times }
+}
+
+/** Of a type that an item can have many times: its version tells them apart. */
+function repeatedEvent(
+  type: EventType,
+  event: AuctionEvent,
+  itemId: string,
+  payload: Uint8Array,
+  headers: Trace,
+): OutboxEvent {
+  const id = lifecycleEventId(`${itemId}:${event.version}`, type)
+  return { ...lifecycleEvent(type, event, itemId, payload, headers), id }
 }
 
 /** The outbox shard of an item: from the random tail of its UUID. */

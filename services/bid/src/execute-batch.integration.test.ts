@@ -1,6 +1,6 @@
 /** Bids on a real Postgres: what concurrency, clocks and locks may not break. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
+import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { decide } from '@bidmesh/auction/decide.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -222,13 +222,18 @@ describe('the end', () => {
   })
 
   it('is moved by a bid in the soft-close window', async () => {
-    const softClose = { windowMs: 60_000, extensionMs: 30_000, maxExtensions: 1 }
+    const softClose = {
+      ...defaultSoftClose,
+      windowMs: 60_000,
+      extensionMs: 60_000,
+      maxExtensions: 1,
+    }
     const endAtMs = Date.now() + 30_000
     const { itemId } = await putItem(session, { endAtMs, softClose })
     const first = await place(bidOn(itemId, { amount: 100n }))
     const second = await place(bidOn(itemId, { amount: 200n }))
-    expect(first).toMatchObject({ extended: true, state: { endAtMs: endAtMs + 30_000 } })
-    expect(second).toMatchObject({ extended: false, state: { endAtMs: endAtMs + 30_000 } })
+    expect(first).toMatchObject({ extended: true, state: { endAtMs: endAtMs + 60_000 } })
+    expect(second).toMatchObject({ extended: false, state: { endAtMs: endAtMs + 60_000 } })
     await expectInvariants(itemId, [first, second])
   })
 })

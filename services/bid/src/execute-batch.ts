@@ -100,16 +100,25 @@ async function decideAndWrite(
   const batch = decideBatch(entries, rows, earlier, options.hasLeft)
   const { changed, texts } = batch
   const versions = new Map([...changed].map(([id, { state }]) => [id, state.version]))
+  const asked = changedByCommand(entries, batch)
   const done = await transaction.commit(
     (sql) => [
       changed.size > 0 ? writeBatch(sql, batch) : nothing,
       texts.size > 0 ? writeTexts(sql, texts) : nothing,
       missing.length > 0 ? findItems(sql, missing) : noRows,
-      texts.size > 0 ? readItems(sql, [...texts.keys()]) : noRows,
+      asked.length > 0 ? readItems(sql, asked) : noRows,
     ],
     versions.size > 0 ? () => options.invalidate(versions) : undefined,
   )
   return done.map(([, , known, items]) => told(entries, batch, { known, items }))
+}
+
+/** Items whose callers are told the whole item. */
+function changedByCommand(entries: readonly CommandEntry[], { outcomes }: DecidedBatch): string[] {
+  const isChange = (outcome: DecidedBatch['outcomes'][number]) =>
+    typeof outcome === 'object' && outcome.kind === 'changed'
+  const changed = entries.filter((_entry, index) => isChange(outcomes[index]))
+  return [...new Set(changed.map(({ itemId }) => itemId))]
 }
 
 /** What each caller is told, now that it is committed. */

@@ -1,33 +1,50 @@
 /**
- * Gives a PlaceBid that was refused before it reached the service (a field out of range, a malformed id)
- * the same error detail as every other refused bid, so that clients read one thing only.
+ * Gives a call that was rejected before it reached the rules (a field out of range, a malformed id), or that could
+ * not be decided, the same error detail as those that the rules reject, so that clients read one thing only: a
+ * `BidRejection` of bids, an `ErrorInfo` of changes of items.
  */
-import { create } from '@bufbuild/protobuf'
-import {
-  BidRejectionReason,
-  BidRejectionSchema,
-  BidService,
-} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { DescMethod } from '@bufbuild/protobuf'
+import { BidRejectionSchema, BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
+import { bidRejection, changeFailed, changeRejection, reasonOfFailure } from './errors.ts'
+
+const { placeBid, createItem, updateItem, cancelItem, extendItem, endItemNow } = BidService.method
+const changes: ReadonlySet<DescMethod> = new Set([
+  createItem,
+  updateItem,
+  cancelItem,
+  extendItem,
+  endItemNow,
+])
 
 export const explainRefusal: Interceptor = (next) => {
   return async (request) => {
-    if (request.method !== BidService.method.placeBid) return await next(request)
+    const { method } = request
+    if (method !== placeBid && !changes.has(method)) return await next(request)
     try {
       return await next(request)
     } catch (error) {
-      if (
-        error instanceof ConnectError &&
-        error.code === Code.InvalidArgument &&
-        error.findDetails(BidRejectionSchema).length === 0
-      ) {
-        const reason = BidRejectionReason.INVALID_REQUEST
-        error.details.push({
-          desc: BidRejectionSchema,
-          value: create(BidRejectionSchema, { reason }),
-        })
-      }
-      throw error
+      throw method === placeBid ? explainBid(error) : explainChange(error)
     }
   }
+}
+
+function explainBid(error: unknown): unknown {
+  if (isInvalid(error) && error.findDetails(BidRejectionSchema).length === 0) {
+    error.details.push(bidRejection('invalid_request'))
+  }
+  return error
+}
+
+function explainChange(error: unknown): unknown {
+  if (isInvalid(error) && error.findDetails(ErrorInfoSchema).length === 0) {
+    error.details.push(changeRejection('invalid_request'))
+  }
+  const reason = reasonOfFailure(error)
+  return reason ? changeFailed(reason, error) : error
+}
+
+function isInvalid(error: unknown): error is ConnectError {
+  return error instanceof ConnectError && error.code === Code.InvalidArgument
 }

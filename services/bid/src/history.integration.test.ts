@@ -56,6 +56,8 @@ async function liveThrough(): Promise<void> {
   await carryOut(short.itemId, bid(100n))
   await carryOut(edited.itemId, { kind: 'edit', by, texts: { title: 'Lamps' } }, bid(100n))
   await carryOut(edited.itemId, bid(200n), { kind: 'cancel', by, reason: 'broken' })
+  const endAtMs = Date.now() + 86_400_000
+  await carryOut(idle.itemId, { kind: 'extend', by, endAtMs, reason: 'more time' })
   await carryOut(idle.itemId, { kind: 'cancel', by, reason: '' })
   await sleep(soon + 100 - Date.now())
   await carryOut(early.itemId, bid(100n), bid(150n))

@@ -2,11 +2,21 @@
  * An item as Postgres holds it, the columns the rules need, and the translations to an auction state and to the
  * `Item` message. The only file that knows both names of a column.
  */
-import type { AuctionState, ItemStatus as Status, Outcome } from '@bidmesh/auction/auction-state.ts'
+import type {
+  AuctionState,
+  ItemStatus as Status,
+  Outcome,
+  SoftClose,
+} from '@bidmesh/auction/auction-state.ts'
 import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { create } from '@bufbuild/protobuf'
 import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt'
-import { type Item, ItemSchema, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import {
+  type Item,
+  ItemSchema,
+  ItemStatus,
+  SoftClose_Mode,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 
 /** Columns of `items` that make a state; for `sql(stateColumns)`. */
@@ -19,9 +29,12 @@ export const stateColumns = [
   'min_increment',
   'start_at',
   'end_at',
+  'original_end_at',
+  'soft_close_mode',
   'soft_close_window_ms',
   'soft_close_extension_ms',
   'soft_close_max_extensions',
+  'soft_close_max_total_ms',
   'extension_count',
   'current_highest_bid',
   'highest_bidder_id',
@@ -42,7 +55,6 @@ export const itemColumns = [
   'category',
   'created_at',
   'updated_at',
-  'original_end_at',
   'cancel_reason',
 ] as const
 
@@ -55,9 +67,12 @@ export type StateRow = {
   min_increment: bigint
   start_at: Date
   end_at: Date
+  original_end_at: Date
+  soft_close_mode: SoftClose['mode']
   soft_close_window_ms: number
   soft_close_extension_ms: number
   soft_close_max_extensions: number
+  soft_close_max_total_ms: number
   extension_count: number
   current_highest_bid: bigint
   highest_bidder_id: string
@@ -74,7 +89,6 @@ export type ItemRow = StateRow & {
   category: string
   created_at: Date
   updated_at: Date
-  original_end_at: Date
   cancel_reason: string
 }
 
@@ -90,10 +104,13 @@ export function stateFromRow(row: StateRow): AuctionState {
     startAtMs: row.start_at.getTime(),
     endAtMs: row.end_at.getTime(),
     softClose: {
+      mode: row.soft_close_mode,
       windowMs: row.soft_close_window_ms,
       extensionMs: row.soft_close_extension_ms,
       maxExtensions: row.soft_close_max_extensions,
+      maxTotalMs: row.soft_close_max_total_ms,
     },
+    originalEndAtMs: row.original_end_at.getTime(),
     extensionCount: row.extension_count,
     currentHighestBid: row.current_highest_bid,
     highestBidderId: row.highest_bidder_id,
@@ -113,9 +130,12 @@ export function stateToRow(state: AuctionState): StateRow {
     min_increment: state.minIncrement,
     start_at: new Date(state.startAtMs),
     end_at: new Date(state.endAtMs),
+    original_end_at: new Date(state.originalEndAtMs),
+    soft_close_mode: state.softClose.mode,
     soft_close_window_ms: state.softClose.windowMs,
     soft_close_extension_ms: state.softClose.extensionMs,
     soft_close_max_extensions: state.softClose.maxExtensions,
+    soft_close_max_total_ms: state.softClose.maxTotalMs,
     extension_count: state.extensionCount,
     current_highest_bid: state.currentHighestBid,
     highest_bidder_id: state.highestBidderId,
@@ -144,8 +164,25 @@ export const outcomes = {
   unsold: ItemOutcome.UNSOLD,
 } as const satisfies Record<Outcome, ItemOutcome>
 
+const modes = {
+  add: SoftClose_Mode.ADD,
+  reset: SoftClose_Mode.RESET,
+} as const satisfies Record<SoftClose['mode'], SoftClose_Mode>
+
+function softCloseFrom({ softClose }: AuctionState) {
+  const { mode, windowMs, extensionMs, maxExtensions, maxTotalMs } = softClose
+  return {
+    mode: modes[mode],
+    window: durationFromMs(windowMs),
+    ...(mode === 'add' && { extension: durationFromMs(extensionMs) }),
+    maxExtensions,
+    ...(maxTotalMs > 0 && { maxTotal: durationFromMs(maxTotalMs) }),
+  }
+}
+
 export function itemFromRow(row: ItemRow): Item {
   const sold = row.outcome === 'sold'
+  const state = stateFromRow(row)
   return create(ItemSchema, {
     id: row.id,
     title: row.title,
@@ -161,7 +198,7 @@ export function itemFromRow(row: ItemRow): Item {
     status: statuses[row.status],
     currency: row.currency,
     startAt: timestampFromDate(row.start_at),
-    minimumNextBid: minimumNextBid(stateFromRow(row)),
+    minimumNextBid: minimumNextBid(state),
     bidCount: row.sequence,
     sequence: row.sequence,
     highestBidderId: row.highest_bidder_id,
@@ -170,11 +207,7 @@ export function itemFromRow(row: ItemRow): Item {
     hammerPrice: sold ? row.current_highest_bid : 0n,
     originalEndAt: timestampFromDate(row.original_end_at),
     extensionCount: row.extension_count,
-    softClose: {
-      window: durationFromMs(row.soft_close_window_ms),
-      extension: durationFromMs(row.soft_close_extension_ms),
-      maxExtensions: row.soft_close_max_extensions,
-    },
+    softClose: softCloseFrom(state),
     minIncrement: row.min_increment,
     version: row.version,
     cancelReason: row.cancel_reason,

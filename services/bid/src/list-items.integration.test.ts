@@ -1,5 +1,6 @@
 /** Pages of items: nothing is lost while bids move items about, and no page is too large to be taken. */
 import { randomUUID } from 'node:crypto'
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { toBinary } from '@bufbuild/protobuf'
 import {
   type Item,
@@ -12,7 +13,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { createLanes, type Lanes } from './lanes.ts'
-import { listItems } from './list-items.ts'
+import { type ItemFilter, listItems, noFilter } from './list-items.ts'
 import { createBidMetrics } from './metrics.ts'
 import { bidOn, putItem } from './test-item.ts'
 
@@ -38,11 +39,11 @@ type Asked = { orderBy?: OrderBy; pageSize?: number; full?: boolean }
 
 /** All pages; `between` runs after each, with the place in the list. */
 async function pagesOf(
-  sellerId: string,
+  of: Partial<ItemFilter>,
   { orderBy = OrderBy.NEWEST, pageSize = 3, full = false }: Asked,
   between: (page: number) => Promise<unknown> = async () => undefined,
 ): Promise<Item[][]> {
-  const filter = { category: '', status: undefined, sellerId, query: '', orderBy }
+  const filter = { ...noFilter, ...of, orderBy }
   const pages: Item[][] = []
   let pageToken = ''
   do {
@@ -56,26 +57,31 @@ async function pagesOf(
 
 const idsOf = (pages: Item[][]) => pages.flat().map(({ id }) => id)
 
-/** Items of a new seller, at 100, 200, 300 … that end in half an hour; bids move the end. */
+/** Items of a new word and category, at 100, 200, 300 … that end in half an hour; bids move the end. */
 async function putItems(count: number) {
-  const sellerId = randomUUID()
-  const softClose = { windowMs: 3_600_000, extensionMs: 60_000, maxExtensions: 1_000 }
+  const word = `x${randomUUID().replaceAll('-', '')}`
+  const softClose = {
+    ...defaultSoftClose,
+    mode: 'reset' as const,
+    windowMs: 3_600_000,
+    maxExtensions: 0,
+  }
+  const terms = { title: word, category: word, softClose }
   const itemIds: string[] = []
   for (let n = 0; n < count; n += 1) {
     const endAtMs = Date.now() + 1_800_000 + n
     const startPrice = BigInt(100 * (n + 1))
-    itemIds.push(
-      (await putItem(database.session, { sellerId, softClose, endAtMs, startPrice })).itemId,
-    )
+    itemIds.push((await putItem(database.session, { ...terms, endAtMs, startPrice })).itemId)
   }
-  return { sellerId, itemIds }
+  return { word, itemIds }
 }
 
 async function bid(itemId: string, amount: number): Promise<void> {
   await lanes.place(bidOn(itemId, { amount: BigInt(amount) }), new AbortController().signal)
 }
 
-describe('while bids are placed', () => {
+/** What has a word is found first and then ordered; of a category, prices are read along their index. */
+describe.each(['query', 'category'] as const)('by %s, while bids are placed', (by) => {
   it.each([OrderBy.NEWEST, OrderBy.ENDING_SOON, OrderBy.PRICE_ASC, OrderBy.PRICE_DESC])(
     'every item is shown, in order %s',
     async (orderBy) => {
@@ -88,12 +94,14 @@ describe('while bids are placed', () => {
           }),
           fc.array(fc.tuple(fc.nat(count - 1), fc.integer({ min: 100, max: 1_000 }))),
           async (moves, before) => {
-            const { sellerId, itemIds } = await putItems(count)
+            const { word, itemIds } = await putItems(count)
             const place = async (bids: [number, number][]) => {
               for (const [n, amount] of bids) await bid(itemIds[n] ?? '', amount)
             }
             await place(before)
-            const pages = await pagesOf(sellerId, { orderBy }, (n) => place(moves[n - 1] ?? []))
+            const pages = await pagesOf({ [by]: word }, { orderBy }, (n) =>
+              place(moves[n - 1] ?? []),
+            )
             expect([...new Set(idsOf(pages))].toSorted()).toEqual(itemIds.toSorted())
           },
         ),
@@ -103,9 +111,9 @@ describe('while bids are placed', () => {
   )
 
   it('none comes twice by falling price, and none is lost', async () => {
-    const { sellerId, itemIds } = await putItems(9)
+    const { word, itemIds } = await putItems(9)
     // The cheapest jumps over everybody after the first page, the next one after the second.
-    const pages = await pagesOf(sellerId, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
+    const pages = await pagesOf({ [by]: word }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
       await bid(itemIds[n - 1] ?? '', 5_000 * n)
     })
     expect(idsOf(pages)).toEqual(itemIds.toReversed())
@@ -113,9 +121,9 @@ describe('while bids are placed', () => {
   })
 
   it('a bid whose time is before the first page, but which that page could not see, loses nothing', async () => {
-    const { sellerId, itemIds } = await putItems(6)
+    const { word, itemIds } = await putItems(6)
     const [cheapest = ''] = itemIds
-    const filter = { category: '', status: undefined, sellerId, query: '', orderBy: 3 } as const
+    const filter = { ...noFilter, [by]: word, orderBy: OrderBy.PRICE_DESC }
     const load = (pageToken: string) =>
       listItems(database.sql, filter, { pageSize: 3, pageToken, full: false })
     const first = await inTransaction(database.url, async (tx) => {
@@ -132,9 +140,9 @@ describe('while bids are placed', () => {
   })
 
   it('more bids than are looked back through lose nothing', async () => {
-    const { sellerId, itemIds } = await putItems(6)
+    const { word, itemIds } = await putItems(6)
     const [cheapest = ''] = itemIds
-    const pages = await pagesOf(sellerId, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
+    const pages = await pagesOf({ [by]: word }, { orderBy: OrderBy.PRICE_DESC }, async (n) => {
       if (n > 1) return
       await database.sql`
         INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
@@ -145,6 +153,51 @@ describe('while bids are placed', () => {
         WHERE id = ${cheapest}`
     })
     expect(idsOf(pages)).toEqual(itemIds.toReversed())
+  })
+})
+
+describe('of many items', () => {
+  const inAll = 11_000
+
+  it('a page by price is along the index, and what is rare among them is found all the same', async () => {
+    const category = randomUUID()
+    const { itemId } = await putItem(database.session, {
+      category,
+      currency: 'CHF',
+      startPrice: 5_000n,
+    })
+    await database.sql`
+      INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
+        min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
+        created_at, updated_at, start_at, end_at, original_end_at)
+      SELECT gen_random_uuid(), title, description, images, category, seller_id, 'SEK', n,
+        min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
+        created_at, updated_at, start_at, end_at, original_end_at
+      FROM items, generate_series(10000, ${10_000 + inAll}) AS n WHERE id = ${itemId}`
+    const priced = async (orderBy: OrderBy, changes: Partial<ItemFilter>) => {
+      const filter = { ...noFilter, category, orderBy, ...changes }
+      const page = await listItems(database.sql, filter, {
+        pageSize: 3,
+        pageToken: '',
+        full: false,
+      })
+      return page.rows.map(({ startPrice }) => Number(startPrice))
+    }
+    expect(await priced(OrderBy.PRICE_ASC, {})).toEqual([5_000, 10_000, 10_001])
+    expect(await priced(OrderBy.PRICE_DESC, {})).toEqual([21_000, 20_999, 20_998])
+    const range = { minPrice: 15_000n, maxPrice: 15_001n }
+    expect(await priced(OrderBy.PRICE_ASC, range)).toEqual([15_000, 15_001])
+    expect(await priced(OrderBy.NEWEST, { minPrice: 20_999n })).toHaveLength(2)
+    // The only one in francs is the last of 11,000 by falling price.
+    expect(await priced(OrderBy.PRICE_DESC, { currency: 'CHF' })).toEqual([5_000])
+    await bid(itemId, 30_000)
+    expect(await priced(OrderBy.PRICE_DESC, {})).toEqual([5_000, 21_000, 20_999])
+    const { itemPrices } = (
+      await database.sql<{ itemPrices: bigint }[]>`
+        SELECT count(*) AS "itemPrices" FROM item_prices JOIN items ON id = item_id
+        WHERE category = ${category} AND price = greatest(current_highest_bid, start_price)`
+    )[0] ?? { itemPrices: 0n }
+    expect(Number(itemPrices)).toBe(inAll + 2)
   })
 })
 
@@ -171,7 +224,7 @@ describe('a page', () => {
         min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
         created_at, updated_at, start_at, end_at, original_end_at
       FROM items, generate_series(2, ${count}) WHERE seller_id = ${sellerId}`
-    const pages = await pagesOf(sellerId, { full, pageSize: 100 })
+    const pages = await pagesOf({ sellerId }, { full, pageSize: 100 })
     expect(new Set(idsOf(pages)).size).toBe(count)
     expect(idsOf(pages)).toHaveLength(count)
     expect(pages.length).toBeGreaterThan(1)

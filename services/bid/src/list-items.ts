@@ -33,6 +33,10 @@ import {
 const PAGE_BYTES_MAX = 1024 * 1024
 /** Bids looked back through for a held price; beyond, the item counts as one that nobody has bid on. */
 const LOOKED_BACK_MAX = 1_000
+/** Prices looked through for a page: 20 ms. What has fewer matches among them than a page is ordered as fast. */
+const LOOKED_THROUGH_MAX = 10_000
+/** From its decision until a bid is seen, at the longest: statements are given up after 4 s, transactions after. */
+const UNSEEN_MAX = '15 s'
 
 export type ItemFilter = {
   category: string
@@ -42,6 +46,23 @@ export type ItemFilter = {
   /** Words, each of which must begin a word of title or description; blank: any. */
   query: string
   orderBy: ListItemsRequest['orderBy']
+  /** ISO 4217; empty: any. */
+  currency: string
+  /** Minor units, both inclusive; 0: without limit. */
+  minPrice: bigint
+  maxPrice: bigint
+}
+
+/** Everything, newest first. */
+export const noFilter: ItemFilter = {
+  category: '',
+  status: undefined,
+  sellerId: '',
+  query: '',
+  orderBy: OrderBy.NEWEST,
+  currency: '',
+  minPrice: 0n,
+  maxPrice: 0n,
 }
 
 /** Without `description`, unless `full` asks for it. */
@@ -50,39 +71,76 @@ export async function listItems(
   filter: ItemFilter,
   request: PageRequest & { full: boolean },
 ): Promise<Page<Item>> {
-  const list = ['items', filter]
+  const list = ['items', ...Object.values(filter).map(String)]
   const order: ItemOrder =
     (itemOrders as Record<number, ItemOrder>)[filter.orderBy] ?? itemOrders[OrderBy.NEWEST]
   const after = decodePageToken(request.pageToken, list, order.kinds)
-  const query = filter.query.trim()
   const size = request.pageSize || DEFAULT_PAGE_SIZE
-  const columns = request.full
+  const columns: Fragment = request.full
     ? sql`${sql([...itemColumns])}`
     : sql`${sql(summaryColumns)}, '' AS description`
-  const rows = await sql<ListedRow[]>`
+  const asked: Asked = { sql, filter, after, columns, limit: size + 1 }
+  let rows: ListedRow[] = []
+  // What has a word is mostly few: found first, it is ordered at once.
+  if (order.indexed && filter.query.trim() === '') {
+    rows = await withinBytes(sql, order, order.indexed(asked))
+  }
+  // Too rare among those at hand in the order: they are found first as well.
+  if (Number(rows[0]?.indexed ?? 0) < asked.limit) {
+    rows = await withinBytes(sql, order, findThenOrder(asked, order))
+  }
+  const found = Number(rows[0]?.found ?? 0)
+  return pageOf(rows, size, list, order.position, itemFromRow, found)
+}
+
+type Asked = {
+  sql: Sql
+  filter: ItemFilter
+  after: Position | undefined
+  columns: Fragment
+  limit: number
+}
+
+/** The page, cut where its bytes are enough. */
+async function withinBytes(sql: Sql, order: ItemOrder, page: Fragment): Promise<ListedRow[]> {
+  return await sql<ListedRow[]>`
     SELECT * FROM (
       SELECT page.*, count(*) OVER () AS found,
         sum(octet_length(page::text)) OVER (ORDER BY ${order.by(sql)}) - octet_length(page::text)
           AS bytes_before
-      FROM (
-        SELECT items.* FROM (
-          SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
-          WHERE true
-            ${filter.category ? sql`AND category = ${filter.category}` : sql``}
-            ${filter.status ? sql`AND status = ${filter.status}` : sql``}
-            ${filter.sellerId ? sql`AND seller_id = ${filter.sellerId}` : sql``}
-            ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
-          ${query || order.keys ? fence(sql) : sql``}
-        ) AS items
-        WHERE true ${after ? order.after(sql, after) : sql``}
-        ORDER BY ${order.by(sql)}
-        LIMIT ${size + 1}
-      ) AS page
+      FROM (${page}) AS page
     ) AS measured
     WHERE bytes_before < ${PAGE_BYTES_MAX}
     ORDER BY ${order.by(sql)}`
-  const found = Number(rows[0]?.found ?? 0)
-  return pageOf(rows, size, list, order.position, itemFromRow, found)
+}
+
+function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: ItemOrder): Fragment {
+  const query = filter.query.trim()
+  return sql`
+    SELECT items.* FROM (
+      SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
+      WHERE ${matches(sql, filter)} ${within(sql, filter, shownPrice(sql))}
+        ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
+      ${query || order.keys ? fence(sql) : sql``}
+    ) AS items
+    WHERE true ${after ? order.after(sql, after) : sql``}
+    ORDER BY ${order.by(sql)}
+    LIMIT ${limit}`
+}
+
+/** Of an item's row, all but its price and its words. */
+function matches(sql: Sql, { category, status, sellerId, currency }: ItemFilter): Fragment {
+  return sql`true
+    ${category ? sql`AND category = ${category}` : sql``}
+    ${status ? sql`AND status = ${status}` : sql``}
+    ${sellerId ? sql`AND seller_id = ${sellerId}` : sql``}
+    ${currency ? sql`AND currency = ${currency}` : sql``}`
+}
+
+function within(sql: Sql, { minPrice, maxPrice }: ItemFilter, price: Fragment): Fragment {
+  return sql`
+    ${minPrice > 0n ? sql`AND ${price} >= ${String(minPrice)}::bigint` : sql``}
+    ${maxPrice > 0n ? sql`AND ${price} <= ${String(maxPrice)}::bigint` : sql``}`
 }
 
 const summaryColumns = itemColumns.filter((column) => column !== 'description')
@@ -103,6 +161,10 @@ type ListedRow = ItemRow & {
   price: bigint
   /** Of the order by falling price: the transaction before which prices are held. */
   held: bigint
+  /** A time before which every bid was seen that was decided by then. */
+  since: Date
+  /** Of the page, how many stand in the index where it was read; absent when it was not. */
+  indexed?: bigint
 }
 
 type Fragment = ReturnType<Sql>
@@ -110,21 +172,23 @@ type Fragment = ReturnType<Sql>
 type ItemOrder = {
   /** More columns to order by. */
   keys?: (sql: Sql, after: Position | undefined) => Fragment
+  /** The page along an index, where that can be: as far as it has enough. */
+  indexed?: (asked: Asked) => Fragment
   by: (sql: Sql) => Fragment
   after: (sql: Sql, position: Position) => Fragment
   position: (row: ListedRow) => Position
   kinds: readonly PositionKind[]
 }
 
-/** The price shown: the start price until somebody bids. Not indexed, so that bids stay in-place updates. */
-const shownPrice = (sql: Sql) => sql`greatest(current_highest_bid, start_price)`
+/** The price shown: the start price until somebody bids. In order it stands in `item_prices`. */
+const shownPrice = (sql: Sql): Fragment => sql`greatest(current_highest_bid, start_price)`
 
 /**
  * The price that transactions before `held` have made: those had ended when the first page was asked for, so it
  * is never more than that page saw. (A time would not do: a bid is seen later than it was decided.) Ids of
  * transactions are compared as Postgres does, modulo 2^32; what is too long ago to tell counts as later.
  */
-const heldPrice = (sql: Sql, held: string) => {
+const heldPrice = (sql: Sql, held: string): Fragment => {
   const isBefore = (row: 'items' | 'latest') =>
     sql`(${sql(row)}.xmin::text::bigint - ${held}::bigint) & 4294967295 >= 2147483648`
   return sql`
@@ -135,6 +199,71 @@ const heldPrice = (sql: Sql, held: string) => {
         ORDER BY sequence DESC LIMIT ${LOOKED_BACK_MAX}
       ) AS latest WHERE ${isBefore('latest')} LIMIT 1
     ), start_price) END`
+}
+
+/** What a page holds for those after it; theirs, once there are. */
+const heldColumns = (sql: Sql, after: Position | undefined): Fragment =>
+  after
+    ? sql`, ${after[0] ?? ''}::bigint AS held, ${after[1] ?? ''}::timestamptz AS since`
+    : sql`, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held,
+        date_trunc('milliseconds', clock_timestamp() - ${UNSEEN_MAX}::interval) AS since`
+
+/** Of the index of prices; items that are in `moved` are left out. */
+function alongPrices(
+  { sql, filter, after, columns, limit }: Asked,
+  { by, after: beyond }: Pick<ItemOrder, 'by' | 'after'>,
+  moved: Fragment = sql``,
+): Fragment {
+  return sql`
+    SELECT ${columns}, price FROM (
+      SELECT price, id FROM (SELECT price, item_id AS id FROM item_prices) AS prices
+      WHERE true ${within(sql, filter, sql`price`)} ${after ? beyond(sql, after) : sql``} ${moved}
+      ORDER BY ${by(sql)}
+      LIMIT ${LOOKED_THROUGH_MAX}
+    ) AS prices JOIN items USING (id)
+    WHERE ${matches(sql, filter)}
+    ORDER BY ${by(sql)}
+    LIMIT ${limit}`
+}
+
+const rising: Pick<ItemOrder, 'by' | 'after'> = {
+  by: (sql) => sql`price, id`,
+  after: (sql, [price = '', id = '']) => sql`AND (price, id) > (${price}::bigint, ${id}::uuid)`,
+}
+const falling: Pick<ItemOrder, 'by' | 'after'> = {
+  by: (sql) => sql`price DESC, id DESC`,
+  after: (sql, [, , price = '', id = '']) => sql`AND (price, id) < (${price}::bigint, ${id}::uuid)`,
+}
+
+/**
+ * The first page as the index has it. On later ones only for items that nobody has bid on since; those that
+ * somebody has, which may have jumped over the position, are found by their bids.
+ */
+function alongHeldPrices(asked: Asked): Fragment {
+  const { sql, filter, after, columns, limit } = asked
+  if (!after) {
+    return sql`
+      WITH indexed AS MATERIALIZED (${alongPrices(asked, falling)})
+      SELECT * ${heldColumns(sql, after)}, (SELECT count(*) FROM indexed) AS indexed FROM indexed`
+  }
+  return sql`
+    WITH moved AS MATERIALIZED (
+      SELECT DISTINCT item_id FROM bids WHERE created_at >= ${after[1] ?? ''}::timestamptz
+    ),
+    indexed AS MATERIALIZED (
+      ${alongPrices(asked, falling, sql`AND id NOT IN (SELECT item_id FROM moved)`)}
+    ),
+    held AS (
+      SELECT ${columns}, ${heldPrice(sql, after[0] ?? '')} AS price FROM items
+      WHERE id IN (SELECT item_id FROM moved)
+        AND ${matches(sql, filter)} ${within(sql, filter, shownPrice(sql))}
+      OFFSET 0
+    )
+    SELECT * ${heldColumns(sql, after)}, (SELECT count(*) FROM indexed) AS indexed
+    FROM (SELECT * FROM indexed UNION ALL SELECT * FROM held) AS either
+    WHERE true ${falling.after(sql, after)}
+    ORDER BY ${falling.by(sql)}
+    LIMIT ${limit}`
 }
 
 const itemOrders = {
@@ -152,21 +281,21 @@ const itemOrders = {
     kinds: [isTime, isUuid],
   },
   [OrderBy.PRICE_ASC]: {
+    ...rising,
     keys: (sql) => sql`, ${shownPrice(sql)} AS price`,
-    by: (sql) => sql`price, id`,
-    after: (sql, [price = '', id = '']) => sql`AND (price, id) > (${price}::bigint, ${id}::uuid)`,
+    indexed: (asked) => asked.sql`
+      WITH indexed AS MATERIALIZED (${alongPrices(asked, rising)})
+      SELECT *, (SELECT count(*) FROM indexed) AS indexed FROM indexed`,
     position: (row) => [String(row.price), row.id],
     kinds: [isCount, isUuid],
   },
   [OrderBy.PRICE_DESC]: {
-    keys: (sql, after) =>
-      after
-        ? sql`, ${heldPrice(sql, after[0] ?? '')} AS price, ${after[0] ?? ''}::bigint AS held`
-        : sql`, ${shownPrice(sql)} AS price,
-            pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held`,
-    by: (sql) => sql`price DESC, id DESC`,
-    after: (sql, [, price = '', id = '']) => sql`AND (price, id) < (${price}::bigint, ${id}::uuid)`,
-    position: (row) => [String(row.held), String(row.price), row.id],
-    kinds: [isCount, isCount, isUuid],
+    ...falling,
+    keys: (sql, after) => sql`
+      , ${after ? heldPrice(sql, after[0] ?? '') : shownPrice(sql)} AS price
+      ${heldColumns(sql, after)}`,
+    indexed: alongHeldPrices,
+    position: (row) => [String(row.held), row.since.toISOString(), String(row.price), row.id],
+    kinds: [isCount, isTime, isCount, isUuid],
   },
 } satisfies Record<number, ItemOrder>

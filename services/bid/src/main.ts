@@ -12,6 +12,7 @@ await runProcess({
       redisUrl: config.REDIS_URL,
       migrations: config.MIGRATIONS,
       lanes: config.LANES,
+      operatorIds: config.OPERATOR_IDS,
       log,
       signal,
     }),

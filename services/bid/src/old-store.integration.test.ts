@@ -7,7 +7,7 @@ import type { TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { closeItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
-import { listItems } from './list-items.ts'
+import { listItems, noFilter } from './list-items.ts'
 import { getItem, getItemBids } from './queries.ts'
 import { bidOn } from './test-item.ts'
 import { createOlderStore, migrateToPresent } from './test-older-store.ts'
@@ -52,13 +52,7 @@ async function fill(): Promise<void> {
 }
 
 it('its items are found by their words', async () => {
-  const filter = {
-    category: '',
-    status: undefined,
-    sellerId: '',
-    query: 'lamp',
-    orderBy: 0,
-  } as const
+  const filter = { ...noFilter, query: 'lamp' }
   const page = await listItems(database.sql, filter, { pageSize: 0, pageToken: '', full: false })
   expect(page.rows).toHaveLength(3)
 })

@@ -11,7 +11,7 @@ import { migrationsDirectory } from './bid-part.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { getItemBids, listUserBids } from './queries.ts'
-import { listItems } from './list-items.ts'
+import { listItems, noFilter } from './list-items.ts'
 import { bidOn, putItem } from './test-item.ts'
 
 /** Forged tokens for each list: some thousand values, a second or two. */
@@ -38,11 +38,7 @@ afterAll(async () => {
 })
 
 const itemsBy = (orderBy: OrderBy) => (pageToken: string) =>
-  listItems(
-    database.sql,
-    { category: '', status: undefined, sellerId: '', query: '', orderBy },
-    { pageSize: 1, pageToken, full: false },
-  )
+  listItems(database.sql, { ...noFilter, orderBy }, { pageSize: 1, pageToken, full: false })
 
 const digits = (count: number) => fc.stringMatching(new RegExp(`^\\d{${count}}$`))
 const clock = fc

@@ -12,7 +12,7 @@ import { canonicalId } from './canonical-id.ts'
 import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { statusName } from './item-row.ts'
-import { listItems } from './list-items.ts'
+import { listItems, noFilter } from './list-items.ts'
 import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
 import { createItemStreams } from './stream-items.ts'
 
@@ -45,8 +45,10 @@ export function queryRoutes(
     },
 
     async listItems(request, { signal }) {
-      const { category, sellerId, query, orderBy } = request
-      const filter = { category, status: statusName(request.status), sellerId, query, orderBy }
+      const { category, sellerId, query, orderBy, currency, minPrice, maxPrice } = request
+      const prices = { currency, minPrice, maxPrice }
+      const status = statusName(request.status)
+      const filter = { category, status, sellerId, query, orderBy, ...prices }
       const { rows, nextPageToken } = await queries.run(
         () => listItems(sql, filter, pageRequest(request)),
         signal,
@@ -56,7 +58,7 @@ export function queryRoutes(
 
     async listSellerItems(request, { signal }) {
       const sellerId = callerId(request.sellerId, 'seller_id')
-      const filter = { category: '', status: undefined, sellerId, query: '', orderBy: 0 } as const
+      const filter = { ...noFilter, sellerId }
       const { rows, nextPageToken } = await queries.run(
         () => listItems(sql, filter, pageRequest(request)),
         signal,

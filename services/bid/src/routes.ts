@@ -1,14 +1,14 @@
 /** Between proto and plain values: requests in, responses and typed errors out. Decides nothing. */
 import { defaultSoftClose, type SoftClose } from '@bidmesh/auction/auction-state.ts'
-import type { Caller, Command, PlaceBid } from '@bidmesh/auction/commands.ts'
+import type { Caller } from '@bidmesh/auction/commands.ts'
 import { minimumNextBid } from '@bidmesh/auction/decide.ts'
-import type { ItemTexts } from '@bidmesh/auction/events.ts'
-import { durationMs, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
+import { durationMs, type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import {
   BidService,
   type CreateItemRequest,
   type PlaceBidRequest,
   type SoftClose as SoftCloseMessage,
+  SoftClose_Mode,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type Session, whileHere } from '@bidmesh/platform/session.ts'
@@ -18,10 +18,12 @@ import { canonicalId } from './canonical-id.ts'
 import { createItem, type NewItem } from './create-item.ts'
 import type { BidOutcome } from './decide-batch.ts'
 import { bidFailed, bidRejected, changeRejected, reasonOfFailure } from './errors.ts'
+import { lateBidExtension } from './events.ts'
 import { callerId } from './identity.ts'
 import type { ItemCache } from './item-cache.ts'
 import { itemFromRow } from './item-row.ts'
-import type { Lanes } from './lanes.ts'
+import { editedTexts } from './item-edit.ts'
+import type { ChangeEntry, Lanes } from './lanes.ts'
 import type { BidMetrics } from './metrics.ts'
 import { queryRoutes } from './query-routes.ts'
 
@@ -31,9 +33,18 @@ export type RoutesOptions = {
   lanes: Lanes
   cache: ItemCache
   metrics: BidMetrics
+  /** User ids of operators. */
+  operatorIds: readonly string[]
 }
 
-export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions) {
+export function bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }: RoutesOptions) {
+  const operators = new Set(operatorIds)
+  const callerOf = (request: { userId: string }): Caller => {
+    const userId = callerId(request.userId, 'user_id')
+    return { userId, operator: operators.has(userId) }
+  }
+  const change = (id: string, command: ChangeEntry['command'], signal: AbortSignal) =>
+    carryOut(lanes, id, command, signal)
   return (router: ConnectRouter): ConnectRouter =>
     router.service(BidService, {
       placeBid: (request, { signal }: HandlerContext) => placeBid(lanes, metrics, request, signal),
@@ -44,16 +55,24 @@ export function bidRoutes({ sql, session, lanes, cache, metrics }: RoutesOptions
       },
 
       async updateItem(request, { signal }) {
-        const { title, description, category } = request
-        const images = request.images.length > 0 ? request.images : undefined
-        const texts = { title, description, images, category }
-        const by = callerOf(request)
-        return await change(lanes, request.id, { kind: 'edit', by, texts: given(texts) }, signal)
+        const texts = editedTexts(request)
+        return await change(request.id, { kind: 'edit', by: callerOf(request), texts }, signal)
       },
 
       async cancelItem(request, { signal }) {
         const { id, reason } = request
-        return await change(lanes, id, { kind: 'cancel', by: callerOf(request), reason }, signal)
+        return await change(id, { kind: 'cancel', by: callerOf(request), reason }, signal)
+      },
+
+      async extendItem(request, { signal }) {
+        const { itemId, reason } = request
+        const endAtMs = endOf(request)
+        const by = callerOf(request)
+        return await change(itemId, { kind: 'extend', by, endAtMs, reason }, signal)
+      },
+
+      async endItemNow(request, { signal }) {
+        return await change(request.itemId, { kind: 'end_now', by: callerOf(request) }, signal)
       },
 
       ...queryRoutes(sql, cache),
@@ -92,26 +111,27 @@ async function placeBid(
     currentHighestBid: state.currentHighestBid,
     minimumNextBid: minimumNextBid(state),
     endAt: timestampFromMs(state.endAtMs),
-    extended: outcome.kind === 'accepted' && outcome.extended,
+    ...(outcome.kind === 'accepted' &&
+      outcome.extended && { extended: true, extension: lateBidExtension(state) }),
   }
 }
 
-async function change(
+async function carryOut(
   lanes: Lanes,
   id: string,
-  command: Exclude<Command, PlaceBid>,
+  command: ChangeEntry['command'],
   signal: AbortSignal,
 ) {
   const entry = { itemId: canonicalId(id), command, idempotencyKey: '', trace: currentTrace() }
   const outcome = await lanes.change(entry, signal)
-  if (outcome.kind === 'rejected') throw changeRejected(outcome.rejection)
+  if (outcome.kind === 'rejected') throw changeRejected(outcome.rejection, outcome.state)
   if (!outcome.item) throw new Error('a changed item was not read')
   return { item: itemFromRow(outcome.item) }
 }
 
-/** Nobody is an operator in trusted mode. */
-function callerOf({ userId }: { userId: string }): Caller {
-  return { userId: callerId(userId, 'user_id'), operator: false }
+/** Of a request whose rules say that it has an end. */
+function endOf({ endAt }: { endAt?: Timestamp | undefined }): number {
+  return endAt ? timestampMs(endAt) : 0
 }
 
 function newItem(request: CreateItemRequest): NewItem {
@@ -125,7 +145,7 @@ function newItem(request: CreateItemRequest): NewItem {
     startPrice: request.startPrice,
     minIncrement: request.minIncrement,
     startAtMs: request.startAt && timestampMs(request.startAt),
-    endAtMs: request.endAt ? timestampMs(request.endAt) : 0,
+    endAtMs: endOf(request),
     softClose: softCloseOf(request.softClose),
     idempotencyKey: request.idempotencyKey,
     trace: currentTrace(),
@@ -133,18 +153,18 @@ function newItem(request: CreateItemRequest): NewItem {
 }
 
 function softCloseOf(message: SoftCloseMessage | undefined): SoftClose {
+  const reset = message?.mode === SoftClose_Mode.RESET
+  const windowMs = message?.window ? durationMs(message.window) : defaultSoftClose.windowMs
+  // An extension below the window would be rejected.
+  const extensionMs = Math.max(defaultSoftClose.extensionMs, windowMs)
+  const maxExtensions = reset ? 0 : defaultSoftClose.maxExtensions
   return {
-    windowMs: message?.window ? durationMs(message.window) : defaultSoftClose.windowMs,
-    extensionMs: message?.extension ? durationMs(message.extension) : defaultSoftClose.extensionMs,
-    maxExtensions: message?.maxExtensions ?? defaultSoftClose.maxExtensions,
+    mode: reset ? 'reset' : 'add',
+    windowMs,
+    extensionMs: message?.extension ? durationMs(message.extension) : extensionMs,
+    maxExtensions: message?.maxExtensions ?? maxExtensions,
+    maxTotalMs: message?.maxTotal ? durationMs(message.maxTotal) : 0,
   }
-}
-
-/** Without what the request does not name. */
-function given(texts: { [Name in keyof ItemTexts]: ItemTexts[Name] | undefined }) {
-  const entries = Object.entries(texts).filter(([, value]) => value !== undefined)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a subset of what came in
-  return Object.fromEntries(entries) as Partial<ItemTexts>
 }
 
 /** The trace context to store with an event; empty unless somebody records this trace. */

@@ -1,11 +1,12 @@
 /** Items are found by their own words, whatever script and signs these are written with. */
 import { randomUUID } from 'node:crypto'
+import { ListItemsRequest_OrderBy as OrderBy } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-part.ts'
 import { executeBatch } from './execute-batch.ts'
-import { listItems } from './list-items.ts'
+import { listItems, noFilter } from './list-items.ts'
 import { putItem } from './test-item.ts'
 import { createOlderStore, migrateToPresent, putOlderItem } from './test-older-store.ts'
 
@@ -21,7 +22,7 @@ afterAll(async () => {
 
 /** Ids that a search finds, among the items of one seller. */
 async function found(query: string, sellerId: string): Promise<string[]> {
-  const filter = { category: '', status: undefined, sellerId, query, orderBy: 0 } as const
+  const filter = { ...noFilter, sellerId, query }
   const { rows } = await listItems(database.sql, filter, {
     pageSize: 0,
     pageToken: '',
@@ -202,19 +203,19 @@ describe('an item', () => {
     ])
   })
 
-  it('from before the words had a table of their own is found', async () => {
+  it('from before words and prices had tables of their own is found', async () => {
     await using cleanup = new AsyncDisposableStack()
     const old = cleanup.adopt(await createOlderStore('20261126'), (each) => each.drop())
     const itemId = await putOlderItem(old.sql, 'Lamp')
     await migrateToPresent(old)
-    const filter = {
-      category: '',
-      status: undefined,
-      sellerId: '',
-      query: 'lamp',
-      orderBy: 0,
-    } as const
+    const filter = { ...noFilter, query: 'lamp' }
     const page = await listItems(old.sql, filter, { pageSize: 0, pageToken: '', full: false })
     expect(page.rows.map(({ id }) => id)).toEqual([itemId])
+    const byPrice = { ...noFilter, orderBy: OrderBy.PRICE_ASC }
+    const cheapest = await listItems(old.sql, byPrice, { pageSize: 1, pageToken: '', full: false })
+    expect(cheapest.rows).toMatchObject([{ id: itemId, softClose: { extension: { seconds: 1n } } }])
+    const [{ prices } = { prices: 0 }] = await old.sql<{ prices: number }[]>`
+      SELECT count(*)::int AS prices FROM item_prices WHERE price = 100 AND item_id = ${itemId}`
+    expect(prices).toBe(1)
   })
 })

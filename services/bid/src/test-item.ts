@@ -1,4 +1,5 @@
 /** For tests: an item put up through the command itself, and bids on it. */
+import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import type { Session } from '@bidmesh/platform/session.ts'
 import { createItem, type NewItem } from './create-item.ts'
 import type { BidEntry } from './decide-batch.ts'
@@ -17,7 +18,7 @@ export async function putItem(session: Session, changes: Partial<NewItem> = {}) 
     minIncrement: 1n,
     startAtMs: undefined,
     endAtMs: Date.now() + 3_600_000,
-    softClose: { windowMs: 30_000, extensionMs: 30_000, maxExtensions: 0 },
+    softClose: { ...defaultSoftClose, maxExtensions: 0 },
     idempotencyKey: '',
     trace: {},
     ...changes,

@@ -37,7 +37,7 @@ export async function putOlderItem(sql: Sql, title: string): Promise<string> {
     INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price, min_increment,
       soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, created_at, updated_at, start_at,
       original_end_at, status, end_at, current_highest_bid, highest_bidder_id, sequence, version)
-    SELECT ${id}, ${title}, '', '{}', 'home', 'seller', 'USD', 100, 1, 30000, 30000, 0, t, t, t, t + interval '1 hour',
+    SELECT ${id}, ${title}, '', '{}', 'home', 'seller', 'USD', 100, 1, 30000, 1000, 0, t, t, t, t + interval '1 hour',
       'active', t + interval '1 hour', 100, 'ann', 1, 2
     FROM date_trunc('milliseconds', clock_timestamp()) AS t`
   await sql`

@@ -36,6 +36,7 @@ export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBat
         status = s.status,
         outcome = s.outcome,
         end_at = s.end_at,
+        original_end_at = s.original_end_at,
         extension_count = s.extension_count,
         current_highest_bid = s.current_highest_bid,
         highest_bidder_id = s.highest_bidder_id,
@@ -48,6 +49,7 @@ export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBat
         ${states.map((state) => state.status)}::text[],
         ${states.map((state) => state.outcome)}::text[],
         ${states.map((state) => isoOf(state.endAtMs))}::timestamptz[],
+        ${states.map((state) => isoOf(state.originalEndAtMs))}::timestamptz[],
         ${states.map((state) => state.extensionCount)}::integer[],
         ${states.map((state) => String(state.currentHighestBid))}::bigint[],
         ${states.map((state) => state.highestBidderId)}::text[],
@@ -58,8 +60,8 @@ export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBat
           BYTEA_ARRAY,
         )}::bytea[],
         ${items.map(({ atMs }) => isoOf(atMs))}::timestamptz[]
-      ) AS s (id, status, outcome, end_at, extension_count, current_highest_bid, highest_bidder_id,
-        sequence, version, history_hash, updated_at)
+      ) AS s (id, status, outcome, end_at, original_end_at, extension_count, current_highest_bid,
+        highest_bidder_id, sequence, version, history_hash, updated_at)
       WHERE items.id = s.id
     ), ${insertEvents(sql, events)}`
 }

@@ -4,8 +4,9 @@
  */
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
-import type { BidPlaced, ItemEnded } from '@bidmesh/gen/events/v1/events_pb.ts'
+import type { BidPlaced, ItemEnded, ItemExtended } from '@bidmesh/gen/events/v1/events_pb.ts'
 import {
   type WatchItemResponse,
   WatchItemResponseSchema,
@@ -34,6 +35,8 @@ export function applyEvent(item: Item, event: ItemEvent): Change | undefined {
         { case: 'opened', value: { ...(endAt && { endAt }) } },
       ])
     }
+    case 'item.extended':
+      return itemExtended(item, event.message)
     case 'item.ended':
       return itemEnded(item, event.message)
     case 'item.cancelled': {
@@ -69,7 +72,11 @@ function bidPlaced(item: Item, bid: BidPlaced): Change {
       previousHighestBidderId: bid.previousHighestBidderId,
     },
   }
-  const moved: Told = { case: 'endMoved', value: { ...(endAt && { endAt }), extensionCount } }
+  const reason = bid.extension?.reason ?? ExtensionReason.LATE_BID
+  const moved: Told = {
+    case: 'endMoved',
+    value: { ...(endAt && { endAt }), extensionCount, reason },
+  }
   return change(
     item,
     {
@@ -87,6 +94,21 @@ function bidPlaced(item: Item, bid: BidPlaced): Change {
   )
 }
 
+/** The end it was given last is the original one, from which bids move it on. */
+function itemExtended(item: Item, { extension, reason, version }: ItemExtended): Change {
+  const { endAt } = extension ?? {}
+  const moved: Told = {
+    case: 'endMoved',
+    value: {
+      ...(endAt && { endAt }),
+      extensionCount: item.extensionCount,
+      ...(extension && { reason: extension.reason }),
+      comment: reason,
+    },
+  }
+  return change(item, { endAt, originalEndAt: endAt, version }, [moved])
+}
+
 function itemEnded(item: Item, ended: ItemEnded): Change {
   const { outcome, winnerId, hammerPrice, endedAt, version } = ended
   const sold = outcome === ItemOutcome.SOLD
@@ -97,6 +119,8 @@ function itemEnded(item: Item, ended: ItemEnded): Change {
       outcome,
       winnerId: sold ? winnerId : '',
       hammerPrice: sold ? hammerPrice : 0n,
+      // Before its time, when somebody ended it.
+      endAt: endedAt,
       version,
     },
     [{ case: 'ended', value: { outcome, winnerId, hammerPrice, ...(endedAt && { endedAt }) } }],

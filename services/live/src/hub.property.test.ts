@@ -24,7 +24,9 @@ type Action =
 
 const anyReplica = fc.nat(replicaCount - 1)
 const anyViewer = fc.nat(viewerCount - 1)
-const anyKind = fc.constantFrom<ChangeKind>('bid', 'bid', 'bid', 'extending bid', 'update', 'open')
+const anyKind = fc.constantFrom<ChangeKind>(
+  ...(['bid', 'bid', 'bid', 'extending bid', 'update', 'extend', 'open'] as const),
+)
 const anyAction: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 6,
@@ -72,7 +74,7 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('wait' as const), steps: fc.nat(4) }) },
 )
 
-const ending = fc.constantFrom<ChangeKind>('end', 'cancel', 'bid')
+const ending = fc.constantFrom<ChangeKind>('end', 'end early', 'cancel', 'bid')
 
 test('streams are monotone and converge on the final state', async () => {
   await fc.assert(

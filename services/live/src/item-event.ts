@@ -9,6 +9,8 @@ import {
   ItemCreatedSchema,
   type ItemEnded,
   ItemEndedSchema,
+  type ItemExtended,
+  ItemExtendedSchema,
   type ItemOpened,
   ItemOpenedSchema,
   type ItemUpdated,
@@ -20,6 +22,7 @@ export type ItemEvent =
   | { type: 'item.updated'; message: ItemUpdated }
   | { type: 'item.opened'; message: ItemOpened }
   | { type: 'bid.placed'; message: BidPlaced }
+  | { type: 'item.extended'; message: ItemExtended }
   | { type: 'item.ended'; message: ItemEnded }
   | { type: 'item.cancelled'; message: ItemCancelled }
 
@@ -34,6 +37,8 @@ export function decodeItemEvent(type: string, payload: Uint8Array): ItemEvent | 
       return { type, message: fromBinary(ItemOpenedSchema, payload) }
     case 'bid.placed':
       return { type, message: fromBinary(BidPlacedSchema, payload) }
+    case 'item.extended':
+      return { type, message: fromBinary(ItemExtendedSchema, payload) }
     case 'item.ended':
       return { type, message: fromBinary(ItemEndedSchema, payload) }
     case 'item.cancelled':

@@ -67,9 +67,14 @@ it('tells again what a client may have missed, and nothing else', async () => {
   expect(await resume(1n)).toEqual(['bidPlaced', 'endMoved', 'bidPlaced', 'viewerCount'])
   // What was there when the room opened was not seen from here.
   expect(await resume(0n)).toEqual(['snapshot'])
+  // Whether this was seen cannot be said: it belongs to no bid.
+  receive('extend')
+  room.flush()
+  expect(await resume(3n)).toEqual(['snapshot'])
+  expect(await resume(2n)).toEqual(['endMoved', 'bidPlaced', 'endMoved', 'viewerCount'])
   receive('end')
   room.flush()
-  expect(await resume(2n)).toEqual(['endMoved', 'bidPlaced', 'ended', 'viewerCount'])
+  expect(await resume(2n)).toEqual(['endMoved', 'bidPlaced', 'endMoved', 'ended', 'viewerCount'])
   // Whether the end was seen cannot be said.
   expect(await resume(3n)).toEqual(['snapshot'])
   expect(cases(await enter())).toEqual(['snapshot'])

@@ -7,6 +7,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ExtensionReason } from '@bidmesh/gen/bids/v1/extension_pb.ts'
 import {
   type WatchItemResponse,
   WatchItemResponseSchema,
@@ -211,7 +212,7 @@ export class ItemRoom implements Source {
     this.#last += 1
     this.#gathered.push(frame)
     const { sequence, event } = frame.messageFor('')
-    this.#replay?.add({ sequence, kind: kindOf(event.case), frame })
+    this.#replay?.add({ sequence, kind: kindOf(event), frame })
     const createdAt = event.case === 'bidPlaced' ? event.value.bid?.createdAt : undefined
     if (createdAt) this.#oldestMs ??= timestampMs(createdAt)
   }
@@ -236,9 +237,10 @@ export class ItemRoom implements Source {
   }
 }
 
-function kindOf(told: string | undefined): 'bid' | 'end' | 'other' {
-  if (told === 'bidPlaced') return 'bid'
-  return told === 'endMoved' ? 'end' : 'other'
+function kindOf(told: WatchItemResponse['event']): 'bid' | 'end' | 'other' {
+  if (told.case === 'bidPlaced') return 'bid'
+  const isOfBid = told.case === 'endMoved' && told.value.reason === ExtensionReason.LATE_BID
+  return isOfBid ? 'end' : 'other'
 }
 
 /** Whom a bid took the lead from; '' when it is nobody, or the bidder's own. */

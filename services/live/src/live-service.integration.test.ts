@@ -127,7 +127,7 @@ describe.each(Object.keys(transports))('WatchItem by %s', (name) => {
   }
 
   it('tells the state, then every change in order, and who is winning', async () => {
-    const softClose = { window: { seconds: 3_600n }, extension: { seconds: 60n }, maxExtensions: 1 }
+    const softClose = { window: { seconds: 3_600n }, maxExtensions: 1 }
     const item = await putItem({ softClose })
     const stop = new AbortController()
     const { signal } = stop

@@ -1,4 +1,5 @@
 /** Viewers for tests: they keep what they were sent, and complain of a gap or a step back. */
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { Burst } from './frame.ts'
@@ -13,9 +14,12 @@ export type Seen = Pick<
 export function seenOf(item: Item): Seen {
   const { sequence, version, currentHighestBid, highestBidderId, status, minimumNextBid } = item
   const { title, winnerId } = item
-  const endMs = item.endAt && item.endAt.seconds * 1_000n + BigInt(item.endAt.nanos / 1e6)
   const head = { sequence, version, currentHighestBid, highestBidderId, status, minimumNextBid }
-  return { ...head, title, winnerId, endMs }
+  return { ...head, title, winnerId, endMs: msOf(item.endAt) }
+}
+
+function msOf(time: Timestamp | undefined): bigint | undefined {
+  return time && time.seconds * 1_000n + BigInt(time.nanos / 1e6)
 }
 
 /** A client: follows its stream, and complains of a gap or a step back. */
@@ -114,20 +118,19 @@ function follow(seen: Seen, { event, sequence, version }: WatchItemResponse): Se
     case 'bidPlaced': {
       const { bid, minimumNextBid, endAt } = event.value
       if (!bid || bid.sequence !== seen.sequence + 1n) throw new Error('a bid is missing')
-      const endMs = endAt && endAt.seconds * 1_000n + BigInt(endAt.nanos / 1e6)
       const price = { currentHighestBid: bid.amount, highestBidderId: bid.userId, minimumNextBid }
-      return { ...at, ...price, endMs }
+      return { ...at, ...price, endMs: msOf(endAt) }
     }
-    case 'opened': {
-      const { endAt } = event.value
-      const endMs = endAt && endAt.seconds * 1_000n + BigInt(endAt.nanos / 1e6)
-      return { ...at, status: ItemStatus.ACTIVE, endMs }
+    case 'opened':
+      return { ...at, status: ItemStatus.ACTIVE, endMs: msOf(event.value.endAt) }
+    case 'endMoved':
+      return { ...at, endMs: msOf(event.value.endAt) }
+    case 'ended': {
+      const { winnerId, endedAt } = event.value
+      return { ...at, status: ItemStatus.ENDED, winnerId, endMs: msOf(endedAt) }
     }
-    case 'ended':
-      return { ...at, status: ItemStatus.ENDED, winnerId: event.value.winnerId }
     case 'cancelled':
       return { ...at, status: ItemStatus.CANCELLED }
-    case 'endMoved':
     case 'snapshot':
     case 'chatMessage':
     case 'viewerCount':

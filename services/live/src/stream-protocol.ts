@@ -12,6 +12,7 @@ import {
   trailerFlag,
   trailerSerialize,
 } from '@connectrpc/connect/protocol-grpc-web'
+import { withRetryInfo } from '@bidmesh/platform/retry-info.ts'
 import { envelope, type WireFormat } from './frame.ts'
 
 export type StreamProtocol = {
@@ -38,11 +39,16 @@ function grpcWebEnding(reason?: ConnectError): Buffer {
 }
 
 function connect(contentType: string, format: WireFormat): StreamProtocol {
-  return { contentType, format, ending: connectEnding }
+  return { contentType, format, ending: retried(connectEnding) }
 }
 
 function grpcWeb(contentType: string, format: WireFormat): StreamProtocol {
-  return { contentType, format, ending: grpcWebEnding }
+  return { contentType, format, ending: retried(grpcWebEnding) }
+}
+
+/** A stream ends without passing the interceptors: when to come again is said here, too. */
+function retried(ending: StreamProtocol['ending']): StreamProtocol['ending'] {
+  return (reason) => ending(reason && withRetryInfo(reason))
 }
 
 const protocols = new Map(

@@ -11,9 +11,18 @@ import { decodeItemEvent, type ItemEvent } from './item-event.ts'
 export const itemId = '018f0000-0000-7000-8000-000000000001'
 const startMs = Date.UTC(2026, 0, 1)
 const seller = 'sam'
+const operator = { userId: 'olga', operator: true }
 
 /** `bid` on an item that nobody has opened yet opens it; `extending bid` is one at the last moment. */
-export type ChangeKind = 'bid' | 'extending bid' | 'open' | 'update' | 'end' | 'cancel'
+export type ChangeKind =
+  | 'bid'
+  | 'extending bid'
+  | 'open'
+  | 'update'
+  | 'extend'
+  | 'end'
+  | 'end early'
+  | 'cancel'
 
 export type Auction = {
   item: () => Item
@@ -26,7 +35,6 @@ type Text = {
   category: string
   description: string
   cancelReason: string
-  originalEndAt: Date
 }
 
 type Running = { state: AuctionState; text: Text; nowMs: number }
@@ -45,9 +53,8 @@ export function createAuction(description = ''): Auction {
     softClose: { ...defaultSoftClose, maxExtensions: 1_000 },
   } as const
   const state = created({ type: 'created', version: 1n, atMs: startMs - 1, terms })
-  const originalEndAt = new Date(state.endAtMs)
   const text = { title: 'Brass telescope', category: 'optics', description, cancelReason: '' }
-  const running: Running = { state, text: { ...text, originalEndAt }, nowMs: startMs }
+  const running: Running = { state, text, nowMs: startMs }
   return {
     item: () => itemOf(running),
     change: (kind, userId = 'ann') => {
@@ -82,7 +89,11 @@ function commandFor(running: Running, kind: ChangeKind, userId: string): Command
       return { kind: 'edit', by, texts: { title: `${text.title}!` } }
     }
     case 'cancel':
-      return { kind: 'cancel', by: { userId: seller, operator: true }, reason: 'broken' }
+      return { kind: 'cancel', by: operator, reason: 'broken' }
+    case 'extend':
+      return { kind: 'extend', by: operator, endAtMs: state.endAtMs + 60_000, reason: 'an outage' }
+    case 'end early':
+      return { kind: 'end_now', by: operator }
     case 'end':
       if (state.status === 'active') running.nowMs = Math.max(running.nowMs, state.endAtMs)
       break
@@ -117,7 +128,6 @@ function itemOf({ state, text }: Running): Item {
     category: text.category,
     created_at: new Date(startMs),
     updated_at: new Date(startMs),
-    original_end_at: text.originalEndAt,
     cancel_reason: text.cancelReason,
   })
 }

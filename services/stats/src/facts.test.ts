@@ -65,12 +65,16 @@ describe('good events', () => {
     expect(factOf(bidEvent(bid, over))).toMatchObject({ kind: 'bid' })
   })
 
-  it.each(['item.created', 'item.updated', 'item.opened', 'item.cancelled', 'bid.retracted'])(
-    '%s is nothing to us, whatever is in it',
-    (type) => {
-      expect(factOf(arrived('x', type, '', Buffer.from('junk'), Number.NaN))).toBeUndefined()
-    },
-  )
+  it.each([
+    'item.created',
+    'item.updated',
+    'item.opened',
+    'item.extended',
+    'item.cancelled',
+    'bid.retracted',
+  ])('%s is nothing to us, whatever is in it', (type) => {
+    expect(factOf(arrived('x', type, '', Buffer.from('junk'), Number.NaN))).toBeUndefined()
+  })
 })
 
 const notPrintable = 'user_id is not 1 to 128 printable characters'
