@@ -39,11 +39,14 @@ describe.skipIf(!isThere('ctlptl'))('ctlptl.yaml, by ctlptl', () => {
     expect(apply(text)).toMatch(/docker/i)
   })
 
-  it.each(['listenAddress: 127', 'registry:', 'extraPortMappings'])('knows no other %s', (field) => {
-    const misspelt = text.replace(field, `x${field}`)
-    expect(misspelt).not.toBe(text)
-    expect(apply(misspelt)).toContain(`x${field.split(':')[0]}`)
-  })
+  it.each(['listenAddress: 127', 'registry:', 'extraPortMappings'])(
+    'knows no other %s',
+    (field) => {
+      const misspelt = text.replace(field, `x${field}`)
+      expect(misspelt).not.toBe(text)
+      expect(apply(misspelt)).toContain(`x${field.split(':')[0]}`)
+    },
+  )
 })
 
 describe.skipIf(!isThere('tilt'))('Tiltfile, by Tilt', () => {

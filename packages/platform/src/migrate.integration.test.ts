@@ -22,9 +22,11 @@ async function versionsIn(record: string): Promise<string[]> {
   return rows.map(({ version }) => version)
 }
 
+/** Without the days of the inbox, whose names are of the day. */
 async function tables(): Promise<string[]> {
   const rows = await database.sql<{ name: string }[]>`
-    SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`
+    SELECT tablename AS name FROM pg_tables
+    WHERE schemaname = 'public' AND tablename !~ '^inbox_[0-9]+$' ORDER BY 1`
   return rows.map(({ name }) => name)
 }
 

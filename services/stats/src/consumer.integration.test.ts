@@ -149,7 +149,7 @@ describe.each(brokers)('%s', (_, start) => {
     await eventually(() => told.length === 1)
     await broker.publish([bid])
     await eventually(() => told.length === 2)
-    const ann = { userId: 'ann', totalBids: 1n, totalAmount: '100', itemsWon: 0n }
+    const ann = { userId: 'ann', totalBids: 1n, itemsWon: 0n, amounts: { USD: '100' } }
     expect(told).toEqual([ann, ann])
     expect(committed).toEqual([1, 1])
   })
