@@ -40,7 +40,7 @@ export async function getMarketActivity(
     readEnds(sql, fromMs, toMs),
   ])
   const byBucket = Map.groupBy(rows, (row) => Number(row.bucket))
-  const currencies = marketOf(rows, ends)
+  const currencies = marketOf(rows, ends).toSorted(byCurrency)
   const isOne = currencies.filter(({ bids }) => bids > 0n).length === 1
   const buckets = Array.from({ length: Math.ceil((toMs - fromMs) / bucketMs) }, (_, n) => {
     const startMs = fromMs + n * bucketMs
@@ -54,7 +54,7 @@ export async function getMarketActivity(
       bids: all?.bids ?? 0n,
       amount: isOne ? (amounts[0]?.amount ?? 0n) : 0n,
       uniqueBidders: all?.unique_bidders ?? 0n,
-      amounts: amounts.toSorted((a, b) => (a.currency < b.currency ? -1 : 1)),
+      amounts: amounts.toSorted(byCurrency),
     })
   })
   return create(GetMarketActivityResponseSchema, { buckets, currencies })
@@ -93,14 +93,14 @@ async function readEnds(sql: Sql, fromMs: number, toMs: number): Promise<EndsRow
 }
 
 function marketOf(rows: readonly BucketRow[], ends: readonly EndsRow[]): CurrencyMarket[] {
-  const bids = Map.groupBy(rows, ({ currency }) => currency)
+  const bids = Map.groupBy(rows, (row) => row.currency)
   bids.delete(null)
-  const names = new Set([...bids.keys(), ...ends.map(({ currency }) => currency)])
-  return [...names].toSorted().map((name) => {
-    const own = bids.get(name) ?? []
-    const end = ends.find(({ currency }) => currency === name)
+  const currencies = new Set([...bids.keys(), ...ends.map((row) => row.currency)])
+  return [...currencies].map((currency) => {
+    const own = bids.get(currency) ?? []
+    const end = ends.find((row) => row.currency === currency)
     return create(CurrencyMarketSchema, {
-      currency: name ?? '',
+      currency: currency ?? '',
       bids: own.reduce((sum, row) => sum + row.bids, 0n),
       amount: saturated(String(own.reduce((sum, row) => sum + BigInt(row.amount), 0n))),
       itemsSold: end?.sold ?? 0n,
@@ -109,6 +109,10 @@ function marketOf(rows: readonly BucketRow[], ends: readonly EndsRow[]): Currenc
       medianHammerPrice: end?.median ?? 0n,
     })
   })
+}
+
+function byCurrency(a: { currency: string }, b: { currency: string }): number {
+  return a.currency < b.currency ? -1 : 1
 }
 
 function isoTime(atMs: number): string {

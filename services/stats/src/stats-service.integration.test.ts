@@ -226,11 +226,19 @@ describe.each(protocols)('%s', (protocol) => {
     const { bidders } = await client().listTopBidders({ orderBy: OrderBy.TOTAL_BIDS, limit: 3 })
     expect(bidders.slice(1)).toMatchObject([
       {
-        ...{ userId: 'ann', totalBids: 3n, totalAmount: 270n, itemsWon: 1n, highestBid: 120n },
+        userId: 'ann',
+        totalBids: 3n,
+        totalAmount: 270n,
+        itemsWon: 1n,
+        highestBid: 120n,
         amounts: [{ currency: 'USD', totalAmount: 270n, amountWon: 120n, highestBid: 120n }],
       },
       {
-        ...{ userId: 'eva', totalBids: 3n, totalAmount: 0n, itemsWon: 2n, highestBid: 0n },
+        userId: 'eva',
+        totalBids: 3n,
+        totalAmount: 0n,
+        itemsWon: 2n,
+        highestBid: 0n,
         amounts: [{ currency: 'EUR' }, { currency: 'USD' }],
       },
     ])
@@ -251,7 +259,11 @@ describe.each(protocols)('%s', (protocol) => {
     })
     expect(bidders).toMatchObject([
       {
-        ...{ userId: 'ann', totalBids: 2n, totalAmount: 220n, itemsWon: 1n, highestBid: 120n },
+        userId: 'ann',
+        totalBids: 2n,
+        totalAmount: 220n,
+        itemsWon: 1n,
+        highestBid: 120n,
         amounts: [{ currency: 'USD', totalAmount: 220n, amountWon: 120n, highestBid: 120n }],
       },
       { userId: 'bob', totalBids: 1n, totalAmount: 110n, itemsWon: 0n, highestBid: 110n },

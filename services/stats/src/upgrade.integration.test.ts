@@ -85,7 +85,10 @@ it('keeps the sums it has, of unknown currency, and sorts what comes', async () 
   await upgrade()
   const unsorted = { currency: '', totalAmount: 100n, highestBid: 100n }
   expect(await getUserStats(sql, 'ann')).toMatchObject({
-    ...{ totalBids: 1n, totalAmount: 100n, highestBid: 100n, amounts: [unsorted] },
+    totalBids: 1n,
+    totalAmount: 100n,
+    highestBid: 100n,
+    amounts: [unsorted],
   })
   // What was delivered to the version before and not acknowledged comes again.
   await projectEvents(session, [bidEvent(applied), bidEvent(backlog)])
@@ -97,7 +100,10 @@ it('keeps the sums it has, of unknown currency, and sorts what comes', async () 
   const unknown = { currency: '', totalAmount: 400n, highestBid: 300n }
   const euros = { currency: 'EUR', totalAmount: 600n, highestBid: 400n }
   expect(await getUserStats(sql, 'ann')).toMatchObject({
-    ...{ totalBids: 4n, itemsBidOn: 1n, totalAmount: 0n, amounts: [unknown, euros] },
+    totalBids: 4n,
+    itemsBidOn: 1n,
+    totalAmount: 0n,
+    amounts: [unknown, euros],
   })
   expect(await getItemStats(sql, itemId)).toMatchObject({ totalBids: 4n, currency: 'EUR' })
   const byAmount = { order: 'amount', currency: 'EUR', limit: 10 } as const
@@ -106,7 +112,8 @@ it('keeps the sums it has, of unknown currency, and sorts what comes', async () 
   const { buckets } = await getMarketActivity(sql, startMs, startMs + 3_600_000, 3_600_000)
   expect(buckets).toMatchObject([
     {
-      ...{ bids: 4n, uniqueBidders: 1n },
+      bids: 4n,
+      uniqueBidders: 1n,
       amounts: [
         { currency: '', bids: 2n, amount: 400n },
         { currency: 'EUR', bids: 2n, amount: 600n },
