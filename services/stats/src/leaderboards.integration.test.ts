@@ -11,8 +11,9 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, expect, inject, it } from 'vitest'
 import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderboards.ts'
-import { projectEvents, type Standing } from './project-events.ts'
+import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import { bidEvent, endEvent, testBid } from './test-events.ts'
 
@@ -170,7 +171,7 @@ it('an older total that comes late does not replace a newer one', async () => {
   const { leaderboards } = await replica()
   await begin(leaderboards)
   await bid(leaderboards, ['ann', 1n], ['bob', 5n])
-  const old: Standing = { userId: 'ann', totalBids: 1n, itemsWon: 0n, amounts: { USD: '1' } }
+  const old: Standing = { ranking: 'amount:USD', userId: 'ann', total: 1n }
   await bid(leaderboards, ['ann', 9n])
   await leaderboards.update([old])
   expect(await leaderboards.top('amount:USD', 1)).toEqual(['ann'])
@@ -213,7 +214,9 @@ it('a refill takes away what is too high', async () => {
   await bid(leaderboards, ...crowd)
   // As from a database that has since been restored from an older backup.
   await leaderboards.update([
-    { userId: 'a b', totalBids: 99n, itemsWon: 9n, amounts: { USD: '9000000000000000' } },
+    { ranking: 'bids', userId: 'a b', total: 99n },
+    { ranking: 'won', userId: 'a b', total: 9n },
+    { ranking: 'amount:USD', userId: 'a b', total: 9n * 10n ** 15n },
   ])
   await leaderboards.refill()
   expect(await leaderboards.top('bids', 1)).toEqual(['Zoe'])

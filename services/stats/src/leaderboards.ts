@@ -17,10 +17,13 @@ import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type Redis, redisUp } from '@bidmesh/platform/redis.ts'
-import { type Standing, standingAmounts } from './project-events.ts'
-
-/** By a count, or by the sum in one currency. */
-export type Ranking = 'bids' | 'won' | `amount:${string}`
+import {
+  type Ranking,
+  readAmountRows,
+  type Standing,
+  standingsOf,
+  type UserRow,
+} from './standings.ts'
 
 export type Leaderboards = {
   /** Puts users at their places. Never rejects: what Redis could not take is refilled later. */
@@ -139,17 +142,10 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
 /** Returns the rankings that were written to. */
 async function writeStandings(redis: Redis, standings: readonly Standing[]): Promise<Ranking[]> {
   const scores = new Map<Ranking, string[]>()
-  const add = (ranking: Ranking, total: bigint, userId: string) => {
-    const known = scores.get(ranking) ?? []
-    scores.set(ranking, known)
-    known.push(String(-total), userId)
-  }
-  for (const { userId, totalBids, itemsWon, amounts } of standings) {
-    add('bids', totalBids, userId)
-    add('won', itemsWon, userId)
-    for (const [currency, total] of Object.entries(amounts)) {
-      add(`amount:${currency}`, BigInt(total), userId)
-    }
+  for (const { ranking, userId, total } of standings) {
+    const known = scores.get(ranking)
+    if (known) known.push(String(-total), userId)
+    else scores.set(ranking, [String(-total), userId])
   }
   if (scores.size === 0) return []
   const pipeline = redis.pipeline()
@@ -174,18 +170,21 @@ async function readRankings(sql: Sql): Promise<Ranking[]> {
 
 /** Puts all users of Postgres at their places and returns how many. */
 async function writeAll(redis: Redis, sql: Sql): Promise<number> {
-  let users = 0
+  let done = 0
   let after = ''
   for (;;) {
-    const rows = await sql<Standing[]>`
-      SELECT user_id AS "userId", total_bids AS "totalBids", items_won AS "itemsWon",
-        ${standingAmounts(sql)} AS amounts
-      FROM user_stats u WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
-    await writeStandings(redis, rows)
-    users += rows.length
+    const users = await sql<UserRow[]>`
+      SELECT user_id, total_bids, items_won FROM user_stats
+      WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
+    const amounts = await readAmountRows(
+      sql,
+      users.map((row) => row.user_id),
+    )
+    await writeStandings(redis, standingsOf(users, amounts))
+    done += users.length
     await redis.pexpire(REFILLING, REFILL_LOCK_MS)
-    after = rows.at(-1)?.userId ?? ''
-    if (rows.length < REFILL_CHUNK) return users
+    after = users.at(-1)?.user_id ?? ''
+    if (users.length < REFILL_CHUNK) return done
   }
 }
 

@@ -11,6 +11,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { PoisonEventError } from './facts.ts'
 import { projectEvents } from './project-events.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import {
   bidEvent,
@@ -218,10 +219,15 @@ it('says where users stand now, for repeats too', async () => {
   const end: TestEnd = { itemId: randomUUID(), winner: { userId: 'bob', amount: 7n }, atMs: 1 }
   const events = [...bids.map((bid) => bidEvent(bid)), endEvent(end)]
   const standings = [
-    { userId: 'ann', totalBids: 2n, itemsWon: 0n, amounts: { USD: '1000000000000001' } },
-    { userId: 'bob', totalBids: 0n, itemsWon: 1n, amounts: { USD: '0' } },
+    { ranking: 'amount:USD', userId: 'ann', total: 10n ** 15n + 1n },
+    { ranking: 'bids', userId: 'ann', total: 2n },
+    { ranking: 'won', userId: 'ann', total: 0n },
+    { ranking: 'amount:USD', userId: 'bob', total: 0n },
+    { ranking: 'bids', userId: 'bob', total: 0n },
+    { ranking: 'won', userId: 'bob', total: 1n },
   ]
-  const byUser = (a: { userId: string }, b: { userId: string }) => (a.userId < b.userId ? -1 : 1)
+  const placeOf = ({ userId, ranking }: Standing) => `${userId} ${ranking}`
+  const byUser = (a: Standing, b: Standing) => (placeOf(a) < placeOf(b) ? -1 : 1)
   const first = await project(...events)
   expect(first).toMatchObject({ applied: 3, duplicates: 0 })
   expect(first.standings.toSorted(byUser)).toEqual(standings)

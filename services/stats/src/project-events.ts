@@ -16,6 +16,14 @@ import type { Queryable } from '@bidmesh/platform/postgres.ts'
 import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import { type Fact, factOf } from './facts.ts'
 import {
+  type AmountRow,
+  readAmountRows,
+  readUserRows,
+  type Standing,
+  standingsOf,
+  type UserRow,
+} from './standings.ts'
+import {
   type ActivityTally,
   type AmountTally,
   type ItemTally,
@@ -24,21 +32,12 @@ import {
   type UserTally,
 } from './tally.ts'
 
-/** A user's place in every leaderboard, after the batch. */
-export type Standing = {
-  userId: string
-  totalBids: bigint
-  itemsWon: bigint
-  /** Sums by currency. */
-  amounts: Readonly<Record<string, string>>
-}
-
 export type Projected = {
   /** Events that took effect now. */
   applied: number
   /** Events that had taken effect before. */
   duplicates: number
-  /** Of every user the batch names, repeats included: what leaderboards must show from now on. */
+  /** What leaderboards must show from now on, of every user the batch names, repeats included. */
   standings: Standing[]
 }
 
@@ -97,6 +96,7 @@ async function takeUnseen(
   return rows.flatMap((row) => byId.get(row.event_id) ?? [])
 }
 
+const noRows: Promise<never[]> = Promise.resolve([])
 const nothing: Promise<unknown> = Promise.resolve()
 
 /** Applies the fresh ones, commits, and returns where all users named now stand. */
@@ -109,14 +109,18 @@ async function applyFacts(
   const newPairs = pairs.length > 0 ? await addPairs(transaction, pairs) : []
   const itemsOf = countBy(newPairs, (pair) => pair.userId)
   const biddersOf = countBy(newPairs, (pair) => pair.itemId)
+  const named = fresh.length < all.length ? usersOf(all) : []
   const done = await transaction.commit((sql) => [
-    users.length > 0 ? addUsers(sql, users, itemsOf) : nothing,
-    amounts.length > 0 ? addAmounts(sql, amounts) : nothing,
+    users.length > 0 ? addUsers(sql, users, itemsOf) : noRows,
+    amounts.length > 0 ? addAmounts(sql, amounts) : noRows,
     items.length > 0 ? addItems(sql, items, biddersOf) : nothing,
     activity.length > 0 ? addActivity(sql, activity) : nothing,
-    readStandings(sql, all),
+    named.length > 0 ? readUserRows(sql, named) : noRows,
+    named.length > 0 ? readAmountRows(sql, named) : noRows,
   ])
-  return done.map(([, , , , standings]) => standings)
+  return done.map(([newUsers, newAmounts, , , oldUsers, oldAmounts]) =>
+    standingsOf([...newUsers, ...oldUsers], [...newAmounts, ...oldAmounts]),
+  )
 }
 
 type PairRow = { item_id: string; user_id: string; bids: bigint }
@@ -158,7 +162,7 @@ function addUsers(
   users: readonly UserTally[],
   itemsOf: ReadonlyMap<string, number>,
 ) {
-  return sql`
+  return sql<UserRow[]>`
     INSERT INTO user_stats AS u (user_id, total_bids, items_bid_on, items_won, first_bid_at,
       last_bid_at, last_updated_at)
     SELECT * FROM unnest(
@@ -176,11 +180,12 @@ function addUsers(
       items_won = u.items_won + excluded.items_won,
       first_bid_at = least(u.first_bid_at, excluded.first_bid_at),
       last_bid_at = greatest(u.last_bid_at, excluded.last_bid_at),
-      last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)`
+      last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)
+    RETURNING user_id, total_bids, items_won`
 }
 
 function addAmounts(sql: Queryable, amounts: readonly AmountTally[]) {
-  return sql`
+  return sql<AmountRow[]>`
     INSERT INTO user_amounts AS a (user_id, currency, total_amount, highest_bid, amount_won)
     SELECT * FROM unnest(
       ${amounts.map((each) => each.userId)}::text[],
@@ -192,7 +197,8 @@ function addAmounts(sql: Queryable, amounts: readonly AmountTally[]) {
     ON CONFLICT (user_id, currency) DO UPDATE SET
       total_amount = a.total_amount + excluded.total_amount,
       highest_bid = greatest(a.highest_bid, excluded.highest_bid),
-      amount_won = a.amount_won + excluded.amount_won`
+      amount_won = a.amount_won + excluded.amount_won
+    RETURNING user_id, currency, total_amount`
 }
 
 function addItems(
@@ -243,21 +249,10 @@ function addActivity(sql: Queryable, activity: readonly ActivityTally[]) {
       bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
 }
 
-function readStandings(sql: Queryable, facts: readonly Fact[]): PromiseLike<Standing[]> {
+function usersOf(facts: readonly Fact[]): string[] {
   const users = new Set(facts.map((fact) => (fact.kind === 'bid' ? fact.userId : fact.winnerId)))
   users.delete('')
-  if (users.size === 0) return Promise.resolve([])
-  return sql<Standing[]>`
-    SELECT user_id AS "userId", total_bids AS "totalBids", items_won AS "itemsWon",
-      ${standingAmounts(sql)} AS amounts
-    FROM user_stats u WHERE user_id = ANY (${[...users]}::text[])`
-}
-
-/** The sums of a user `u`; those of unknown currency rank nobody. */
-export function standingAmounts(sql: Queryable) {
-  return sql`coalesce((
-    SELECT jsonb_object_agg(a.currency, a.total_amount::text) FROM user_amounts a
-    WHERE a.user_id = u.user_id AND a.currency <> ''), '{}')`
+  return [...users]
 }
 
 function isoTime(atMs: number): string {

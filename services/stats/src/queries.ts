@@ -13,7 +13,8 @@ import {
   UserStatsSchema,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Leaderboards, Ranking } from './leaderboards.ts'
+import type { Leaderboards } from './leaderboards.ts'
+import type { Ranking } from './standings.ts'
 
 const MAX_INT64 = 2n ** 63n - 1n
 

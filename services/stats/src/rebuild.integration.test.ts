@@ -10,6 +10,7 @@ import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
 import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
 import { rebuild, type RebuildOptions } from './rebuild.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import {
   bidEvent,
@@ -186,6 +187,11 @@ it('two at once leave what one would', async () => {
   expect(await stored()).toEqual(recomputedProjections(placed, ended))
 })
 
+function tooHigh(userId: string): Standing[] {
+  const rankings = ['bids', 'won', 'amount:EUR'] as const
+  return rankings.map((ranking) => ({ ranking, userId, total: 10n ** 9n }))
+}
+
 it('the leaderboards are dropped and filled again: none keeps a total that was too high', async () => {
   const { placed, ended } = history()
   await writeBids(placed, 1)
@@ -201,18 +207,14 @@ it('the leaderboards are dropped and filled again: none keeps a total that was t
   })
   await eventually(() => redisUp(redis))
   await leaderboards.refill()
-  await leaderboards.update([
-    { userId: 'user-0', totalBids: 10n ** 6n, itemsWon: 99n, amounts: { EUR: '1000000000' } },
-  ])
+  await leaderboards.update([...tooHigh('user-0')])
   // A consumer whose batch was committed just before the TRUNCATE gets to Redis just after the clearing.
   let cleared = 0
   const clear = async () => {
     await leaderboards.clear()
     cleared += 1
     if (cleared > 1) return
-    await leaderboards.update([
-      { userId: 'user-1', totalBids: 10n ** 6n, itemsWon: 99n, amounts: { EUR: '1000000000' } },
-    ])
+    await leaderboards.update([...tooHigh('user-1')])
   }
   await rebuild(options({ leaderboards: { ...leaderboards, clear } }))
   for (const order of ['bids', 'amount', 'won'] as const) {

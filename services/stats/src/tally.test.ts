@@ -86,9 +86,9 @@ it('adds up users, items, pairs and minutes', () => {
   ])
   expect(tally.activity).toEqual([
     { minuteMs: 0, userId: 'bob', currency: 'USD', bids: 1n, amount: 200n },
+    { minuteMs: 120_000, userId: 'ann', currency: 'USD', bids: 1n, amount: 100n },
     { minuteMs: 60_000, userId: 'ann', currency: 'EUR', bids: 1n, amount: 50n },
     { minuteMs: 60_000, userId: 'ann', currency: 'USD', bids: 1n, amount: 300n },
-    { minuteMs: 120_000, userId: 'ann', currency: 'USD', bids: 1n, amount: 100n },
   ])
 })
 

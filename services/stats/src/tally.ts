@@ -134,7 +134,7 @@ function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): 
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): Value[] {
-  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
+  return [...map.keys()].toSorted().flatMap((key) => map.get(key) ?? [])
 }
 
 function userOf({ users }: Tallies, userId: string): UserTally {
@@ -172,6 +172,6 @@ function pairOf({ pairs }: Tallies, { itemId, userId }: BidFact): PairTally {
 
 function minuteOf({ activity }: Tallies, { atMs, userId, currency }: BidFact): ActivityTally {
   const minuteMs = atMs - (atMs % MINUTE_MS)
-  const key = `${String(minuteMs).padStart(16, '0')} ${currency} ${userId}`
+  const key = `${minuteMs} ${currency} ${userId}`
   return entry(activity, key, () => ({ minuteMs, userId, currency, bids: 0n, amount: 0n }))
 }
