@@ -94,7 +94,7 @@ function CurrencyRow({ market }: { market: CurrencyMarket }) {
         {formatCount(itemsSold)} of {formatCount(itemsSold + itemsUnsold)}
       </Table.Td>
       <Table.Td ta="right">{share === undefined ? '–' : percent.format(share)}</Table.Td>
-      <Table.Td ta="right">{formatSum(market.hammerTotal, currency)}</Table.Td>
+      <Table.Td ta="right">{formatSums([{ currency, amountMinor: market.hammerTotal }])}</Table.Td>
       <Table.Td ta="right">{formatSums([{ currency, amountMinor: medianHammerPrice }])}</Table.Td>
     </Table.Tr>
   )

@@ -64,7 +64,11 @@ export function TopBiddersSection({
     </>
   )
   return (
-    <Section title="Top bidders" isOld={error !== null && data !== undefined} actions={actions}>
+    <Section
+      title={`Top bidders${inCurrency}`}
+      isOld={error !== null && data !== undefined}
+      actions={actions}
+    >
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.bidders.length === 0 && <EmptyState title="Nobody has bid yet" />}
       {(data || !error) && data?.bidders.length !== 0 && (
