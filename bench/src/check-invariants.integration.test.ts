@@ -217,10 +217,10 @@ describe('the read side', () => {
 
   it('is waited for until it has the last event, an end', async () => {
     const [late] = await stats.sql`
-      DELETE FROM inbox WHERE event_id <> ALL (${ledger.map(({ bidId }) => bidId)}::uuid[])
+      DELETE FROM inbox_events WHERE event_id <> ALL (${ledger.map(({ bidId }) => bidId)}::uuid[])
       RETURNING event_id, occurred_at`
     if (late === undefined) throw new Error('no item ended')
-    const arrived = sleep(200).then(() => stats.sql`INSERT INTO inbox ${stats.sql(late)}`)
+    const arrived = sleep(200).then(() => stats.sql`INSERT INTO inbox_events ${stats.sql(late)}`)
     await untilDrained(bids.sql, stats.sql, { info: () => undefined, warn: () => undefined })
     expect(await violated(stats.sql)).toEqual([])
     await arrived
@@ -232,25 +232,30 @@ describe('the read side', () => {
   })
 
   it('finds an event that never took effect', async () => {
-    await stats.sql`DELETE FROM inbox WHERE event_id = ${ledger[0]?.bidId ?? ''}`
+    await stats.sql`DELETE FROM inbox_events WHERE event_id = ${ledger[0]?.bidId ?? ''}`
     expect(await violated(stats.sql)).toEqual(['I4'])
   })
 
   it('finds the effect of an event that never happened', async () => {
-    await stats.sql`INSERT INTO inbox (event_id, occurred_at) VALUES (gen_random_uuid(), now())`
+    await stats.sql`INSERT INTO inbox_events (event_id, occurred_at) VALUES (gen_random_uuid(), now())`
     expect(await violated(stats.sql)).toEqual(['I4'])
   })
 
   it.each([
     `UPDATE user_stats SET total_bids = total_bids + 1 WHERE user_id = 'bob'`,
-    `UPDATE user_stats SET amount_won = 0`,
+    `UPDATE user_stats SET total_amount = 1 WHERE user_id = 'bob'`,
+    `UPDATE user_amounts SET amount_won = 0`,
+    `UPDATE user_amounts SET currency = 'EUR' WHERE user_id = 'bob'`,
+    `UPDATE item_stats SET currency = 'EUR'`,
     `UPDATE user_stats SET first_bid_at = first_bid_at - interval '1 ms'`,
     `INSERT INTO user_stats (user_id, last_updated_at) VALUES ('nobody', now())`,
     `DELETE FROM user_stats WHERE user_id = 'cy'`,
     `UPDATE item_stats SET unique_bidders = 4`,
     `UPDATE item_stats SET winner_id = 'ann'`,
     `UPDATE user_items SET amount = amount + 1 WHERE user_id = 'ann'`,
-    `UPDATE activity SET bids = bids + 1 WHERE user_id = 'ann'`,
+    `UPDATE market_activity SET bids = bids + 1 WHERE user_id = 'ann'`,
+    `UPDATE market_activity SET currency = 'EUR' WHERE user_id = 'ann'`,
+    `INSERT INTO activity VALUES (now(), 'ann', 1, 1)`,
   ])('finds the damage of %s', async (damage) => {
     await stats.sql.unsafe(damage)
     expect(await violated(stats.sql)).toEqual(['I5'])

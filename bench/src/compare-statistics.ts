@@ -14,9 +14,10 @@ export async function compareStatistics(bidSql: Sql, statsSql: Sql): Promise<Vio
   return [
     ...(await compareEvents(bidSql, statsSql)),
     ...(await comparePairs('user_stats', userStats(bidSql), storedUserStats(statsSql))),
+    ...(await comparePairs('user_amounts', userAmounts(bidSql), storedUserAmounts(statsSql))),
     ...(await comparePairs('item_stats', itemStats(bidSql), storedItemStats(statsSql))),
     ...(await comparePairs('user_items', userItems(bidSql), storedUserItems(statsSql))),
-    ...(await comparePairs('activity', activity(bidSql), storedActivity(statsSql))),
+    ...(await comparePairs('market_activity', activity(bidSql), storedActivity(statsSql))),
   ]
 }
 
@@ -34,7 +35,7 @@ async function compareEvents(bidSql: Sql, statsSql: Sql): Promise<Violation[]> {
     SELECT id FROM items WHERE status = 'ended'`) {
     missing.add(lifecycleEventId(id, 'item.ended'))
   }
-  const inbox = statsSql<{ id: string }[]>`SELECT event_id AS id FROM inbox`
+  const inbox = statsSql<{ id: string }[]>`SELECT event_id AS id FROM inbox_events`
   for await (const rows of inbox.cursor(rowsPerRead)) {
     for (const { id } of rows) {
       if (missing.delete(id)) continue
@@ -80,30 +81,48 @@ function asText(row: Row): string {
 function userStats(sql: Sql): Promise<readonly Row[]> {
   return sql`
     WITH won AS (
-      SELECT highest_bidder_id AS user_id, count(*) AS items_won, sum(current_highest_bid) AS amount_won,
-        max(end_at) AS last_won_at
+      SELECT highest_bidder_id AS user_id, count(*) AS items_won, max(end_at) AS last_won_at
       FROM items WHERE outcome = 'sold' GROUP BY highest_bidder_id
     )
-    SELECT user_id AS key, count(*) AS total_bids, sum(amount) AS total_amount,
-      count(DISTINCT item_id) AS items_bid_on, max(amount) AS highest_bid,
-      coalesce(min(items_won), 0) AS items_won, coalesce(min(amount_won), 0) AS amount_won,
-      min(created_at) AS first_bid_at, max(created_at) AS last_bid_at,
+    SELECT user_id AS key, count(*) AS total_bids, count(DISTINCT item_id) AS items_bid_on,
+      coalesce(min(items_won), 0) AS items_won,
+      0::numeric AS total_amount, 0::bigint AS highest_bid, 0::numeric AS amount_won, min(created_at) AS first_bid_at, max(created_at) AS last_bid_at,
       greatest(max(created_at), max(last_won_at)) AS last_updated_at
     FROM bids LEFT JOIN won USING (user_id) GROUP BY user_id`
 }
 
 function storedUserStats(sql: Sql): Promise<readonly Row[]> {
   return sql`
-    SELECT user_id AS key, total_bids, total_amount, items_bid_on, highest_bid, items_won, amount_won,
+    SELECT user_id AS key, total_bids, items_bid_on, items_won, total_amount, highest_bid, amount_won,
       first_bid_at, last_bid_at, last_updated_at
     FROM user_stats`
 }
 
+function userAmounts(sql: Sql): Promise<readonly Row[]> {
+  return sql`
+    WITH won AS (
+      SELECT highest_bidder_id AS user_id, currency, sum(current_highest_bid) AS amount_won
+      FROM items WHERE outcome = 'sold' GROUP BY highest_bidder_id, currency
+    )
+    SELECT i.currency || ' ' || b.user_id AS key, sum(b.amount) AS total_amount,
+      max(b.amount) AS highest_bid, coalesce(min(won.amount_won), 0) AS amount_won
+    FROM bids b JOIN items i ON i.id = b.item_id
+      LEFT JOIN won ON won.user_id = b.user_id AND won.currency = i.currency
+    GROUP BY i.currency, b.user_id`
+}
+
+function storedUserAmounts(sql: Sql): Promise<readonly Row[]> {
+  return sql`
+    SELECT currency || ' ' || user_id AS key, total_amount, highest_bid, amount_won
+    FROM user_amounts`
+}
+
 function itemStats(sql: Sql): Promise<readonly Row[]> {
   return sql`
-    SELECT i.id AS key, count(b.id) AS total_bids, count(DISTINCT b.user_id) AS unique_bidders,
+    SELECT i.id AS key, i.currency, count(b.id) AS total_bids, count(DISTINCT b.user_id) AS unique_bidders,
       coalesce(max(b.amount), 0) AS highest_bid, min(b.created_at) AS first_bid_at,
-      max(b.created_at) AS last_bid_at, i.outcome,
+      max(b.created_at) AS last_bid_at,
+      CASE WHEN i.outcome IS NOT NULL THEN i.end_at END AS ended_at, i.outcome,
       CASE WHEN i.outcome = 'sold' THEN i.highest_bidder_id ELSE '' END AS winner_id,
       CASE WHEN i.outcome = 'sold' THEN i.current_highest_bid ELSE 0 END AS hammer_price
     FROM items i LEFT JOIN bids b ON b.item_id = i.id
@@ -112,8 +131,8 @@ function itemStats(sql: Sql): Promise<readonly Row[]> {
 
 function storedItemStats(sql: Sql): Promise<readonly Row[]> {
   return sql`
-    SELECT item_id AS key, total_bids, unique_bidders, highest_bid, first_bid_at, last_bid_at, outcome,
-      winner_id, hammer_price
+    SELECT item_id AS key, currency, total_bids, unique_bidders, highest_bid, first_bid_at, last_bid_at,
+      ended_at, outcome, winner_id, hammer_price
     FROM item_stats`
 }
 
@@ -130,12 +149,16 @@ function storedUserItems(sql: Sql): Promise<readonly Row[]> {
 
 function activity(sql: Sql): Promise<readonly Row[]> {
   return sql`
-    SELECT extract(epoch FROM date_trunc('minute', created_at))::bigint || ' ' || user_id AS key,
-      count(*) AS bids, sum(amount) AS amount
-    FROM bids GROUP BY date_trunc('minute', created_at), user_id`
+    SELECT extract(epoch FROM date_trunc('minute', b.created_at))::bigint || ' ' || currency || ' '
+      || user_id AS key, count(*) AS bids, sum(amount) AS amount
+    FROM bids b JOIN items i ON i.id = item_id
+    GROUP BY date_trunc('minute', b.created_at), currency, user_id`
 }
 
 function storedActivity(sql: Sql): Promise<readonly Row[]> {
   return sql`
-    SELECT extract(epoch FROM minute)::bigint || ' ' || user_id AS key, bids, amount FROM activity`
+    SELECT extract(epoch FROM minute)::bigint || ' ' || currency || ' ' || user_id AS key, bids, amount
+    FROM market_activity
+    UNION ALL
+    SELECT extract(epoch FROM minute)::bigint || '  ' || user_id AS key, bids, amount FROM activity`
 }

@@ -118,8 +118,8 @@ function arrived({ id, type, itemId, payload, occurredAtMs }: OutboxEvent): Inco
 
 async function check(name: string, { sql, events, amount }: Side): Promise<string[]> {
   const [row] = await sql<{ bids: string; amount: string; inbox: bigint }[]>`
-    SELECT sum(total_bids) AS bids, sum(total_amount) AS amount,
-      (SELECT count(*) FROM inbox) AS inbox
+    SELECT sum(total_bids) AS bids, (SELECT sum(total_amount) FROM user_amounts) AS amount,
+      (SELECT count(*) FROM inbox_events) AS inbox
     FROM user_stats`
   const expected = `${events} events, ${events} bids, ${amount} in all`
   const stored = `${row?.inbox} events, ${row?.bids} bids, ${row?.amount} in all`

@@ -92,7 +92,7 @@ export async function insertItems(
     INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
       min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
       created_at, updated_at, start_at, end_at, original_end_at)
-    SELECT id, 'Bench', '', '{}', 'bench', 'seller', 'USD', ${INCREMENT_MINOR}, ${INCREMENT_MINOR},
+    SELECT id, 'Bench', '', '{}', 'bench', 'seller', (ARRAY['USD', 'EUR', 'JPY'])[1 + place % 3], ${INCREMENT_MINOR}, ${INCREMENT_MINOR},
       30000, 30000, 5, 'active', t, t, t, t + lasts, t + lasts
     FROM unnest(${[...ids]}::uuid[]) WITH ORDINALITY AS given (id, place),
       date_trunc('milliseconds', clock_timestamp()) AS t,

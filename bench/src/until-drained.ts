@@ -19,7 +19,7 @@ export async function untilDrained(bidSql: Sql, statsSql: Sql, log: ProgressLog)
   while (performance.now() - movedMs < standstillMs) {
     const [[outbox], [inbox]] = await Promise.all([
       bidSql<{ rows: bigint }[]>`SELECT count(*) AS rows FROM outbox`,
-      statsSql<{ rows: bigint }[]>`SELECT count(*) AS rows FROM inbox`,
+      statsSql<{ rows: bigint }[]>`SELECT count(*) AS rows FROM inbox_events`,
     ])
     const unsent = outbox?.rows ?? 0n
     const applied = inbox?.rows ?? 0n

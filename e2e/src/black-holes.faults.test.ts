@@ -33,7 +33,7 @@ function blackHoles(name: string, proxyOf: (world: FaultWorld) => TcpProxy): Fau
 async function eventsArrive({ bidSql, statsSql }: FaultWorld): Promise<void> {
   const [latest] = await bidSql<{ id: string }[]>`SELECT id FROM bids ORDER BY id DESC LIMIT 1`
   await eventually(async () => {
-    const applied = await statsSql`SELECT FROM inbox WHERE event_id = ${latest?.id ?? ''}`
+    const applied = await statsSql`SELECT FROM inbox_events WHERE event_id = ${latest?.id ?? ''}`
     expect(applied).toHaveLength(1)
   })
 }

@@ -17,6 +17,7 @@ import { type Random, seededRandom } from './seeded-random.ts'
 const crowdSize = 24
 /** Of a round; so few that bids meet on them, and in more than one lane and outbox shard. */
 const lastingItems = 3
+const currencies = ['USD', 'EUR', 'JPY'] as const
 const lastingMs = 86_400_000
 const startPrice = 100
 /** The strike comes this long after the bidding has begun. */
@@ -76,17 +77,25 @@ export async function acceptsMore(crowd: Crowd, bids: number): Promise<void> {
 async function createItems({ stack }: FaultWorld, random: Random): Promise<string[]> {
   const shortMs = random.between(shortAuctionMs.least, shortAuctionMs.most)
   const url = stack.bid[0]?.url ?? ''
-  const lasting = Array.from({ length: lastingItems }, () => createItem(url, lastingMs, 0))
+  const lasting = Array.from({ length: lastingItems }, (_, n) =>
+    createItem(url, lastingMs, 0, currencies[n]),
+  )
   const scheduled = createItem(url, lastingMs, random.between(startsInMs.least, startsInMs.most))
   const itemIds = await Promise.all([...lasting, scheduled])
   return [await createItem(url, shortMs, 0), ...itemIds]
 }
 
 /** @param waitMs until it starts; 0: at once */
-async function createItem(url: string, lifeMs: number, waitMs: number): Promise<string> {
+async function createItem(
+  url: string,
+  lifeMs: number,
+  waitMs: number,
+  currency = 'USD',
+): Promise<string> {
   const { item } = await callJson<{ item: { id: string } }>(url, 'bids.v1.BidService/CreateItem', {
     title: 'Lamp',
     sellerId: 'seller',
+    currency,
     startPrice,
     minIncrement: 1,
     ...(waitMs > 0 && { startAt: new Date(Date.now() + waitMs).toISOString() }),
@@ -112,7 +121,9 @@ export async function comesToRest(
       const [happened] = await bidSql<{ events: bigint }[]>`
         SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended')
           AS events`
-      const [applied] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
+      const [applied] = await statsSql<
+        { events: bigint }[]
+      >`SELECT count(*) AS events FROM inbox_events`
       expect(applied).toEqual(happened)
     },
     { limitMs, intervalMs: 50 },
@@ -144,16 +155,30 @@ async function showsItem({ stack, bidSql }: FaultWorld, id: string): Promise<voi
   }
 }
 
-/** The leaderboards, in Redis again or not, rank as the bids do. */
+/** The leaderboards, in Redis again or not, rank as the bids do: by count, and by the sum in each currency. */
 async function showsLeaders({ stack, bidSql }: FaultWorld): Promise<void> {
-  const expected = await bidSql<{ userId: string; totalBids: string }[]>`
+  const byBids = await bidSql<{ userId: string; totalBids: string }[]>`
     SELECT user_id AS "userId", count(*)::text AS "totalBids" FROM bids
     GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 10`
+  await showsBidders(stack, { orderBy: 'TOTAL_BIDS' }, byBids)
+  for (const currency of currencies) {
+    const byAmount = await bidSql<{ userId: string }[]>`
+      SELECT user_id AS "userId" FROM bids JOIN items ON items.id = item_id
+      WHERE currency = ${currency}
+      GROUP BY user_id ORDER BY sum(amount) DESC, user_id LIMIT 10`
+    await showsBidders(stack, { orderBy: 'TOTAL_AMOUNT', currency }, byAmount)
+  }
+}
+
+async function showsBidders(
+  stack: FaultWorld['stack'],
+  request: object,
+  expected: readonly object[],
+): Promise<void> {
   const procedure = 'userstats.v1.UserStatsService/ListTopBidders'
   for (const { url } of stack.stats) {
     // They are written after the commit that was waited for.
     await eventually(async () => {
-      const request = { orderBy: 'TOTAL_BIDS' }
       const { bidders } = await callJson<{ bidders: object[] }>(url, procedure, request)
       expect(bidders).toMatchObject([...expected])
     })

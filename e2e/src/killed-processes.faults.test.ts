@@ -95,7 +95,7 @@ const stats: Fault = {
 }
 
 async function inboxSize(sql: FaultWorld['statsSql']): Promise<bigint> {
-  const [inbox] = await sql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
+  const [inbox] = await sql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox_events`
   return inbox?.events ?? 0n
 }
 

@@ -90,7 +90,7 @@ test('afterwards every bid is where it belongs, once', async () => {
   await eventually(async () => {
     const [happened] = await bidSql<{ bids: bigint; unsent: bigint }[]>`
       SELECT (SELECT count(*) FROM bids) AS bids, (SELECT count(*) FROM outbox) AS unsent`
-    const [applied] = await statsSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM inbox`
+    const [applied] = await statsSql<{ bids: bigint }[]>`SELECT count(*) AS bids FROM inbox_events`
     expect(happened).toEqual({ bids: applied?.bids, unsent: 0n })
   })
   expect(

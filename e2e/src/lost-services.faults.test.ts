@@ -70,7 +70,7 @@ async function relayed({ bidSql }: FaultWorld): Promise<bigint> {
 }
 
 async function applied({ statsSql }: FaultWorld): Promise<bigint> {
-  const [inbox] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox`
+  const [inbox] = await statsSql<{ events: bigint }[]>`SELECT count(*) AS events FROM inbox_events`
   return inbox?.events ?? 0n
 }
 

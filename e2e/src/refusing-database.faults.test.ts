@@ -69,7 +69,13 @@ const tablesAway: Fault = {
       await say(world, ['bid', 'auctioneer'], expect.stringContaining(`table ${ofBids} missing`))
       await sleep(random.between(0, mostDownMs))
     })
-    const ofStats = random.pick(['inbox', 'user_items', 'user_stats', 'item_stats', 'activity'])
+    const ofStats = random.pick([
+      'inbox_events',
+      'user_items',
+      'user_stats',
+      'user_amounts',
+      'market_activity',
+    ])
     await without(world.statsSql, ofStats, async () => {
       await acceptsMore(crowd, outageBids)
       await say(world, ['stats'], expect.stringContaining(`table ${ofStats} missing`))

@@ -439,6 +439,28 @@ describe('a seller', () => {
   })
 })
 
+describe('money in several currencies', () => {
+  it('is never added up: Market has a row for each, My bids a line', async () => {
+    const endAt = new Date(Date.now() + 2_500).toISOString()
+    const sold = await putItem({ currency: 'JPY', endAt, softClose: { maxExtensions: 0 } })
+    const unsold = { currency: 'JPY', endAt, startPrice: '7000' }
+    const [open] = await Promise.all([putItem(), putItem(unsold)])
+    await bidByCurl(sold, 'mia', 90_000)
+    await bidByCurl(open, 'mia', 1_000)
+
+    const market = await visit('/market?top=amount&currency=JPY')
+    const row = market.getByRole('row', { name: /^JPY/ })
+    await row.filter({ hasText: '1 of 2' }).filter({ hasText: '50%' }).waitFor()
+    expect(await row.getByRole('cell', { name: 'JP¥90,000', exact: true }).count()).toBe(3)
+    const leaders = market.getByRole('region', { name: 'Top bidders in JPY' }).getByRole('row')
+    expect(await leaders.allInnerTexts()).toHaveLength(2)
+    await leaders.filter({ hasText: 'mia' }).filter({ hasText: '€10.00' }).waitFor()
+
+    const my = await visit('/my', { userId: 'mia' })
+    await my.getByText('€10.00\nJP¥90,000').first().waitFor()
+  })
+})
+
 describe.each(['light', 'dark'] as const)('accessibility, %s', (colorScheme) => {
   it.each(['/', '/sell', '/my', '/market', '/items/:id', '/items/:id/edit', '/items/:ended'])(
     'axe finds nothing serious on %s',

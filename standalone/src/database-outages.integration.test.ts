@@ -109,15 +109,15 @@ test('tables that are missing for a while', async () => {
   await placeBid(world, id)
   await countsFor(world, 'ann', 1n)
 
-  await world.statsSql`ALTER TABLE inbox RENAME TO away`
+  await world.statsSql`ALTER TABLE inbox_events RENAME TO away`
   const published = publishBid(world, 'zoe')
   await eventually(async () => {
     expect(await world.parts()).toMatchObject({
-      stats: expect.stringMatching(/table inbox missing/),
+      stats: expect.stringMatching(/table inbox_events missing/),
     })
   })
   expect(world.broker.deadLetters()).toEqual([])
-  await world.statsSql`ALTER TABLE away RENAME TO inbox`
+  await world.statsSql`ALTER TABLE away RENAME TO inbox_events`
   await published
   await countsFor(world, 'zoe', 1n)
 
@@ -160,7 +160,14 @@ test('columns that are added while everything runs go unnoticed', async () => {
   const bidTables = ['items', 'bids', 'outbox']
   for (const table of bidTables)
     await world.bidSql`ALTER TABLE ${world.bidSql(table)} ADD COLUMN added int`
-  for (const table of ['inbox', 'user_stats', 'item_stats', 'user_items', 'activity'])
+  for (const table of [
+    'inbox_events',
+    'user_stats',
+    'user_amounts',
+    'item_stats',
+    'user_items',
+    'market_activity',
+  ])
     await world.statsSql`ALTER TABLE ${world.statsSql(table)} ADD COLUMN added int`
   for (let n = 9; n <= 16; n += 1) expect(await useAll()).toMatchObject({ sequence: BigInt(n) })
   await serves(world, id)

@@ -33,9 +33,14 @@ const compact = new Intl.NumberFormat(undefined, {
   maximumSignificantDigits: 3,
 })
 
-export type ActivityChartProps = { points: readonly ActivityPoint[]; range: Range }
+export type ActivityChartProps = {
+  points: readonly ActivityPoint[]
+  range: Range
+  /** Of the amounts. */
+  currency: string
+}
 
-export function ActivityChart({ points, range }: ActivityChartProps) {
+export function ActivityChart({ points, range, currency }: ActivityChartProps) {
   const axis = { tick, tickLine: false, axisLine: false, width: AXIS_WIDTH_PX } as const
   const times = points.map(({ startMs }) => startMs)
   const label = (ms: number): string => formatTick(ms, range)
@@ -64,7 +69,7 @@ export function ActivityChart({ points, range }: ActivityChartProps) {
           cursor={{ fill: 'var(--mantine-color-default-hover)' }}
           content={({ active, payload }) => {
             const point: unknown = payload[0]?.payload
-            return active && isPoint(point) ? <Details point={point} range={range} /> : null
+            return active && isPoint(point) ? <Details {...{ point, range, currency }} /> : null
           }}
         />
         <Bar
@@ -91,11 +96,13 @@ function isPoint(value: unknown): value is ActivityPoint {
   return typeof value === 'object' && value !== null && 'amountMinor' in value
 }
 
-function Details({ point, range }: { point: ActivityPoint; range: Range }) {
+type DetailsProps = { point: ActivityPoint; range: Range; currency: string }
+
+function Details({ point, range, currency }: DetailsProps) {
   const rows = [
     ['Bids', formatCount(point.bids)],
     ['Bidders', formatCount(point.bidders)],
-    ['Amount', formatSum(point.amountMinor)],
+    ['Amount', formatSum(point.amountMinor, currency)],
   ] as const
   return (
     <Paper withBorder shadow="md" px="sm" py="xs">

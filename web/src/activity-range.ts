@@ -1,6 +1,10 @@
 /** How far back the market's activity is shown, and in what steps. Pure. */
 import { timestampMs } from '@bufbuild/protobuf/wkt'
-import type { ActivityBucket } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import type {
+  ActivityBucket,
+  CurrencyMarket,
+} from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import { fractionDigits } from './money.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -31,19 +35,36 @@ export type ActivityPoint = {
   startMs: number
   bids: number
   bidders: number
-  /** Hundredths become units here. */
+  /** In units of the chosen currency. */
   amount: number
   amountMinor: bigint
+  /** Of all currencies bid in. */
+  amounts: readonly { currency: string; amount: bigint }[]
 }
 
-export function toPoints(buckets: readonly ActivityBucket[]): readonly ActivityPoint[] {
-  return buckets.map(({ start, bids, amount, uniqueBidders }) => ({
-    startMs: start ? timestampMs(start) : 0,
-    bids: Number(bids),
-    bidders: Number(uniqueBidders),
-    amount: Number(amount) / 100,
-    amountMinor: amount,
-  }))
+/** The one most bids are in, of those there are; empty without any. */
+export function busiestCurrency(currencies: readonly CurrencyMarket[]): string {
+  const busiest = currencies.toSorted((a, b) => Number(b.bids - a.bids))[0]
+  return busiest?.currency ?? ''
+}
+
+/** @param currency whose amounts are drawn */
+export function toPoints(
+  buckets: readonly ActivityBucket[],
+  currency: string,
+): readonly ActivityPoint[] {
+  const unit = 10 ** fractionDigits(currency)
+  return buckets.map(({ start, bids, uniqueBidders, amounts }) => {
+    const amountMinor = amounts.find((each) => each.currency === currency)?.amount ?? 0n
+    return {
+      startMs: start ? timestampMs(start) : 0,
+      bids: Number(bids),
+      bidders: Number(uniqueBidders),
+      amount: Number(amountMinor) / unit,
+      amountMinor,
+      amounts,
+    }
+  })
 }
 
 /** Whether points are of this range, and not of the one that was chosen before it. */

@@ -1,12 +1,8 @@
 /** The market over time: its totals, a chart, and the same as a table. */
 import { Box, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { IconChartBar, IconTable } from '@tabler/icons-react'
-import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { useQuery } from '@connectrpc/connect-query'
-import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { Suspense, useState, useSyncExternalStore } from 'react'
+import { Suspense, useState } from 'react'
 import {
-  activityFromMs,
   type ActivityPoint,
   formatBucket,
   formatStart,
@@ -19,42 +15,44 @@ import {
   toPoints,
 } from './activity-range.ts'
 import { CsvButton } from './csv-button.tsx'
-import { type CsvColumn, csvTime } from './csv.ts'
+import { type CsvColumn, csvMoney, csvTime } from './csv.ts'
 import { lazyChart } from './lazy-chart.tsx'
-import { OTHER_OPACITY, refreshing } from './market-refresh.ts'
+import { OTHER_OPACITY } from './market-refresh.ts'
 import { Section } from './section.tsx'
-import { serverNow } from './server-time.tsx'
 import { StatTiles } from './stat-tiles.tsx'
 import { EmptyState, ErrorState } from './states.tsx'
-import { formatCount, formatSum } from './sums.ts'
+import { currencyLabel, formatCount, formatSum } from './sums.ts'
+import type { MarketActivity } from './use-market-activity.ts'
 
 const ActivityChart = lazyChart(async () => (await import('./activity-chart.tsx')).ActivityChart)
 
 const CHART_HEIGHT = 300
-const LOOK_MS = 1_000
 
-const columns: readonly CsvColumn<ActivityPoint>[] = [
-  { name: 'start', value: ({ startMs }) => csvTime(startMs) },
-  { name: 'bids', value: ({ bids }) => bids },
-  { name: 'unique_bidders', value: ({ bidders }) => bidders },
-  { name: 'amount_minor', value: ({ amountMinor }) => amountMinor },
-]
+function columnsOf(currencies: readonly string[]): readonly CsvColumn<ActivityPoint>[] {
+  return [
+    { name: 'start', value: ({ startMs }) => csvTime(startMs) },
+    { name: 'bids', value: ({ bids }) => bids },
+    { name: 'unique_bidders', value: ({ bidders }) => bidders },
+    ...currencies.map((currency) => ({
+      name: csvMoney('amount', currency),
+      value: ({ amounts }: ActivityPoint) =>
+        amounts.find((each) => each.currency === currency)?.amount ?? 0n,
+    })),
+  ]
+}
 
 export type ActivitySectionProps = {
   range: Range
   onRange: (range: Range) => void
-  isLive: boolean
+  activity: MarketActivity
+  /** Whose amounts are shown. */
+  currency: string
 }
 
-export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps) {
+export function ActivitySection({ range, onRange, activity, currency }: ActivitySectionProps) {
   const [asTable, setAsTable] = useState(false)
-  const fromMs = useFromMs(range)
-  const { data, error, refetch, isPending, isPlaceholderData } = useQuery(
-    UserStatsService.method.getMarketActivity,
-    { from: timestampFromMs(fromMs), bucket: durationFromMs(ranges[range].bucketMs) },
-    refreshing(isLive),
-  )
-  const points = data ? toPoints(data.buckets) : undefined
+  const { data, error, refetch, isPending, isPlaceholderData } = activity
+  const points = data ? toPoints(data.buckets, currency) : undefined
   // The same range a step earlier is right but for that step: that is no reason to dim it every minute.
   const isOther = isPlaceholderData && points !== undefined && !isOfRange(points, range)
   const title = `Activity of ${ranges[range].words}`
@@ -77,7 +75,11 @@ export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps
       >
         {asTable ? 'Show chart' : 'Show table'}
       </Button>
-      <CsvButton title={title} columns={columns} rows={isOther ? [] : (points ?? [])} />
+      <CsvButton
+        title={title}
+        columns={columnsOf(data?.currencies.map((each) => each.currency) ?? [])}
+        rows={isOther ? [] : (points ?? [])}
+      />
     </>
   )
   return (
@@ -85,37 +87,33 @@ export function ActivitySection({ range, onRange, isLive }: ActivitySectionProps
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {(isPending || points) && (
         <Stack gap="md" aria-busy={isOther} {...(isOther && { opacity: OTHER_OPACITY })}>
-          <Totals points={points} range={range} />
+          <Totals {...{ points, range, currency }} />
           <Box h={CHART_HEIGHT}>
-            {points && <Points points={points} range={range} asTable={asTable} />}
+            {points && <Points {...{ points, range, currency, asTable }} />}
             {!points && <Skeleton h="100%" />}
           </Box>
-          <Legend isHidden={asTable} />
+          <Legend currency={currency} isHidden={asTable} />
         </Stack>
       )}
     </Section>
   )
 }
 
-function everyLook(look: () => void): () => void {
-  const timer = setInterval(look, LOOK_MS)
-  return () => clearInterval(timer)
+type TotalsProps = {
+  points: readonly ActivityPoint[] | undefined
+  range: Range
+  currency: string
 }
 
-/** Moves on with the buckets, by the server's clock; another range has its own at once. */
-function useFromMs(range: Range): number {
-  return useSyncExternalStore(everyLook, () => activityFromMs(range, serverNow()))
-}
-
-function Totals({ points, range }: { points: readonly ActivityPoint[] | undefined; range: Range }) {
+function Totals({ points, range, currency }: TotalsProps) {
   const summary = points && summarise(points)
   const busiest = summary?.busiest
   const tiles = [
     { label: 'Bids', value: summary && formatCount(summary.bids), hint: ranges[range].words },
     {
       label: 'Amount bid',
-      value: summary && formatSum(summary.amountMinor),
-      hint: 'all bids, any currency',
+      value: summary && formatSum(summary.amountMinor, currency),
+      hint: `all bids in ${currencyLabel(currency)}`,
     },
     {
       label: 'Busiest',
@@ -131,11 +129,16 @@ function Totals({ points, range }: { points: readonly ActivityPoint[] | undefine
   return <StatTiles tiles={tiles} label={`Totals of ${ranges[range].words}`} phoneColumns={2} />
 }
 
-type PointsProps = { points: readonly ActivityPoint[]; range: Range; asTable: boolean }
+type PointsProps = {
+  points: readonly ActivityPoint[]
+  range: Range
+  currency: string
+  asTable: boolean
+}
 
-function Points({ points, range, asTable }: PointsProps) {
+function Points({ points, range, currency, asTable }: PointsProps) {
   const { bids, biddersMost } = summarise(points)
-  if (asTable) return <PointsTable points={points} />
+  if (asTable) return <PointsTable points={points} currency={currency} />
   if (bids === 0) return <EmptyState title={`Nobody has bid in ${ranges[range].words}`} />
   const label =
     `Chart of ${ranges[range].words}: ${formatCount(bids)} bids, ` +
@@ -143,13 +146,13 @@ function Points({ points, range, asTable }: PointsProps) {
   return (
     <Box role="img" aria-label={label} h="100%">
       <Suspense fallback={<Skeleton h="100%" />}>
-        <ActivityChart points={points} range={range} />
+        <ActivityChart {...{ points, range, currency }} />
       </Suspense>
     </Box>
   )
 }
 
-function PointsTable({ points }: Pick<PointsProps, 'points'>) {
+function PointsTable({ points, currency }: Pick<PointsProps, 'points' | 'currency'>) {
   return (
     <Table.ScrollContainer
       minWidth={320}
@@ -184,7 +187,7 @@ function PointsTable({ points }: Pick<PointsProps, 'points'>) {
               </Table.Th>
               <Table.Td ta="right">{formatCount(bids)}</Table.Td>
               <Table.Td ta="right">{formatCount(bidders)}</Table.Td>
-              <Table.Td ta="right">{formatSum(amountMinor)}</Table.Td>
+              <Table.Td ta="right">{formatSum(amountMinor, currency)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -196,11 +199,11 @@ function PointsTable({ points }: Pick<PointsProps, 'points'>) {
 const legend = [
   { label: 'Bids', color: 'var(--mantine-primary-color-filled)', h: 10, dashed: false },
   { label: 'Bidders', color: 'var(--mantine-color-blue-5)', h: 2, dashed: false },
-  { label: 'Amount (right)', color: 'var(--mantine-color-orange-5)', h: 2, dashed: true },
+  { label: 'Amount', color: 'var(--mantine-color-orange-5)', h: 2, dashed: true },
 ] as const
 
 /** Keeps its room beside a table, so that nothing moves. */
-function Legend({ isHidden }: { isHidden: boolean }) {
+function Legend({ currency, isHidden }: { currency: string; isHidden: boolean }) {
   return (
     <Group
       gap="md"
@@ -212,7 +215,7 @@ function Legend({ isHidden }: { isHidden: boolean }) {
         <Group key={label} gap={6}>
           <Box w={14} style={{ borderTop: `${h}px ${dashed ? 'dashed' : 'solid'} ${color}` }} />
           <Text size="xs" c="dimmed">
-            {label}
+            {dashed ? `${label}, ${currencyLabel(currency)} (right)` : label}
           </Text>
         </Group>
       ))}

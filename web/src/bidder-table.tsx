@@ -2,17 +2,27 @@
 import { Button, Center, Skeleton, Table, Text, VisuallyHidden } from '@mantine/core'
 import type { TopBidder } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import { useState } from 'react'
-import type { CsvColumn } from './csv.ts'
+import { type CsvColumn, csvMoney } from './csv.ts'
 import { Person } from './person.tsx'
-import { formatCount, formatSum } from './sums.ts'
+import { formatCount, formatSums } from './sums.ts'
 
-export const bidderColumns: readonly CsvColumn<TopBidder>[] = [
-  { name: 'bidder', value: ({ userId }) => userId },
-  { name: 'bids', value: ({ totalBids }) => totalBids },
-  { name: 'amount_minor', value: ({ totalAmount }) => totalAmount },
-  { name: 'highest_bid_minor', value: ({ highestBid }) => highestBid },
-  { name: 'items_won', value: ({ itemsWon }) => itemsWon },
-]
+/** One row per bidder, with the sums of each currency in columns of its own. */
+export function bidderColumns(bidders: readonly TopBidder[]): readonly CsvColumn<TopBidder>[] {
+  const currencies = new Set(bidders.flatMap(({ amounts }) => amounts.map((each) => each.currency)))
+  const sum = (currency: string, field: 'totalAmount' | 'highestBid' | 'amountWon') => {
+    return ({ amounts }: TopBidder) => amounts.find((each) => each.currency === currency)?.[field]
+  }
+  return [
+    { name: 'bidder', value: ({ userId }) => userId },
+    { name: 'bids', value: ({ totalBids }) => totalBids },
+    { name: 'items_won', value: ({ itemsWon }) => itemsWon },
+    ...[...currencies].toSorted().flatMap((currency) => [
+      { name: csvMoney('amount', currency), value: sum(currency, 'totalAmount') },
+      { name: csvMoney('highest_bid', currency), value: sum(currency, 'highestBid') },
+      { name: csvMoney('amount_won', currency), value: sum(currency, 'amountWon') },
+    ]),
+  ]
+}
 
 /** As many as the service gives at once: all of them are in the CSV. */
 export const BIDDERS_MAX = 100
@@ -20,6 +30,8 @@ export const BIDDERS_MAX = 100
 const SHOWN_FIRST = 10
 /** What a phone has no room for. */
 const WIDE = 'sm'
+/** One for each currency. */
+const LINES = { whiteSpace: 'pre-line' } as const
 const SKELETONS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'] as const
 
 export type BidderTableProps = {
@@ -28,11 +40,9 @@ export type BidderTableProps = {
   bidders: readonly TopBidder[] | undefined
   /** Who looks. */
   userId: string
-  /** Of the amounts, when it is one and known. */
-  currency?: string | undefined
 }
 
-export function BidderTable({ caption, bidders, userId, currency }: BidderTableProps) {
+export function BidderTable({ caption, bidders, userId }: BidderTableProps) {
   const [isAll, setIsAll] = useState(false)
   const shown = isAll ? bidders : bidders?.slice(0, SHOWN_FIRST)
   const more = (bidders?.length ?? 0) - (shown?.length ?? 0)
@@ -54,7 +64,7 @@ export function BidderTable({ caption, bidders, userId, currency }: BidderTableP
           <Head />
           <Table.Tbody>
             {shown?.map((bidder, index) => (
-              <BidderRow key={bidder.userId} {...{ bidder, index, userId, currency }} />
+              <BidderRow key={bidder.userId} {...{ bidder, index, userId }} />
             ))}
             {!shown && SKELETONS.map((key) => <SkeletonRow key={key} />)}
           </Table.Tbody>
@@ -101,10 +111,13 @@ type BidderRowProps = {
   bidder: TopBidder
   index: number
   userId: string
-  currency: string | undefined
 }
 
-function BidderRow({ bidder, index, userId, currency }: BidderRowProps) {
+function BidderRow({ bidder, index, userId }: BidderRowProps) {
+  const sums = (field: 'totalAmount' | 'highestBid') =>
+    formatSums(
+      bidder.amounts.map(({ currency, [field]: amountMinor }) => ({ currency, amountMinor })),
+    )
   const you = bidder.userId === userId
   return (
     <Table.Tr {...(you && { bg: 'var(--mantine-primary-color-light)' })}>
@@ -117,9 +130,11 @@ function BidderRow({ bidder, index, userId, currency }: BidderRowProps) {
         <Person userId={bidder.userId} you={you} size={24} />
       </Table.Td>
       <Table.Td ta="right">{formatCount(bidder.totalBids)}</Table.Td>
-      <Table.Td ta="right">{formatSum(bidder.totalAmount, currency)}</Table.Td>
-      <Table.Td ta="right" visibleFrom={WIDE}>
-        {formatSum(bidder.highestBid, currency)}
+      <Table.Td ta="right" style={LINES}>
+        {sums('totalAmount')}
+      </Table.Td>
+      <Table.Td ta="right" visibleFrom={WIDE} style={LINES}>
+        {sums('highestBid')}
       </Table.Td>
       <Table.Td ta="right">{formatCount(bidder.itemsWon)}</Table.Td>
     </Table.Tr>

@@ -30,6 +30,11 @@ export function csvTime(ms: number): string {
   return new Date(ms).toISOString()
 }
 
+/** A column of minor units: "amount_minor_eur". */
+export function csvMoney(name: string, currency: string): string {
+  return `${name}_minor_${currency.toLowerCase() || 'unknown'}`
+}
+
 /** A name a file may have everywhere. */
 export function csvFileName(title: string, nowMs: number): string {
   const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')

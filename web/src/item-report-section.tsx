@@ -133,14 +133,13 @@ function ItemReport({ itemId, report: { item, stats, bidders } }: ItemReportProp
             <Title order={3} size="h5">
               Bidders
             </Title>
-            <CsvButton title={caption} columns={bidderColumns} rows={bidders ?? []} />
+            <CsvButton
+              title={caption}
+              columns={bidderColumns(bidders ?? [])}
+              rows={bidders ?? []}
+            />
           </Group>
-          <BidderTable
-            caption={caption}
-            bidders={item && bidders}
-            userId={userId}
-            currency={item?.currency}
-          />
+          <BidderTable caption={caption} bidders={bidders} userId={userId} />
         </div>
       )}
     </>

@@ -19,7 +19,7 @@ import { MyBidRow, MyBidRowSkeleton } from './my-bid-row.tsx'
 import { type MyBid, ofStanding, type Standing } from './my-bids.ts'
 import { EmptyState, ErrorState } from './states.tsx'
 import { StatTiles } from './stat-tiles.tsx'
-import { formatCount, formatSum, oneCurrency } from './sums.ts'
+import { formatCount, formatSums } from './sums.ts'
 import { useMyBids, useMyStats } from './use-my-bids.ts'
 import { useUser } from './user.tsx'
 
@@ -52,7 +52,7 @@ function MyBidsPage({ userId }: { userId: string }) {
         My bids
       </Title>
       <ConnectionBanner connection={connection} />
-      <Totals userId={userId} bids={bids} isSettled={isReady || error !== null} isCut={isCut} />
+      <Totals userId={userId} />
       {error && <ErrorState error={error} retry={retry} />}
       {isEmpty && (
         <EmptyState title="You have not bid on anything yet">
@@ -72,22 +72,14 @@ function MyBidsPage({ userId }: { userId: string }) {
   )
 }
 
-type TotalsProps = {
-  userId: string
-  bids: readonly MyBid[]
-  /** What the bids are in is known, or will not be: amounts may be shown. */
-  isSettled: boolean
-  isCut: boolean
-}
-
-function Totals({ userId, bids, isSettled, isCut }: TotalsProps) {
+function Totals({ userId }: { userId: string }) {
   const { data, error, refetch } = useMyStats(userId)
   const stats = data?.stats
-  // Statistics may be a moment behind the bids, and an item that is still on its way is one of few.
-  const knowsAll = isSettled && !isCut
-  const currency = knowsAll ? oneCurrency(bids.map(({ item }) => item)) : undefined
-  const sum = (amount: bigint | undefined) =>
-    amount === undefined || !isSettled ? undefined : amount ? formatSum(amount, currency) : '–'
+  const sums = (field: 'highestBid' | 'totalAmount' | 'amountWon') =>
+    stats &&
+    formatSums(
+      stats.amounts.map(({ currency, [field]: amountMinor }) => ({ currency, amountMinor })),
+    )
   const count = (value: bigint | undefined) =>
     value === undefined ? undefined : formatCount(value)
   if (error && !data) {
@@ -101,17 +93,17 @@ function Totals({ userId, bids, isSettled, isCut }: TotalsProps) {
     { label: 'Bids', value: count(stats?.totalBids) },
     { label: 'Items bid on', value: count(stats?.itemsBidOn) },
     { label: 'Items won', value: count(stats?.itemsWon) },
-    { label: 'Highest bid', value: sum(stats?.highestBid) },
-    { label: 'Total of all bids', value: sum(stats?.totalAmount) },
-    { label: 'Total spent', value: sum(stats?.amountWon) },
+    { label: 'Highest bid', value: sums('highestBid') },
+    { label: 'Total of all bids', value: sums('totalAmount') },
+    { label: 'Total spent', value: sums('amountWon') },
   ]
-  const isMixed = isSettled && currency === undefined && bids.length > 0
+  const isUnknown = stats?.amounts.some(({ currency }) => currency === '')
   return (
     <Stack gap={6} mb="lg">
       <StatTiles tiles={tiles} label="Your totals" />
-      {isMixed && (
+      {isUnknown && (
         <Text size="xs" c="dimmed">
-          Totals add up amounts in different currencies without converting them.
+          Amounts without a currency were counted before totals were kept by currency.
         </Text>
       )}
     </Stack>

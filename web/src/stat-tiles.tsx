@@ -6,7 +6,7 @@ const LONG_LENGTH = 11
 
 export type Tile = {
   label: string
-  /** Undefined while it is being asked for. */
+  /** One line or several; undefined while it is being asked for. */
   value: string | undefined
   /** A second line; all tiles of a row have one or none has. */
   hint?: string
@@ -31,10 +31,10 @@ export function StatTiles({ tiles, label, phoneColumns = 3 }: StatTilesProps) {
           <Text
             component="dd"
             m={0}
-            fz={(value?.length ?? 0) > LONG_LENGTH ? 'sm' : { base: 'md', sm: 'lg' }}
+            fz={longestLine(value) > LONG_LENGTH ? 'sm' : { base: 'md', sm: 'lg' }}
             fw={650}
             lh={1.4}
-            style={{ overflowWrap: 'anywhere' }}
+            style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-line' }}
           >
             {value ?? <Skeleton component="span" display="block" h={18} my={4} w="70%" />}
           </Text>
@@ -47,4 +47,8 @@ export function StatTiles({ tiles, label, phoneColumns = 3 }: StatTilesProps) {
       ))}
     </SimpleGrid>
   )
+}
+
+function longestLine(value = ''): number {
+  return Math.max(...value.split('\n').map((line) => line.length))
 }

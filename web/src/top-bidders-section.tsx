@@ -27,18 +27,30 @@ export function isRanking(text: string): text is Ranking {
 export type TopBiddersSectionProps = {
   ranking: Ranking
   onRanking: (ranking: Ranking) => void
+  /** Whose sums rank by amount; empty: the one most bidders have. */
+  currency: string
   isLive: boolean
 }
 
-export function TopBiddersSection({ ranking, onRanking, isLive }: TopBiddersSectionProps) {
+export function TopBiddersSection({
+  ranking,
+  onRanking,
+  currency,
+  isLive,
+}: TopBiddersSectionProps) {
   const { userId } = useUser()
   const { data, error, refetch, isPlaceholderData } = useQuery(
     UserStatsService.method.listTopBidders,
-    { orderBy: rankings[ranking].orderBy, limit: BIDDERS_MAX },
+    {
+      orderBy: rankings[ranking].orderBy,
+      limit: BIDDERS_MAX,
+      currency: ranking === 'amount' ? currency : '',
+    },
     refreshing(isLive),
   )
   const rows = isPlaceholderData ? [] : (data?.bidders ?? [])
-  const title = `Top bidders ${rankings[ranking].words}`
+  const inCurrency = ranking === 'amount' && currency !== '' ? ` in ${currency}` : ''
+  const title = `Top bidders ${rankings[ranking].words}${inCurrency}`
   const actions = (
     <>
       <SegmentedControl
@@ -48,11 +60,15 @@ export function TopBiddersSection({ ranking, onRanking, isLive }: TopBiddersSect
         onChange={(value) => isRanking(value) && onRanking(value)}
         data={Object.entries(rankings).map(([value, { label }]) => ({ value, label }))}
       />
-      <CsvButton title={title} columns={bidderColumns} rows={rows} />
+      <CsvButton title={title} columns={bidderColumns(rows)} rows={rows} />
     </>
   )
   return (
-    <Section title="Top bidders" isOld={error !== null && data !== undefined} actions={actions}>
+    <Section
+      title={`Top bidders${inCurrency}`}
+      isOld={error !== null && data !== undefined}
+      actions={actions}
+    >
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.bidders.length === 0 && <EmptyState title="Nobody has bid yet" />}
       {(data || !error) && data?.bidders.length !== 0 && (

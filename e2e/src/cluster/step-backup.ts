@@ -109,7 +109,9 @@ async function countRows(world: ClusterWorld) {
   return await withDatabases(world, async ({ bidSql, statsSql }) => {
     const [written] = await bidSql<{ bids: number; items: number; versions: number }[]>`
       SELECT (SELECT count(*)::int FROM bids) AS bids, count(*)::int AS items, sum(version)::int AS versions FROM items`
-    const [read] = await statsSql<{ inbox: number }[]>`SELECT count(*)::int AS inbox FROM inbox`
+    const [read] = await statsSql<
+      { inbox: number }[]
+    >`SELECT count(*)::int AS inbox FROM inbox_events`
     return { bids: written?.bids, items: written?.items, versions: written?.versions, ...read }
   })
 }

@@ -5,7 +5,9 @@
 // Queries of the read side: statistics projected from events. They follow a committed bid within a
 // fraction of a second, and every event counts exactly once.
 //
-// Amounts are sums of minor units as bid, whatever the currency; a sum beyond 2^63-1 is shown as 2^63-1.
+// Money is in minor units, and every sum is of one currency; a sum beyond 2^63-1 is shown as 2^63-1. Fields
+// with a sum but no currency are from before: they are filled only while `amounts` has exactly one entry,
+// and 0 otherwise.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -21,7 +23,47 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file userstats/v1/user_stats_service.proto.
  */
 export const file_userstats_v1_user_stats_service: GenFile = /*@__PURE__*/
-  fileDesc("CiV1c2Vyc3RhdHMvdjEvdXNlcl9zdGF0c19zZXJ2aWNlLnByb3RvEgx1c2Vyc3RhdHMudjEisAIKCVVzZXJTdGF0cxIPCgd1c2VyX2lkGAEgASgJEhIKCnRvdGFsX2JpZHMYAiABKAMSFAoMdG90YWxfYW1vdW50GAMgASgDEjMKD2xhc3RfdXBkYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaXRlbXNfYmlkX29uGAUgASgDEhMKC2hpZ2hlc3RfYmlkGAYgASgDEhEKCWl0ZW1zX3dvbhgHIAEoAxISCgphbW91bnRfd29uGAggASgDEjAKDGZpcnN0X2JpZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLbGFzdF9iaWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIv0BCglJdGVtU3RhdHMSDwoHaXRlbV9pZBgBIAEoCRISCgp0b3RhbF9iaWRzGAIgASgDEhYKDnVuaXF1ZV9iaWRkZXJzGAMgASgDEhMKC2hpZ2hlc3RfYmlkGAQgASgDEjAKDGZpcnN0X2JpZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLbGFzdF9iaWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKB291dGNvbWUYByABKA4yFC5iaWRzLnYxLkl0ZW1PdXRjb21lEhQKDGhhbW1lcl9wcmljZRgIIAEoAyJuCglUb3BCaWRkZXISDwoHdXNlcl9pZBgBIAEoCRISCgp0b3RhbF9iaWRzGAIgASgDEhQKDHRvdGFsX2Ftb3VudBgDIAEoAxIRCglpdGVtc193b24YBCABKAMSEwoLaGlnaGVzdF9iaWQYBSABKAMicQoOQWN0aXZpdHlCdWNrZXQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGJpZHMYAiABKAMSDgoGYW1vdW50GAMgASgDEhYKDnVuaXF1ZV9iaWRkZXJzGAQgASgDIjgKE0dldFVzZXJTdGF0c1JlcXVlc3QSIQoHdXNlcl9pZBgBIAEoCUIQukgNcguIwJaxAgEQARiAASI+ChRHZXRVc2VyU3RhdHNSZXNwb25zZRImCgVzdGF0cxgBIAEoCzIXLnVzZXJzdGF0cy52MS5Vc2VyU3RhdHMiMAoTR2V0SXRlbVN0YXRzUmVxdWVzdBIZCgdpdGVtX2lkGAEgASgJQgi6SAVyA7ABASI+ChRHZXRJdGVtU3RhdHNSZXNwb25zZRImCgVzdGF0cxgBIAEoCzIXLnVzZXJzdGF0cy52MS5JdGVtU3RhdHMi1AEKFUxpc3RUb3BCaWRkZXJzUmVxdWVzdBIcCgdpdGVtX2lkGAEgASgJQgu6SAjYAQFyA7ABARJHCghvcmRlcl9ieRgCIAEoDjIrLnVzZXJzdGF0cy52MS5MaXN0VG9wQmlkZGVyc1JlcXVlc3QuT3JkZXJCeUIIukgFggECEAESGAoFbGltaXQYAyABKAVCCbpIBhoEGGQoACI6CgdPcmRlckJ5Eg4KClRPVEFMX0JJRFMQABIQCgxUT1RBTF9BTU9VTlQQARINCglJVEVNU19XT04QAiJCChZMaXN0VG9wQmlkZGVyc1Jlc3BvbnNlEigKB2JpZGRlcnMYASADKAsyFy51c2Vyc3RhdHMudjEuVG9wQmlkZGVyIqoBChhHZXRNYXJrZXRBY3Rpdml0eVJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoCdG8YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjwKBmJ1Y2tldBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIRukgOqgELIgUIgL2jATICCDwiSgoZR2V0TWFya2V0QWN0aXZpdHlSZXNwb25zZRItCgdidWNrZXRzGAEgAygLMhwudXNlcnN0YXRzLnYxLkFjdGl2aXR5QnVja2V0MpcDChBVc2VyU3RhdHNTZXJ2aWNlEloKDEdldFVzZXJTdGF0cxIhLnVzZXJzdGF0cy52MS5HZXRVc2VyU3RhdHNSZXF1ZXN0GiIudXNlcnN0YXRzLnYxLkdldFVzZXJTdGF0c1Jlc3BvbnNlIgOQAgESWgoMR2V0SXRlbVN0YXRzEiEudXNlcnN0YXRzLnYxLkdldEl0ZW1TdGF0c1JlcXVlc3QaIi51c2Vyc3RhdHMudjEuR2V0SXRlbVN0YXRzUmVzcG9uc2UiA5ACARJgCg5MaXN0VG9wQmlkZGVycxIjLnVzZXJzdGF0cy52MS5MaXN0VG9wQmlkZGVyc1JlcXVlc3QaJC51c2Vyc3RhdHMudjEuTGlzdFRvcEJpZGRlcnNSZXNwb25zZSIDkAIBEmkKEUdldE1hcmtldEFjdGl2aXR5EiYudXNlcnN0YXRzLnYxLkdldE1hcmtldEFjdGl2aXR5UmVxdWVzdBonLnVzZXJzdGF0cy52MS5HZXRNYXJrZXRBY3Rpdml0eVJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_rules_v1_rules]);
+  fileDesc("CiV1c2Vyc3RhdHMvdjEvdXNlcl9zdGF0c19zZXJ2aWNlLnByb3RvEgx1c2Vyc3RhdHMudjEiYgoPQ3VycmVuY3lBbW91bnRzEhAKCGN1cnJlbmN5GAEgASgJEhQKDHRvdGFsX2Ftb3VudBgCIAEoAxISCgphbW91bnRfd29uGAMgASgDEhMKC2hpZ2hlc3RfYmlkGAQgASgDIuACCglVc2VyU3RhdHMSDwoHdXNlcl9pZBgBIAEoCRISCgp0b3RhbF9iaWRzGAIgASgDEhQKDHRvdGFsX2Ftb3VudBgDIAEoAxIzCg9sYXN0X3VwZGF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGl0ZW1zX2JpZF9vbhgFIAEoAxITCgtoaWdoZXN0X2JpZBgGIAEoAxIRCglpdGVtc193b24YByABKAMSEgoKYW1vdW50X3dvbhgIIAEoAxIwCgxmaXJzdF9iaWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2xhc3RfYmlkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgdhbW91bnRzGAsgAygLMh0udXNlcnN0YXRzLnYxLkN1cnJlbmN5QW1vdW50cyKPAgoJSXRlbVN0YXRzEg8KB2l0ZW1faWQYASABKAkSEgoKdG90YWxfYmlkcxgCIAEoAxIWCg51bmlxdWVfYmlkZGVycxgDIAEoAxITCgtoaWdoZXN0X2JpZBgEIAEoAxIwCgxmaXJzdF9iaWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2xhc3RfYmlkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgdvdXRjb21lGAcgASgOMhQuYmlkcy52MS5JdGVtT3V0Y29tZRIUCgxoYW1tZXJfcHJpY2UYCCABKAMSEAoIY3VycmVuY3kYCSABKAkingEKCVRvcEJpZGRlchIPCgd1c2VyX2lkGAEgASgJEhIKCnRvdGFsX2JpZHMYAiABKAMSFAoMdG90YWxfYW1vdW50GAMgASgDEhEKCWl0ZW1zX3dvbhgEIAEoAxITCgtoaWdoZXN0X2JpZBgFIAEoAxIuCgdhbW91bnRzGAYgAygLMh0udXNlcnN0YXRzLnYxLkN1cnJlbmN5QW1vdW50cyJCChBDdXJyZW5jeUFjdGl2aXR5EhAKCGN1cnJlbmN5GAEgASgJEgwKBGJpZHMYAiABKAMSDgoGYW1vdW50GAMgASgDIp0BCg5DdXJyZW5jeU1hcmtldBIQCghjdXJyZW5jeRgBIAEoCRIMCgRiaWRzGAIgASgDEg4KBmFtb3VudBgDIAEoAxISCgppdGVtc19zb2xkGAQgASgDEhQKDGl0ZW1zX3Vuc29sZBgFIAEoAxIUCgxoYW1tZXJfdG90YWwYBiABKAMSGwoTbWVkaWFuX2hhbW1lcl9wcmljZRgHIAEoAyKiAQoOQWN0aXZpdHlCdWNrZXQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGJpZHMYAiABKAMSDgoGYW1vdW50GAMgASgDEhYKDnVuaXF1ZV9iaWRkZXJzGAQgASgDEi8KB2Ftb3VudHMYBSADKAsyHi51c2Vyc3RhdHMudjEuQ3VycmVuY3lBY3Rpdml0eSI4ChNHZXRVc2VyU3RhdHNSZXF1ZXN0EiEKB3VzZXJfaWQYASABKAlCELpIDXILiMCWsQIBEAEYgAEiPgoUR2V0VXNlclN0YXRzUmVzcG9uc2USJgoFc3RhdHMYASABKAsyFy51c2Vyc3RhdHMudjEuVXNlclN0YXRzIjAKE0dldEl0ZW1TdGF0c1JlcXVlc3QSGQoHaXRlbV9pZBgBIAEoCUIIukgFcgOwAQEiPgoUR2V0SXRlbVN0YXRzUmVzcG9uc2USJgoFc3RhdHMYASABKAsyFy51c2Vyc3RhdHMudjEuSXRlbVN0YXRzIvYBChVMaXN0VG9wQmlkZGVyc1JlcXVlc3QSHAoHaXRlbV9pZBgBIAEoCUILukgI2AEBcgOwAQESRwoIb3JkZXJfYnkYAiABKA4yKy51c2Vyc3RhdHMudjEuTGlzdFRvcEJpZGRlcnNSZXF1ZXN0Lk9yZGVyQnlCCLpIBYIBAhABEhgKBWxpbWl0GAMgASgFQgm6SAYaBBhkKAASIAoIY3VycmVuY3kYBCABKAlCDrpIC9gBAXIGsMCWsQIBIjoKB09yZGVyQnkSDgoKVE9UQUxfQklEUxAAEhAKDFRPVEFMX0FNT1VOVBABEg0KCUlURU1TX1dPThACIkIKFkxpc3RUb3BCaWRkZXJzUmVzcG9uc2USKAoHYmlkZGVycxgBIAMoCzIXLnVzZXJzdGF0cy52MS5Ub3BCaWRkZXIiqgEKGEdldE1hcmtldEFjdGl2aXR5UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPAoGYnVja2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhG6SA6qAQsiBQiAvaMBMgIIPCJ8ChlHZXRNYXJrZXRBY3Rpdml0eVJlc3BvbnNlEi0KB2J1Y2tldHMYASADKAsyHC51c2Vyc3RhdHMudjEuQWN0aXZpdHlCdWNrZXQSMAoKY3VycmVuY2llcxgCIAMoCzIcLnVzZXJzdGF0cy52MS5DdXJyZW5jeU1hcmtldDKXAwoQVXNlclN0YXRzU2VydmljZRJaCgxHZXRVc2VyU3RhdHMSIS51c2Vyc3RhdHMudjEuR2V0VXNlclN0YXRzUmVxdWVzdBoiLnVzZXJzdGF0cy52MS5HZXRVc2VyU3RhdHNSZXNwb25zZSIDkAIBEloKDEdldEl0ZW1TdGF0cxIhLnVzZXJzdGF0cy52MS5HZXRJdGVtU3RhdHNSZXF1ZXN0GiIudXNlcnN0YXRzLnYxLkdldEl0ZW1TdGF0c1Jlc3BvbnNlIgOQAgESYAoOTGlzdFRvcEJpZGRlcnMSIy51c2Vyc3RhdHMudjEuTGlzdFRvcEJpZGRlcnNSZXF1ZXN0GiQudXNlcnN0YXRzLnYxLkxpc3RUb3BCaWRkZXJzUmVzcG9uc2UiA5ACARJpChFHZXRNYXJrZXRBY3Rpdml0eRImLnVzZXJzdGF0cy52MS5HZXRNYXJrZXRBY3Rpdml0eVJlcXVlc3QaJy51c2Vyc3RhdHMudjEuR2V0TWFya2V0QWN0aXZpdHlSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bids_v1_item_outcome, file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_rules_v1_rules]);
+
+/**
+ * Sums of one currency.
+ *
+ * @generated from message userstats.v1.CurrencyAmounts
+ */
+export type CurrencyAmounts = Message<"userstats.v1.CurrencyAmounts"> & {
+  /**
+   * ISO 4217, e.g. "EUR". Empty: of events counted before statistics knew currencies, until a rebuild.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+
+  /**
+   * Sum of accepted bids.
+   *
+   * @generated from field: int64 total_amount = 2;
+   */
+  totalAmount: bigint;
+
+  /**
+   * Sum of hammer prices.
+   *
+   * @generated from field: int64 amount_won = 3;
+   */
+  amountWon: bigint;
+
+  /**
+   * @generated from field: int64 highest_bid = 4;
+   */
+  highestBid: bigint;
+};
+
+/**
+ * Describes the message userstats.v1.CurrencyAmounts.
+ * Use `create(CurrencyAmountsSchema)` to create a new message.
+ */
+export const CurrencyAmountsSchema: GenMessage<CurrencyAmounts> = /*@__PURE__*/
+  messageDesc(file_userstats_v1_user_stats_service, 0);
 
 /**
  * @generated from message userstats.v1.UserStats
@@ -40,7 +82,7 @@ export type UserStats = Message<"userstats.v1.UserStats"> & {
   totalBids: bigint;
 
   /**
-   * Minor units: sum of accepted bids.
+   * Minor units: sum of accepted bids; 0 when `amounts` has several entries.
    *
    * @generated from field: int64 total_amount = 3;
    */
@@ -61,7 +103,7 @@ export type UserStats = Message<"userstats.v1.UserStats"> & {
   itemsBidOn: bigint;
 
   /**
-   * Minor units.
+   * Minor units; 0 when `amounts` has several entries.
    *
    * @generated from field: int64 highest_bid = 6;
    */
@@ -73,7 +115,7 @@ export type UserStats = Message<"userstats.v1.UserStats"> & {
   itemsWon: bigint;
 
   /**
-   * Minor units: sum of hammer prices.
+   * Minor units: sum of hammer prices; 0 when `amounts` has several entries.
    *
    * @generated from field: int64 amount_won = 8;
    */
@@ -88,6 +130,13 @@ export type UserStats = Message<"userstats.v1.UserStats"> & {
    * @generated from field: google.protobuf.Timestamp last_bid_at = 10;
    */
   lastBidAt?: Timestamp | undefined;
+
+  /**
+   * One per currency, ordered by its code.
+   *
+   * @generated from field: repeated userstats.v1.CurrencyAmounts amounts = 11;
+   */
+  amounts: CurrencyAmounts[];
 };
 
 /**
@@ -95,7 +144,7 @@ export type UserStats = Message<"userstats.v1.UserStats"> & {
  * Use `create(UserStatsSchema)` to create a new message.
  */
 export const UserStatsSchema: GenMessage<UserStats> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 0);
+  messageDesc(file_userstats_v1_user_stats_service, 1);
 
 /**
  * @generated from message userstats.v1.ItemStats
@@ -146,6 +195,13 @@ export type ItemStats = Message<"userstats.v1.ItemStats"> & {
    * @generated from field: int64 hammer_price = 8;
    */
   hammerPrice: bigint;
+
+  /**
+   * ISO 4217; empty as in CurrencyAmounts.
+   *
+   * @generated from field: string currency = 9;
+   */
+  currency: string;
 };
 
 /**
@@ -153,7 +209,7 @@ export type ItemStats = Message<"userstats.v1.ItemStats"> & {
  * Use `create(ItemStatsSchema)` to create a new message.
  */
 export const ItemStatsSchema: GenMessage<ItemStats> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 1);
+  messageDesc(file_userstats_v1_user_stats_service, 2);
 
 /**
  * @generated from message userstats.v1.TopBidder
@@ -172,7 +228,7 @@ export type TopBidder = Message<"userstats.v1.TopBidder"> & {
   totalBids: bigint;
 
   /**
-   * Minor units, likewise.
+   * Minor units, likewise; 0 when `amounts` has several entries.
    *
    * @generated from field: int64 total_amount = 3;
    */
@@ -186,11 +242,18 @@ export type TopBidder = Message<"userstats.v1.TopBidder"> & {
   itemsWon: bigint;
 
   /**
-   * Minor units, likewise.
+   * Minor units, likewise; 0 when `amounts` has several entries.
    *
    * @generated from field: int64 highest_bid = 5;
    */
   highestBid: bigint;
+
+  /**
+   * One per currency, ordered by its code; the item's alone when an item was asked for.
+   *
+   * @generated from field: repeated userstats.v1.CurrencyAmounts amounts = 6;
+   */
+  amounts: CurrencyAmounts[];
 };
 
 /**
@@ -198,7 +261,101 @@ export type TopBidder = Message<"userstats.v1.TopBidder"> & {
  * Use `create(TopBidderSchema)` to create a new message.
  */
 export const TopBidderSchema: GenMessage<TopBidder> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 2);
+  messageDesc(file_userstats_v1_user_stats_service, 3);
+
+/**
+ * Accepted bids of one currency within a bucket.
+ *
+ * @generated from message userstats.v1.CurrencyActivity
+ */
+export type CurrencyActivity = Message<"userstats.v1.CurrencyActivity"> & {
+  /**
+   * As in CurrencyAmounts.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: int64 bids = 2;
+   */
+  bids: bigint;
+
+  /**
+   * Minor units: sum of the bids.
+   *
+   * @generated from field: int64 amount = 3;
+   */
+  amount: bigint;
+};
+
+/**
+ * Describes the message userstats.v1.CurrencyActivity.
+ * Use `create(CurrencyActivitySchema)` to create a new message.
+ */
+export const CurrencyActivitySchema: GenMessage<CurrencyActivity> = /*@__PURE__*/
+  messageDesc(file_userstats_v1_user_stats_service, 4);
+
+/**
+ * The market in one currency over the time asked for.
+ *
+ * @generated from message userstats.v1.CurrencyMarket
+ */
+export type CurrencyMarket = Message<"userstats.v1.CurrencyMarket"> & {
+  /**
+   * As in CurrencyAmounts.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+
+  /**
+   * Accepted bids.
+   *
+   * @generated from field: int64 bids = 2;
+   */
+  bids: bigint;
+
+  /**
+   * Minor units: sum of the bids.
+   *
+   * @generated from field: int64 amount = 3;
+   */
+  amount: bigint;
+
+  /**
+   * Items that ended within that time. Sell-through is sold / (sold + unsold).
+   *
+   * @generated from field: int64 items_sold = 4;
+   */
+  itemsSold: bigint;
+
+  /**
+   * @generated from field: int64 items_unsold = 5;
+   */
+  itemsUnsold: bigint;
+
+  /**
+   * Minor units: sum of their hammer prices.
+   *
+   * @generated from field: int64 hammer_total = 6;
+   */
+  hammerTotal: bigint;
+
+  /**
+   * Minor units: of the items sold, the one in the middle; of two, the lower. 0 when none was sold.
+   *
+   * @generated from field: int64 median_hammer_price = 7;
+   */
+  medianHammerPrice: bigint;
+};
+
+/**
+ * Describes the message userstats.v1.CurrencyMarket.
+ * Use `create(CurrencyMarketSchema)` to create a new message.
+ */
+export const CurrencyMarketSchema: GenMessage<CurrencyMarket> = /*@__PURE__*/
+  messageDesc(file_userstats_v1_user_stats_service, 5);
 
 /**
  * @generated from message userstats.v1.ActivityBucket
@@ -219,7 +376,7 @@ export type ActivityBucket = Message<"userstats.v1.ActivityBucket"> & {
   bids: bigint;
 
   /**
-   * Minor units: sum of accepted bids.
+   * Minor units: sum of accepted bids; 0 when the whole answer has bids in several currencies.
    *
    * @generated from field: int64 amount = 3;
    */
@@ -229,6 +386,13 @@ export type ActivityBucket = Message<"userstats.v1.ActivityBucket"> & {
    * @generated from field: int64 unique_bidders = 4;
    */
   uniqueBidders: bigint;
+
+  /**
+   * One per currency that was bid in, ordered by its code.
+   *
+   * @generated from field: repeated userstats.v1.CurrencyActivity amounts = 5;
+   */
+  amounts: CurrencyActivity[];
 };
 
 /**
@@ -236,7 +400,7 @@ export type ActivityBucket = Message<"userstats.v1.ActivityBucket"> & {
  * Use `create(ActivityBucketSchema)` to create a new message.
  */
 export const ActivityBucketSchema: GenMessage<ActivityBucket> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 3);
+  messageDesc(file_userstats_v1_user_stats_service, 6);
 
 /**
  * @generated from message userstats.v1.GetUserStatsRequest
@@ -253,7 +417,7 @@ export type GetUserStatsRequest = Message<"userstats.v1.GetUserStatsRequest"> & 
  * Use `create(GetUserStatsRequestSchema)` to create a new message.
  */
 export const GetUserStatsRequestSchema: GenMessage<GetUserStatsRequest> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 4);
+  messageDesc(file_userstats_v1_user_stats_service, 7);
 
 /**
  * @generated from message userstats.v1.GetUserStatsResponse
@@ -270,7 +434,7 @@ export type GetUserStatsResponse = Message<"userstats.v1.GetUserStatsResponse"> 
  * Use `create(GetUserStatsResponseSchema)` to create a new message.
  */
 export const GetUserStatsResponseSchema: GenMessage<GetUserStatsResponse> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 5);
+  messageDesc(file_userstats_v1_user_stats_service, 8);
 
 /**
  * @generated from message userstats.v1.GetItemStatsRequest
@@ -287,7 +451,7 @@ export type GetItemStatsRequest = Message<"userstats.v1.GetItemStatsRequest"> & 
  * Use `create(GetItemStatsRequestSchema)` to create a new message.
  */
 export const GetItemStatsRequestSchema: GenMessage<GetItemStatsRequest> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 6);
+  messageDesc(file_userstats_v1_user_stats_service, 9);
 
 /**
  * @generated from message userstats.v1.GetItemStatsResponse
@@ -304,7 +468,7 @@ export type GetItemStatsResponse = Message<"userstats.v1.GetItemStatsResponse"> 
  * Use `create(GetItemStatsResponseSchema)` to create a new message.
  */
 export const GetItemStatsResponseSchema: GenMessage<GetItemStatsResponse> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 7);
+  messageDesc(file_userstats_v1_user_stats_service, 10);
 
 /**
  * @generated from message userstats.v1.ListTopBiddersRequest
@@ -330,6 +494,14 @@ export type ListTopBiddersRequest = Message<"userstats.v1.ListTopBiddersRequest"
    * @generated from field: int32 limit = 3;
    */
   limit: number;
+
+  /**
+   * ISO 4217: whose sums TOTAL_AMOUNT ranks; users without any are left out. Ignored for other orders and on
+   * one item. Empty: the currency that most users have bid in.
+   *
+   * @generated from field: string currency = 4;
+   */
+  currency: string;
 };
 
 /**
@@ -337,7 +509,7 @@ export type ListTopBiddersRequest = Message<"userstats.v1.ListTopBiddersRequest"
  * Use `create(ListTopBiddersRequestSchema)` to create a new message.
  */
 export const ListTopBiddersRequestSchema: GenMessage<ListTopBiddersRequest> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 8);
+  messageDesc(file_userstats_v1_user_stats_service, 11);
 
 /**
  * @generated from enum userstats.v1.ListTopBiddersRequest.OrderBy
@@ -375,7 +547,7 @@ export type ListTopBiddersRequest_OrderBy = (typeof ListTopBiddersRequest_OrderB
  * Describes the enum userstats.v1.ListTopBiddersRequest.OrderBy.
  */
 export const ListTopBiddersRequest_OrderBySchema: GenEnum<ListTopBiddersRequest_OrderBy> = /*@__PURE__*/
-  enumDesc(file_userstats_v1_user_stats_service, 8, 0);
+  enumDesc(file_userstats_v1_user_stats_service, 11, 0);
 
 /**
  * @generated from message userstats.v1.ListTopBiddersResponse
@@ -392,7 +564,7 @@ export type ListTopBiddersResponse = Message<"userstats.v1.ListTopBiddersRespons
  * Use `create(ListTopBiddersResponseSchema)` to create a new message.
  */
 export const ListTopBiddersResponseSchema: GenMessage<ListTopBiddersResponse> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 9);
+  messageDesc(file_userstats_v1_user_stats_service, 12);
 
 /**
  * @generated from message userstats.v1.GetMarketActivityRequest
@@ -425,7 +597,7 @@ export type GetMarketActivityRequest = Message<"userstats.v1.GetMarketActivityRe
  * Use `create(GetMarketActivityRequestSchema)` to create a new message.
  */
 export const GetMarketActivityRequestSchema: GenMessage<GetMarketActivityRequest> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 10);
+  messageDesc(file_userstats_v1_user_stats_service, 13);
 
 /**
  * @generated from message userstats.v1.GetMarketActivityResponse
@@ -435,6 +607,13 @@ export type GetMarketActivityResponse = Message<"userstats.v1.GetMarketActivityR
    * @generated from field: repeated userstats.v1.ActivityBucket buckets = 1;
    */
   buckets: ActivityBucket[];
+
+  /**
+   * One per currency that was bid in or that an item ended in, ordered by its code.
+   *
+   * @generated from field: repeated userstats.v1.CurrencyMarket currencies = 2;
+   */
+  currencies: CurrencyMarket[];
 };
 
 /**
@@ -442,7 +621,7 @@ export type GetMarketActivityResponse = Message<"userstats.v1.GetMarketActivityR
  * Use `create(GetMarketActivityResponseSchema)` to create a new message.
  */
 export const GetMarketActivityResponseSchema: GenMessage<GetMarketActivityResponse> = /*@__PURE__*/
-  messageDesc(file_userstats_v1_user_stats_service, 11);
+  messageDesc(file_userstats_v1_user_stats_service, 14);
 
 /**
  * @generated from service userstats.v1.UserStatsService

@@ -22,6 +22,7 @@ async function versionsIn(record: string): Promise<string[]> {
   return rows.map(({ version }) => version)
 }
 
+/** Without partitions, whose names are of the day. */
 async function tables(): Promise<string[]> {
   const rows = await database.sql<{ name: string }[]>`
     SELECT relname AS name FROM pg_class

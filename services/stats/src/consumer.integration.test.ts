@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startConsumer } from './consumer.ts'
 import { noLeaderboards } from './leaderboards.ts'
 import { createStatsMetrics } from './metrics.ts'
-import type { Standing } from './project-events.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import {
   arrived,
@@ -137,11 +137,11 @@ describe.each(brokers)('%s', (_, start) => {
 
   it('tells the leaderboards after the commit, and again for a batch that comes again', async () => {
     const { broker } = await start()
-    const told: (Standing | undefined)[] = []
+    const told: (readonly Standing[])[] = []
     const committed: number[] = []
-    const update = async ([standing]: readonly Standing[]) => {
+    const update = async (standings: readonly Standing[]) => {
       committed.push((await stored()).inbox.length)
-      told.push(standing)
+      told.push(standings)
     }
     await consume(broker, database.session, { ...noLeaderboards, update })
     const bid = bidEvent(testBid())
@@ -149,7 +149,11 @@ describe.each(brokers)('%s', (_, start) => {
     await eventually(() => told.length === 1)
     await broker.publish([bid])
     await eventually(() => told.length === 2)
-    const ann = { userId: 'ann', totalBids: 1n, totalAmount: '100', itemsWon: 0n }
+    const ann = [
+      { ranking: 'bids', userId: 'ann', total: 1n },
+      { ranking: 'won', userId: 'ann', total: 0n },
+      { ranking: 'amount:USD', userId: 'ann', total: 100n },
+    ]
     expect(told).toEqual([ann, ann])
     expect(committed).toEqual([1, 1])
   })

@@ -27,6 +27,7 @@ describe('good events', () => {
       kind: 'bid',
       eventId: bid.id,
       itemId: bid.itemId,
+      currency: 'USD',
       userId: 'ann',
       amount: 100n,
       atMs: bid.atMs,
@@ -38,6 +39,7 @@ describe('good events', () => {
       kind: 'end',
       eventId: lifecycleEventId(end.itemId, 'item.ended'),
       itemId: end.itemId,
+      currency: 'USD',
       atMs: 1_000,
     }
     const sold = { ...common, outcome: 'sold', winnerId: 'ann', hammerPrice: 5n }

@@ -22,6 +22,8 @@ type Common = {
   /** The inbox's key. */
   eventId: string
   itemId: string
+  /** ISO 4217; empty when the event does not say. */
+  currency: string
   atMs: number
 }
 
@@ -44,6 +46,7 @@ export type EndFact = Common & {
 export type Fact = BidFact | EndFact
 
 const MAX_AMOUNT_MINOR = 10n ** 15n
+const currencyCode = /^([A-Z]{3})?$/
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** As in the protos of the API; NUL in particular has no place in a Postgres text. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
@@ -59,6 +62,7 @@ export function factOf(event: IncomingEvent): Fact | undefined {
     if (!fact) return undefined
     check(uuid.test(fact.eventId), 'the event id is not a UUID')
     check(uuid.test(fact.itemId), 'item_id is not a UUID')
+    check(currencyCode.test(fact.currency), 'currency is not an ISO 4217 code')
     return { ...fact, itemId: fact.itemId.toLowerCase(), eventId: fact.eventId.toLowerCase() }
   } catch (error) {
     throw new PoisonEventError(`${event.type} ${event.id}: ${messageOf(error)}`, { cause: error })
@@ -82,6 +86,7 @@ function bidFact(event: IncomingEvent): BidFact {
     eventId: event.id,
     itemId: bid.itemId,
     userId: bid.userId,
+    currency: bid.currency,
     amount: bid.amount,
     atMs: validTimeMs(timestampMs(bid.timestamp)),
   }
@@ -101,6 +106,7 @@ function endFact(event: IncomingEvent): EndFact {
     kind: 'end',
     eventId: event.id,
     itemId: end.itemId,
+    currency: end.currency,
     atMs: validTimeMs(timestampMs(end.endedAt)),
     outcome: sold ? 'sold' : 'unsold',
     winnerId: sold ? end.winnerId : '',

@@ -11,13 +11,20 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, expect, inject, it } from 'vitest'
 import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderboards.ts'
-import { projectEvents, type Standing } from './project-events.ts'
+import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import { bidEvent, endEvent, testBid } from './test-events.ts'
 
-const rankings = ['bids', 'amount', 'won'] as const
+const rankings = [
+  { order: 'bids', currency: '', ranking: 'bids' },
+  { order: 'won', currency: '', ranking: 'won' },
+  { order: 'amount', currency: 'USD', ranking: 'amount:USD' },
+  { order: 'amount', currency: 'EUR', ranking: 'amount:EUR' },
+] as const
 const limits = [1, 2, 3, 10, 100]
+const byBids = { order: 'bids', currency: '', limit: 5 } as const
 
 const cleanups: (() => unknown)[] = []
 let database: TestDatabase
@@ -58,25 +65,30 @@ async function proxied(): Promise<TcpProxy> {
   return proxy
 }
 
-async function bid(leaderboards: Leaderboards, ...bids: [userId: string, amount: bigint][]) {
-  const events = bids.map(([userId, amount]) => bidEvent(testBid({ userId, amount })))
+type Bid = [userId: string, amount: bigint, currency?: string]
+
+async function bid(leaderboards: Leaderboards, ...bids: Bid[]) {
+  const events = bids.map(([userId, amount, currency = 'USD']) =>
+    bidEvent(testBid({ userId, amount, currency })),
+  )
   await leaderboards.update((await projectEvents(database.session, events)).standings)
 }
 
 /** The same answers from both, and Redis really was asked. */
 async function expectRedisToAgree(leaderboards: Leaderboards): Promise<void> {
-  for (const ranking of rankings) {
+  for (const { ranking, order, currency } of rankings) {
     for (const limit of limits) {
-      const byPostgres = await listTopBidders(database.sql, noLeaderboards, ranking, limit)
+      const options = { order, currency, limit }
+      const byPostgres = await listTopBidders(database.sql, noLeaderboards, options)
       const users = byPostgres.map(({ userId }) => userId)
       expect(await leaderboards.top(ranking, limit), `${ranking} ${limit}`).toEqual(users)
-      expect(await listTopBidders(database.sql, leaderboards, ranking, limit)).toEqual(byPostgres)
+      expect(await listTopBidders(database.sql, leaderboards, options)).toEqual(byPostgres)
     }
   }
 }
 
 // Ties in every ranking, among ids that sort differently as UTF-16, as UTF-8 and by a locale.
-const crowd: [string, bigint][] = [
+const crowd: Bid[] = [
   ['zoe', 100n],
   ['Zoe', 100n],
   ['änn', 100n],
@@ -86,17 +98,26 @@ const crowd: [string, bigint][] = [
   ['\u{1f600}', 30n],
   ['bob', 10n ** 15n],
   ['a b', 1n],
+  ['änn', 7n, 'EUR'],
+  ['Zoe', 7n, 'EUR'],
+  ['eva', 8n, 'EUR'],
 ]
+
+/** Sets that are complete and hold next to nothing: what follows is written to them bid by bid. */
+async function begin(leaderboards: Leaderboards): Promise<void> {
+  await bid(leaderboards, ['first', 1n], ['first', 1n, 'EUR'])
+  await leaderboards.refill()
+}
 
 it('ranks like Postgres, ties by user id in byte order', async () => {
   const { leaderboards } = await replica()
-  await leaderboards.refill()
+  await begin(leaderboards)
   await bid(leaderboards, ...crowd)
   const winner = { userId: 'zoe', amount: 100n }
   const end = endEvent({ itemId: randomUUID(), winner, atMs: 1_000 })
   await leaderboards.update((await projectEvents(database.session, [end])).standings)
   await expectRedisToAgree(leaderboards)
-  expect(await leaderboards.top('bids', 3)).toEqual(['ann', 'Zoe', 'a b'])
+  expect(await leaderboards.top('bids', 3)).toEqual(['Zoe', 'ann', 'first'])
   expect(await leaderboards.top('won', 2)).toEqual(['zoe', 'Zoe'])
 })
 
@@ -104,32 +125,56 @@ it('an empty board is empty by both', async () => {
   const { leaderboards } = await replica()
   await leaderboards.refill()
   expect(await leaderboards.top('bids', 10)).toEqual([])
-  await expectRedisToAgree(leaderboards)
+  expect(await leaderboards.top('won', 10)).toEqual([])
+  const options = { order: 'amount', currency: '', limit: 10 } as const
+  expect(await listTopBidders(database.sql, leaderboards, options)).toEqual([])
 })
 
 it('leaves totals beyond 2^53, which its scores cannot tell apart, to Postgres', async () => {
   const { leaderboards } = await replica()
-  await leaderboards.refill()
-  const most = Array.from({ length: 10 }, (): [string, bigint] => ['ann', 10n ** 15n])
-  await bid(leaderboards, ...most, ...most.map(([, amount]): [string, bigint] => ['zoe', amount]))
+  await begin(leaderboards)
+  const most = Array.from({ length: 10 }, (): Bid => ['ann', 10n ** 15n])
+  await bid(leaderboards, ...most, ...most.map(([, amount]): Bid => ['zoe', amount]))
   await bid(leaderboards, ['zoe', 1n], ['bob', 5n])
-  expect(await leaderboards.top('amount', 1)).toBeUndefined()
-  const [first] = await listTopBidders(database.sql, leaderboards, 'amount', 1)
+  expect(await leaderboards.top('amount:USD', 1)).toBeUndefined()
+  const byAmount = { order: 'amount', currency: 'USD' } as const
+  const [first] = await listTopBidders(database.sql, leaderboards, { ...byAmount, limit: 1 })
   expect(first?.userId).toBe('zoe')
   // A last place that is exact makes the set of leaders exact.
-  expect(await leaderboards.top('amount', 3)).toHaveLength(3)
-  const three = await listTopBidders(database.sql, leaderboards, 'amount', 3)
+  expect(await leaderboards.top('amount:USD', 3)).toHaveLength(3)
+  const three = await listTopBidders(database.sql, leaderboards, { ...byAmount, limit: 3 })
   expect(three.map(({ userId }) => userId)).toEqual(['zoe', 'ann', 'bob'])
+})
+
+it('the first bid in a currency has a set of its own from the next refill on', async () => {
+  const { leaderboards } = await replica()
+  await begin(leaderboards)
+  await bid(leaderboards, ['ann', 5n, 'JPY'], ['bob', 9n, 'JPY'])
+  expect(await leaderboards.top('amount:JPY', 10)).toBeUndefined()
+  expect(await leaderboards.top('amount:EUR', 10)).toEqual(['first'])
+  await leaderboards.refill()
+  expect(await leaderboards.top('amount:JPY', 10)).toEqual(['bob', 'ann'])
+  await bid(leaderboards, ['ann', 5n, 'JPY'])
+  expect(await leaderboards.top('amount:JPY', 10)).toEqual(['ann', 'bob'])
+  await expectRedisToAgree(leaderboards)
+})
+
+it('who names no currency gets the one most users have bid in', async () => {
+  const { leaderboards } = await replica()
+  await bid(leaderboards, ['ann', 5n, 'JPY'], ['bob', 900n], ['bob', 900n], ['eva', 4n, 'JPY'])
+  const options = { order: 'amount', currency: '', limit: 10 } as const
+  const leaders = await listTopBidders(database.sql, leaderboards, options)
+  expect(leaders.map(({ userId }) => userId)).toEqual(['ann', 'eva'])
 })
 
 it('an older total that comes late does not replace a newer one', async () => {
   const { leaderboards } = await replica()
-  await leaderboards.refill()
+  await begin(leaderboards)
   await bid(leaderboards, ['ann', 1n], ['bob', 5n])
-  const old: Standing = { userId: 'ann', totalBids: 1n, totalAmount: '1', itemsWon: 0n }
+  const old: Standing = { ranking: 'amount:USD', userId: 'ann', total: 1n }
   await bid(leaderboards, ['ann', 9n])
   await leaderboards.update([old])
-  expect(await leaderboards.top('amount', 1)).toEqual(['ann'])
+  expect(await leaderboards.top('amount:USD', 1)).toEqual(['ann'])
   await expectRedisToAgree(leaderboards)
 })
 
@@ -140,10 +185,11 @@ it('without its keys Postgres ranks, until a refill', async () => {
   await forget()
   // A batch after the loss makes a set that is not complete.
   await bid(leaderboards, ['new', 77n])
-  for (const ranking of rankings) {
+  for (const { ranking, order, currency } of rankings) {
     expect(await leaderboards.top(ranking, 10)).toBeUndefined()
-    expect(await listTopBidders(database.sql, leaderboards, ranking, 10)).toEqual(
-      await listTopBidders(database.sql, noLeaderboards, ranking, 10),
+    const options = { order, currency, limit: 10 }
+    expect(await listTopBidders(database.sql, leaderboards, options)).toEqual(
+      await listTopBidders(database.sql, noLeaderboards, options),
     )
   }
   await leaderboards.refill()
@@ -168,10 +214,12 @@ it('a refill takes away what is too high', async () => {
   await bid(leaderboards, ...crowd)
   // As from a database that has since been restored from an older backup.
   await leaderboards.update([
-    { userId: 'a b', totalBids: 99n, totalAmount: '9000000000000000', itemsWon: 9n },
+    { ranking: 'bids', userId: 'a b', total: 99n },
+    { ranking: 'won', userId: 'a b', total: 9n },
+    { ranking: 'amount:USD', userId: 'a b', total: 9n * 10n ** 15n },
   ])
   await leaderboards.refill()
-  expect(await leaderboards.top('bids', 1)).toEqual(['ann'])
+  expect(await leaderboards.top('bids', 1)).toEqual(['Zoe'])
   await expectRedisToAgree(leaderboards)
 })
 
@@ -211,8 +259,11 @@ async function watch(key: string, seen: string[]): Promise<() => Promise<void>> 
 it('more users than one chunk are refilled', async () => {
   const { leaderboards } = await replica()
   await database.sql`
-    INSERT INTO user_stats (user_id, total_bids, total_amount, last_updated_at)
-    SELECT 'user-' || n, n % 50, n % 70, now() FROM generate_series(1, 5000) AS n`
+    INSERT INTO user_stats (user_id, total_bids, last_updated_at)
+    SELECT 'user-' || n, n % 50, now() FROM generate_series(1, 5000) AS n`
+  await database.sql`
+    INSERT INTO user_amounts
+    SELECT 'user-' || n, (ARRAY['USD', 'EUR'])[1 + n % 2], n % 70, 0, 0 FROM generate_series(1, 5000) AS n`
   await leaderboards.refill()
   await expectRedisToAgree(leaderboards)
   expect(await redis.zcount('{leaders}:bids', '-inf', '(+inf')).toBe(5_000)
@@ -228,12 +279,12 @@ it('a write Redis never got: nobody trusts it until a refill has mended it', asy
   await proxy.refuse()
   await eventually(() => !redisUp(client))
   await bid(cutOff, ['late', 10n ** 14n])
-  expect(await cutOff.top('amount', 10)).toBeUndefined()
+  expect(await cutOff.top('amount:USD', 10)).toBeUndefined()
   await cutOff.refill()
   await proxy.listen()
   await eventually(() => redisUp(client))
   // The sets still stand, without `late`.
-  expect(await cutOff.top('amount', 10)).toBeUndefined()
+  expect(await cutOff.top('amount:USD', 10)).toBeUndefined()
   await cutOff.refill()
   await expectRedisToAgree(cutOff)
   await expectRedisToAgree(other)
@@ -287,7 +338,7 @@ it('a Redis that never was there costs nothing but its help', async () => {
   await leaderboards.refill()
   await bid(leaderboards, ...crowd)
   expect(await leaderboards.top('bids', 5)).toBeUndefined()
-  expect(await listTopBidders(database.sql, leaderboards, 'bids', 5)).toHaveLength(5)
+  expect(await listTopBidders(database.sql, leaderboards, byBids)).toHaveLength(5)
   await expect(leaderboards.clear()).rejects.toThrow()
 })
 
@@ -298,8 +349,8 @@ it('a Redis that does not answer is waited for no longer than its limit', async 
   await leaderboards.refill()
   await bid(leaderboards, ...crowd)
   proxy.freeze()
-  const leaders = await listTopBidders(database.sql, leaderboards, 'bids', 5)
-  expect(leaders).toEqual(await listTopBidders(database.sql, noLeaderboards, 'bids', 5))
+  const leaders = await listTopBidders(database.sql, leaderboards, byBids)
+  expect(leaders).toEqual(await listTopBidders(database.sql, noLeaderboards, byBids))
   await bid(leaderboards, ['late', 10n ** 14n])
   proxy.thaw()
   await eventually(async () => {

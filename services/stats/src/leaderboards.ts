@@ -1,10 +1,12 @@
 /**
- * Rankings of all users in Redis: sorted sets of absolute totals, written after each commit. Redis only
- * ranks; every number shown comes from Postgres. A set counts as complete while the marker key stands and
- * the set has its marker member: both are put there at the end of a refill. The key goes when Redis is lost
- * or flushed, the member also when Redis evicts that set alone; whoever could not write takes the key away at
- * the next chance. Without both, queries rank in Postgres. Whoever takes the key away also takes the lock of a
- * refill under way, which then cannot set it: that refill may have read a user before the write that was lost.
+ * Rankings of all users in Redis: sorted sets of absolute totals, written after each commit; for sums, a set
+ * per currency. Redis only ranks; every number shown comes from Postgres. A set counts as complete while the
+ * marker key stands, the list of sets names it and the set has its marker member: all are put there at the end
+ * of a refill. The key goes when Redis is lost or flushed, the member also when Redis evicts that set alone;
+ * whoever could not write takes the key away at the next chance. Without them, queries rank in Postgres. Whoever
+ * takes the key away also takes the lock of a refill under way, which then cannot set it: that refill may have
+ * read a user before the write that was lost. The first bid in a currency has everything filled again, which
+ * lists the set of that currency.
  *
  * Scores are negative totals, so that equal totals rank by user id ascending, as in SQL. Totals only grow:
  * LT keeps a late writer from putting an older total over a newer one. A total that was too high is therefore
@@ -15,9 +17,13 @@ import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { type Redis, redisUp } from '@bidmesh/platform/redis.ts'
-import type { Standing } from './project-events.ts'
-
-export type Ranking = 'bids' | 'amount' | 'won'
+import {
+  type Ranking,
+  readAmountRows,
+  type Standing,
+  standingsOf,
+  type UserRow,
+} from './standings.ts'
 
 export type Leaderboards = {
   /** Puts users at their places. Never rejects: what Redis could not take is refilled later. */
@@ -41,8 +47,10 @@ export const noLeaderboards: Leaderboards = {
 /** The marker key. */
 export const READY = '{leaders}:ready'
 const REFILLING = '{leaders}:refilling'
-const setOf = { bids: '{leaders}:bids', amount: '{leaders}:amount', won: '{leaders}:won' } as const
-const sets = Object.values(setOf)
+/** The names of the sets that are complete. */
+const LISTED = '{leaders}:listed'
+const setOf = (ranking: Ranking) => `{leaders}:${ranking}`
+const counts = ['bids', 'won'] as const
 /** Member of a complete set: no user id is empty, and its score puts it behind everybody. */
 const COMPLETE = ''
 
@@ -56,12 +64,19 @@ const READY_MS = 3_600_000
 const FINISH_REFILL = `
   if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('set', KEYS[2], ARGV[1], 'PX', ARGV[2])
-  for set = 3, #KEYS do redis.call('zadd', KEYS[set], '+inf', ARGV[3]) end
+  for set = 4, #KEYS do
+    redis.call('sadd', KEYS[3], ARGV[set])
+    redis.call('zadd', KEYS[set], '+inf', ARGV[3])
+  end
   return redis.call('del', KEYS[1])`
 
 export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboards {
   /** A write was, or may have been, lost: the marker must go before anybody trusts the sets again. */
   let lost = false
+  /** What was listed when this process last looked. */
+  let listed: ReadonlySet<Ranking> = new Set()
+  /** There is a currency that has no complete set yet: the first bid in it was just counted. */
+  let isUnlisted = false
   // What comes back may be a Redis with an older state of itself.
   redis.on('close', () => {
     lost = true
@@ -71,7 +86,8 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
     async update(standings) {
       try {
         if (!redisUp(redis)) throw new Error('Redis is away')
-        await writeStandings(redis, standings)
+        const written = await writeStandings(redis, standings)
+        if (written.some((ranking) => !listed.has(ranking))) isUnlisted = true
       } catch {
         lost = true
       }
@@ -90,21 +106,21 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
           lost = false
           await redis.del(READY, REFILLING)
         }
-        if (await isComplete(redis)) return
+        const before = await readListed(redis)
+        listed = before.rankings
+        if (before.isComplete && !isUnlisted) return
         const token = randomUUID()
         if ((await redis.set(REFILLING, token, 'PX', REFILL_LOCK_MS, 'NX')) === null) return
-        await redis.del(READY, ...sets)
+        isUnlisted = false
+        const rankings = await readRankings(sql)
+        await redis.del(READY, LISTED, ...[...rankings, ...listed].map((each) => setOf(each)))
         const users = await writeAll(redis, sql)
-        const keys = [REFILLING, READY, ...sets]
-        const done = await redis.eval(
-          FINISH_REFILL,
-          keys.length,
-          ...keys,
-          token,
-          READY_MS,
-          COMPLETE,
-        )
-        if (done === 1) log.info({ users }, 'leaderboards refilled from Postgres')
+        const keys = [REFILLING, READY, LISTED, ...rankings.map((each) => setOf(each))]
+        const values = [token, READY_MS, COMPLETE, ...rankings]
+        const done = await redis.eval(FINISH_REFILL, keys.length, ...keys, ...values)
+        if (done !== 1) return
+        listed = new Set(rankings)
+        log.info({ users }, 'leaderboards refilled from Postgres')
       } catch (error) {
         lost = true
         log.warn({ reason: messageOf(error) }, 'leaderboards not refilled, trying again')
@@ -112,46 +128,78 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
     },
 
     async clear() {
-      await redis.del(READY, REFILLING, ...sets)
+      const { rankings } = await readListed(redis)
+      await redis.del(
+        READY,
+        REFILLING,
+        LISTED,
+        ...[...counts, ...rankings].map((each) => setOf(each)),
+      )
     },
   }
 }
 
-async function writeStandings(redis: Redis, standings: readonly Standing[]): Promise<void> {
-  if (standings.length === 0) return
-  const scores = (total: (standing: Standing) => bigint) =>
-    standings.flatMap((standing) => [String(-total(standing)), standing.userId])
-  const results = await redis
-    .pipeline()
-    .zadd(setOf.bids, 'LT', ...scores(({ totalBids }) => totalBids))
-    .zadd(setOf.amount, 'LT', ...scores(({ totalAmount }) => BigInt(totalAmount)))
-    .zadd(setOf.won, 'LT', ...scores(({ itemsWon }) => itemsWon))
-    .exec()
-  throwFirstError(results)
+/** Returns the rankings that were written to. */
+async function writeStandings(redis: Redis, standings: readonly Standing[]): Promise<Ranking[]> {
+  const scores = new Map<Ranking, string[]>()
+  for (const { ranking, userId, total } of standings) {
+    const known = scores.get(ranking)
+    if (known) known.push(String(-total), userId)
+    else scores.set(ranking, [String(-total), userId])
+  }
+  if (scores.size === 0) return []
+  const pipeline = redis.pipeline()
+  for (const [ranking, members] of scores) pipeline.zadd(setOf(ranking), 'LT', ...members)
+  throwFirstError(await pipeline.exec())
+  return [...scores.keys()]
+}
+
+/** All that Postgres can rank by. The currencies are few among many rows: each is sought behind the one before. */
+async function readRankings(sql: Sql): Promise<Ranking[]> {
+  const rows = await sql<{ currency: string }[]>`
+    WITH RECURSIVE found AS (
+      (SELECT currency FROM user_amounts ORDER BY currency LIMIT 1)
+      UNION ALL
+      SELECT (SELECT a.currency FROM user_amounts a WHERE a.currency > f.currency
+        ORDER BY a.currency LIMIT 1)
+      FROM found f WHERE f.currency IS NOT NULL
+    )
+    SELECT currency FROM found WHERE currency <> ''`
+  return [...counts, ...rows.map(({ currency }): Ranking => `amount:${currency}`)]
 }
 
 /** Puts all users of Postgres at their places and returns how many. */
 async function writeAll(redis: Redis, sql: Sql): Promise<number> {
-  let users = 0
+  let done = 0
   let after = ''
   for (;;) {
-    const rows = await sql<Standing[]>`
-      SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
-        items_won AS "itemsWon"
-      FROM user_stats WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
-    await writeStandings(redis, rows)
-    users += rows.length
+    const users = await sql<UserRow[]>`
+      SELECT user_id, total_bids, items_won FROM user_stats
+      WHERE user_id > ${after} ORDER BY user_id LIMIT ${REFILL_CHUNK}`
+    const amounts = await readAmountRows(
+      sql,
+      users.map((row) => row.user_id),
+    )
+    await writeStandings(redis, standingsOf(users, amounts))
+    done += users.length
     await redis.pexpire(REFILLING, REFILL_LOCK_MS)
-    after = rows.at(-1)?.userId ?? ''
-    if (rows.length < REFILL_CHUNK) return users
+    after = users.at(-1)?.user_id ?? ''
+    if (users.length < REFILL_CHUNK) return done
   }
 }
 
-async function isComplete(redis: Redis): Promise<boolean> {
+async function readListed(redis: Redis) {
+  const names = await redis.smembers(LISTED)
+  const rankings = new Set(names.filter(isRanking))
   const asked = redis.multi().exists(READY)
-  for (const set of sets) asked.zscore(set, COMPLETE)
+  for (const ranking of rankings) asked.zscore(setOf(ranking), COMPLETE)
   const [ready, ...marks] = throwFirstError(await asked.exec())
-  return ready === 1 && marks.every((mark) => mark !== null)
+  const hasCounts = counts.every((ranking) => rankings.has(ranking))
+  return { rankings, isComplete: ready === 1 && hasCounts && marks.every((mark) => mark !== null) }
+}
+
+function isRanking(name: string): name is Ranking {
+  return name.startsWith('amount:') || counts.some((ranking) => ranking === name)
 }
 
 async function readTop(
@@ -163,11 +211,12 @@ async function readTop(
   const results = await redis
     .multi()
     .exists(READY)
-    .zscore(setOf[ranking], COMPLETE)
-    .zrange(setOf[ranking], '0', String(limit - 1), 'WITHSCORES')
+    .sismember(LISTED, ranking)
+    .zscore(setOf(ranking), COMPLETE)
+    .zrange(setOf(ranking), '0', String(limit - 1), 'WITHSCORES')
     .exec()
-  const [ready, mark, leaders] = throwFirstError(results)
-  if (ready !== 1 || mark === null || !Array.isArray(leaders)) return undefined
+  const [ready, isListed, mark, leaders] = throwFirstError(results)
+  if (ready !== 1 || isListed !== 1 || mark === null || !Array.isArray(leaders)) return undefined
   // Scores are doubles: beyond 2^53 the last place may be a tie that is none.
   if (-Number(leaders.at(-1) ?? 0) > Number.MAX_SAFE_INTEGER) return undefined
   return leaders.filter((member, index) => index % 2 === 0 && member !== COMPLETE).map(String)

@@ -11,6 +11,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { PoisonEventError } from './facts.ts'
 import { projectEvents } from './project-events.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import {
   bidEvent,
@@ -30,13 +31,14 @@ afterAll(() => database.drop())
 beforeEach(clear)
 
 async function clear(): Promise<void> {
-  await database.sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`
+  await database.sql`TRUNCATE inbox_events, user_items, user_stats, user_amounts, item_stats, market_activity`
 }
 
 const project = (...events: IncomingEvent[]) => projectEvents(database.session, events)
 
 // Few users and items, so that batches meet; ids that sort differently as UTF-16, UTF-8 and by a locale.
 const users = ['ann', 'Ann', 'änn', 'zoe', '\u{ff5e}', '\u{1f600}', 'a b', "o'neil"]
+const currencyOf = (item: number) => (item % 2 === 0 ? 'EUR' : 'USD')
 const bidFields = fc.record({
   item: fc.nat(4),
   userId: fc.constantFrom(...users),
@@ -66,12 +68,13 @@ it('two consumers at once, any order, any repeats, any cuts: each event counts o
       .asyncProperty(world, fc.gen(), async ({ bids, ends }, gen) => {
         const itemIds = ends.map(() => randomUUID())
         const placed: TestBid[] = bids.map(({ item, ...bid }) =>
-          testBid({ ...bid, itemId: itemIds[item] ?? '' }),
+          testBid({ ...bid, itemId: itemIds[item] ?? '', currency: currencyOf(item) }),
         )
         const ended = ends.flatMap((end, item): TestEnd[] => {
           if (!end) return []
           const { atMs, winner } = end
-          return [{ itemId: itemIds[item] ?? '', atMs, ...(winner && { winner }) }]
+          const currency = currencyOf(item)
+          return [{ itemId: itemIds[item] ?? '', currency, atMs, ...(winner && { winner }) }]
         })
         const events = [...placed.map((bid) => bidEvent(bid)), ...ended.map((end) => endEvent(end))]
         // Each of the two gets all that the other did not, and some of what it did.
@@ -125,6 +128,8 @@ const idOf = (digit: number, place: number) => `${digit}0000000-0000-4000-8000-0
 const shared = [idOf(7, 1), idOf(7, 2), idOf(7, 3)] as const
 const [, middle] = shared
 
+const codeOf = (key = '') => `XX${'ABC'[Number(key.at(-1)) - 1]}`
+
 /**
  * Two consumers that meet in one table only, on three keys, the second in the opposite order. A third party
  * holds the key in the middle until both wait: in any order but a common one each then has what the
@@ -134,9 +139,9 @@ it.each<
   [table: string, bid: (consumer: number, key: string, place: number) => TestBid, held: string]
 >([
   [
-    'inbox',
+    'inbox_events',
     (consumer, key) => testBid({ id: key, userId: `user-${consumer}` }),
-    `INSERT INTO inbox VALUES ('${middle}', now())`,
+    `INSERT INTO inbox_events VALUES ('${middle}', '2026-11-01 00:00Z')`,
   ],
   [
     'user_items',
@@ -150,13 +155,19 @@ it.each<
     `SELECT FROM user_stats WHERE user_id = '${middle}' FOR UPDATE`,
   ],
   [
+    'user_amounts',
+    (consumer, key, place) =>
+      testBid({ id: idOf(consumer, place), userId: 'ann', currency: codeOf(key) }),
+    `SELECT FROM user_amounts WHERE currency = '${codeOf(middle)}' FOR UPDATE`,
+  ],
+  [
     'item_stats',
     (consumer, key, place) =>
       testBid({ id: idOf(consumer, place), itemId: key, userId: `user-${consumer}` }),
     `SELECT FROM item_stats WHERE item_id = '${middle}' FOR UPDATE`,
   ],
 ])('consumers that meet in %s take its locks in one order', async (table, bid, held) => {
-  const known = table === 'inbox' ? [] : shared.map((key, place) => bid(0, key, place))
+  const known = table === 'inbox_events' ? [] : shared.map((key, place) => bid(0, key, place))
   const one = shared.map((key, place) => bid(1, key, place))
   const two = shared.toReversed().map((key, place) => bid(2, key, place))
   await project(...known.map((each) => bidEvent(each)))
@@ -177,7 +188,7 @@ it.each<
   await Promise.all(done)
   // In the inbox they meet with the same events: whoever came first has them.
   const { inbox, users: stored } = await storedProjections(database.sql)
-  expect(inbox).toHaveLength(table === 'inbox' ? 3 : 9)
+  expect(inbox).toHaveLength(table === 'inbox_events' ? 3 : 9)
   const bidsCounted = stored.map((row) => Number(/total_bids=(\d+)/.exec(row)?.[1]))
   expect(bidsCounted.reduce((sum, count) => sum + count)).toBe(inbox.length)
 })
@@ -193,11 +204,11 @@ it('one poison event in a batch: none of it is applied', async () => {
 
 it('a statement that fails leaves nothing of the batch, the inbox included', async () => {
   const bid = testBid()
-  await database.sql`ALTER TABLE activity ADD CONSTRAINT broken CHECK (bids < 1) NOT VALID`
+  await database.sql`ALTER TABLE market_activity ADD CONSTRAINT broken CHECK (bids < 1) NOT VALID`
   try {
     await expect(project(bidEvent(bid))).rejects.toMatchObject({ code: '23514' })
   } finally {
-    await database.sql`ALTER TABLE activity DROP CONSTRAINT broken`
+    await database.sql`ALTER TABLE market_activity DROP CONSTRAINT broken`
   }
   expect(await storedProjections(database.sql)).toEqual(recomputedProjections([], []))
   expect(await project(bidEvent(bid))).toMatchObject({ applied: 1, duplicates: 0 })
@@ -208,10 +219,15 @@ it('says where users stand now, for repeats too', async () => {
   const end: TestEnd = { itemId: randomUUID(), winner: { userId: 'bob', amount: 7n }, atMs: 1 }
   const events = [...bids.map((bid) => bidEvent(bid)), endEvent(end)]
   const standings = [
-    { userId: 'ann', totalBids: 2n, totalAmount: '1000000000000001', itemsWon: 0n },
-    { userId: 'bob', totalBids: 0n, totalAmount: '0', itemsWon: 1n },
+    { ranking: 'amount:USD', userId: 'ann', total: 10n ** 15n + 1n },
+    { ranking: 'bids', userId: 'ann', total: 2n },
+    { ranking: 'won', userId: 'ann', total: 0n },
+    { ranking: 'amount:USD', userId: 'bob', total: 0n },
+    { ranking: 'bids', userId: 'bob', total: 0n },
+    { ranking: 'won', userId: 'bob', total: 1n },
   ]
-  const byUser = (a: { userId: string }, b: { userId: string }) => (a.userId < b.userId ? -1 : 1)
+  const placeOf = ({ userId, ranking }: Standing) => `${userId} ${ranking}`
+  const byUser = (a: Standing, b: Standing) => (placeOf(a) < placeOf(b) ? -1 : 1)
   const first = await project(...events)
   expect(first).toMatchObject({ applied: 3, duplicates: 0 })
   expect(first.standings.toSorted(byUser)).toEqual(standings)

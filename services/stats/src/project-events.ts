@@ -3,8 +3,8 @@
  * tables their sums in one transaction. An id that was there already is a repeat and counts for nothing.
  * Sums, highest, first and last do not depend on order, so neither does the result.
  *
- * Locks are taken in one order everywhere (inbox, user_items, user_stats, item_stats, activity; each by
- * key), so concurrent consumers wait for each other but cannot deadlock. TRUNCATE in `rebuild.ts` follows
+ * Locks are taken in one order everywhere (inbox_events, user_items, user_stats, user_amounts, item_stats,
+ * market_activity; each by key), so concurrent consumers wait for each other but cannot deadlock. TRUNCATE in `rebuild.ts` follows
  * the same order.
  *
  * Measured side by side on 2 cores, medians of 7 rounds: 20,000 events/s in batches of 1,000; one transaction
@@ -16,22 +16,28 @@ import type { Queryable } from '@bidmesh/platform/postgres.ts'
 import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
 import { type Fact, factOf } from './facts.ts'
 import {
+  type AmountRow,
+  readAmountRows,
+  readUserRows,
+  type Standing,
+  standingsOf,
+  type UserRow,
+} from './standings.ts'
+import {
   type ActivityTally,
+  type AmountTally,
   type ItemTally,
   type PairTally,
   tallyFacts,
   type UserTally,
 } from './tally.ts'
 
-/** A user's place in every leaderboard, after the batch. */
-export type Standing = { userId: string; totalBids: bigint; totalAmount: string; itemsWon: bigint }
-
 export type Projected = {
   /** Events that took effect now. */
   applied: number
   /** Events that had taken effect before. */
   duplicates: number
-  /** Of every user the batch names, repeats included: what leaderboards must show from now on. */
+  /** What leaderboards must show from now on, of every user the batch names, repeats included. */
   standings: Standing[]
 }
 
@@ -79,17 +85,18 @@ async function takeUnseen(
   const ids = [...byId.keys()].toSorted()
   const [rows] = await transaction.query((sql) => [
     sql<{ event_id: string }[]>`
-      INSERT INTO inbox (event_id, occurred_at)
+      INSERT INTO inbox_events (event_id, occurred_at)
       SELECT * FROM unnest(
         ${ids}::uuid[],
         ${ids.map((id) => isoTime(byId.get(id)?.atMs ?? 0))}::timestamptz[]
       )
-      ON CONFLICT (event_id) DO NOTHING
+      ON CONFLICT DO NOTHING
       RETURNING event_id`,
   ])
   return rows.flatMap((row) => byId.get(row.event_id) ?? [])
 }
 
+const noRows: Promise<never[]> = Promise.resolve([])
 const nothing: Promise<unknown> = Promise.resolve()
 
 /** Applies the fresh ones, commits, and returns where all users named now stand. */
@@ -98,17 +105,22 @@ async function applyFacts(
   fresh: readonly Fact[],
   all: readonly Fact[],
 ): Promise<Committed<Standing[]>> {
-  const { users, items, pairs, activity } = tallyFacts(fresh)
+  const { users, amounts, items, pairs, activity } = tallyFacts(fresh)
   const newPairs = pairs.length > 0 ? await addPairs(transaction, pairs) : []
   const itemsOf = countBy(newPairs, (pair) => pair.userId)
   const biddersOf = countBy(newPairs, (pair) => pair.itemId)
+  const named = fresh.length < all.length ? usersOf(all) : []
   const done = await transaction.commit((sql) => [
-    users.length > 0 ? addUsers(sql, users, itemsOf) : nothing,
+    users.length > 0 ? addUsers(sql, users, itemsOf) : noRows,
+    amounts.length > 0 ? addAmounts(sql, amounts) : noRows,
     items.length > 0 ? addItems(sql, items, biddersOf) : nothing,
     activity.length > 0 ? addActivity(sql, activity) : nothing,
-    readStandings(sql, all),
+    named.length > 0 ? readUserRows(sql, named) : noRows,
+    named.length > 0 ? readAmountRows(sql, named) : noRows,
   ])
-  return done.map(([, , , standings]) => standings)
+  return done.map(([newUsers, newAmounts, , , oldUsers, oldAmounts]) =>
+    standingsOf([...newUsers, ...oldUsers], [...newAmounts, ...oldAmounts]),
+  )
 }
 
 type PairRow = { item_id: string; user_id: string; bids: bigint }
@@ -150,31 +162,43 @@ function addUsers(
   users: readonly UserTally[],
   itemsOf: ReadonlyMap<string, number>,
 ) {
-  return sql`
-    INSERT INTO user_stats AS u (user_id, total_bids, total_amount, items_bid_on, highest_bid,
-      items_won, amount_won, first_bid_at, last_bid_at, last_updated_at)
+  return sql<UserRow[]>`
+    INSERT INTO user_stats AS u (user_id, total_bids, items_bid_on, items_won, first_bid_at,
+      last_bid_at, last_updated_at)
     SELECT * FROM unnest(
       ${users.map((user) => user.userId)}::text[],
       ${users.map((user) => String(user.bids))}::bigint[],
-      ${users.map((user) => String(user.amount))}::numeric[],
       ${users.map((user) => String(itemsOf.get(user.userId) ?? 0))}::bigint[],
-      ${users.map((user) => String(user.highestBid))}::bigint[],
       ${users.map((user) => String(user.itemsWon))}::bigint[],
-      ${users.map((user) => String(user.amountWon))}::numeric[],
       ${users.map((user) => isoTimeOrNull(user.firstBidAtMs))}::timestamptz[],
       ${users.map((user) => isoTimeOrNull(user.lastBidAtMs))}::timestamptz[],
       ${users.map((user) => isoTime(user.lastUpdatedAtMs))}::timestamptz[]
     )
     ON CONFLICT (user_id) DO UPDATE SET
       total_bids = u.total_bids + excluded.total_bids,
-      total_amount = u.total_amount + excluded.total_amount,
       items_bid_on = u.items_bid_on + excluded.items_bid_on,
-      highest_bid = greatest(u.highest_bid, excluded.highest_bid),
       items_won = u.items_won + excluded.items_won,
-      amount_won = u.amount_won + excluded.amount_won,
       first_bid_at = least(u.first_bid_at, excluded.first_bid_at),
       last_bid_at = greatest(u.last_bid_at, excluded.last_bid_at),
-      last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)`
+      last_updated_at = greatest(u.last_updated_at, excluded.last_updated_at)
+    RETURNING user_id, total_bids, items_won`
+}
+
+function addAmounts(sql: Queryable, amounts: readonly AmountTally[]) {
+  return sql<AmountRow[]>`
+    INSERT INTO user_amounts AS a (user_id, currency, total_amount, highest_bid, amount_won)
+    SELECT * FROM unnest(
+      ${amounts.map((each) => each.userId)}::text[],
+      ${amounts.map((each) => each.currency)}::text[],
+      ${amounts.map((each) => String(each.amount))}::numeric[],
+      ${amounts.map((each) => String(each.highestBid))}::bigint[],
+      ${amounts.map((each) => String(each.amountWon))}::numeric[]
+    )
+    ON CONFLICT (user_id, currency) DO UPDATE SET
+      total_amount = a.total_amount + excluded.total_amount,
+      highest_bid = greatest(a.highest_bid, excluded.highest_bid),
+      amount_won = a.amount_won + excluded.amount_won
+    RETURNING user_id, currency, total_amount`
 }
 
 function addItems(
@@ -183,25 +207,29 @@ function addItems(
   biddersOf: ReadonlyMap<string, number>,
 ) {
   return sql`
-    INSERT INTO item_stats AS i (item_id, total_bids, unique_bidders, highest_bid, first_bid_at,
-      last_bid_at, outcome, winner_id, hammer_price)
+    INSERT INTO item_stats AS i (item_id, currency, total_bids, unique_bidders, highest_bid,
+      first_bid_at, last_bid_at, ended_at, outcome, winner_id, hammer_price)
     SELECT * FROM unnest(
       ${items.map((item) => item.itemId)}::uuid[],
+      ${items.map((item) => item.currency)}::text[],
       ${items.map((item) => String(item.bids))}::bigint[],
       ${items.map((item) => String(biddersOf.get(item.itemId) ?? 0))}::bigint[],
       ${items.map((item) => String(item.highestBid))}::bigint[],
       ${items.map((item) => isoTimeOrNull(item.firstBidAtMs))}::timestamptz[],
       ${items.map((item) => isoTimeOrNull(item.lastBidAtMs))}::timestamptz[],
+      ${items.map((item) => isoTimeOrNull(item.end?.atMs))}::timestamptz[],
       ${items.map((item) => item.end?.outcome ?? null)}::text[],
       ${items.map((item) => item.end?.winnerId ?? '')}::text[],
       ${items.map((item) => String(item.end?.hammerPrice ?? 0))}::bigint[]
     )
     ON CONFLICT (item_id) DO UPDATE SET
+      currency = excluded.currency,
       total_bids = i.total_bids + excluded.total_bids,
       unique_bidders = i.unique_bidders + excluded.unique_bidders,
       highest_bid = greatest(i.highest_bid, excluded.highest_bid),
       first_bid_at = least(i.first_bid_at, excluded.first_bid_at),
       last_bid_at = greatest(i.last_bid_at, excluded.last_bid_at),
+      ended_at = coalesce(excluded.ended_at, i.ended_at),
       outcome = coalesce(excluded.outcome, i.outcome),
       winner_id = CASE WHEN excluded.outcome IS NULL THEN i.winner_id ELSE excluded.winner_id END,
       hammer_price = greatest(i.hammer_price, excluded.hammer_price)`
@@ -209,25 +237,22 @@ function addItems(
 
 function addActivity(sql: Queryable, activity: readonly ActivityTally[]) {
   return sql`
-    INSERT INTO activity AS a (minute, user_id, bids, amount)
+    INSERT INTO market_activity AS a (minute, user_id, currency, bids, amount)
     SELECT * FROM unnest(
       ${activity.map((each) => isoTime(each.minuteMs))}::timestamptz[],
       ${activity.map((each) => each.userId)}::text[],
+      ${activity.map((each) => each.currency)}::text[],
       ${activity.map((each) => String(each.bids))}::bigint[],
       ${activity.map((each) => String(each.amount))}::numeric[]
     )
-    ON CONFLICT (minute, user_id) DO UPDATE SET
+    ON CONFLICT (minute, user_id, currency) DO UPDATE SET
       bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
 }
 
-function readStandings(sql: Queryable, facts: readonly Fact[]): PromiseLike<Standing[]> {
+function usersOf(facts: readonly Fact[]): string[] {
   const users = new Set(facts.map((fact) => (fact.kind === 'bid' ? fact.userId : fact.winnerId)))
   users.delete('')
-  if (users.size === 0) return Promise.resolve([])
-  return sql<Standing[]>`
-    SELECT user_id AS "userId", total_bids AS "totalBids", total_amount AS "totalAmount",
-      items_won AS "itemsWon"
-    FROM user_stats WHERE user_id = ANY (${[...users]}::text[])`
+  return [...users]
 }
 
 function isoTime(atMs: number): string {

@@ -2,22 +2,28 @@
  * Forgets old inbox rows, so that the inbox stays a window and not a history. A row goes {@link RETENTION_DAYS}
  * days after its event, but never sooner than that after it arrived: an event that was a week late still
  * needs its repeats recognised.
+ *
+ * Whole days go with their partition (`rotate_inbox` in the migrations). Events of days without one, late ones
+ * and those of a rebuild, are in the default partition `inbox`, which is deleted from.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 
-/** Longer than a message can wait in a queue or an outbox without somebody having been called. */
+/** Longer than a message can wait in a queue or an outbox without somebody having been called. As in `rotate_inbox`. */
 export const RETENTION_DAYS = 7
 
 /** Rows per statement: short transactions, so that no batch waits behind the broom. */
 const PURGE_CHUNK = 5_000
 const PURGE_INTERVAL_MS = 60_000
 
-/** Deletes what is due, chunk by chunk, and returns how many rows went. */
-export async function purgeInbox(sql: Sql, signal?: AbortSignal): Promise<number> {
-  let purged = 0
+export type Purged = { days: number; rows: number }
+
+/** Drops the days that are due and makes those to come, deletes what else is due, and returns how much went. */
+export async function purgeInbox(sql: Sql, signal?: AbortSignal): Promise<Purged> {
+  const [rotated] = await sql<[{ days: number }]>`SELECT rotate_inbox() AS days`
+  let rows = 0
   for (;;) {
     const { count } = await sql`
       DELETE FROM inbox WHERE event_id IN (
@@ -27,8 +33,8 @@ export async function purgeInbox(sql: Sql, signal?: AbortSignal): Promise<number
         LIMIT ${PURGE_CHUNK}
         FOR UPDATE SKIP LOCKED
       )`
-    purged += count
-    if (count < PURGE_CHUNK || signal?.aborted) return purged
+    rows += count
+    if (count < PURGE_CHUNK || signal?.aborted) return { days: rotated.days, rows }
   }
 }
 
@@ -37,7 +43,7 @@ export async function keepPurging(sql: Sql, log: Log, signal: AbortSignal): Prom
   while (!signal.aborted) {
     try {
       const purged = await purgeInbox(sql, signal)
-      if (purged > 0) log.info({ purged }, 'inbox rows purged')
+      if (purged.days > 0 || purged.rows > 0) log.info(purged, 'inbox purged')
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'inbox not purged, trying again in a minute')
     }

@@ -10,6 +10,7 @@ import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
 import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
 import { rebuild, type RebuildOptions } from './rebuild.ts'
+import type { Standing } from './standings.ts'
 import { migrationsDirectory } from './stats-part.ts'
 import {
   bidEvent,
@@ -37,13 +38,17 @@ afterEach(async () => {
 })
 
 const day = Date.UTC(2026, 0, 1)
+const currencies = ['USD', 'EUR', 'JPY']
 const itemIds = Array.from({ length: 30 }, () => randomUUID()).toSorted()
+
+const currencyOf = (item: number) => currencies[item % 3] ?? ''
 
 /** Three chunks of bids on all items. */
 function history(): { placed: TestBid[]; ended: TestEnd[] } {
   const placed = Array.from({ length: 5_000 }, (_, n) =>
     testBid({
       itemId: itemIds[n % 30] ?? '',
+      currency: currencyOf(n % 30),
       userId: `user-${(n * 7) % 11}`,
       amount: BigInt(n + 1),
       atMs: day + n * 977,
@@ -51,7 +56,8 @@ function history(): { placed: TestBid[]; ended: TestEnd[] } {
   )
   const ended = itemIds.slice(0, 10).map((itemId, n): TestEnd => {
     const last = placed.findLast((bid) => bid.itemId === itemId)
-    return { itemId, atMs: day + 10_000_000 + n, ...(n > 2 && last && { winner: last }) }
+    const winner = n > 2 && last && { winner: last }
+    return { itemId, currency: currencyOf(n), atMs: day + 10_000_000 + n, ...winner }
   })
   return { placed, ended }
 }
@@ -66,21 +72,32 @@ async function writeBids(placed: readonly TestBid[], sequenceFrom: number): Prom
     sequence: sequenceFrom + n,
     created_at: new Date(bid.atMs),
   }))
+  await writeItems(placed)
   for (let n = 0; n < rows.length; n += 1_000) {
     await bids.sql`INSERT INTO bids ${bids.sql(rows.slice(n, n + 1_000))}`
   }
 }
 
+async function writeItems(placed: readonly TestBid[]): Promise<void> {
+  const known = new Map(placed.map(({ itemId, currency }) => [itemId, currency]))
+  await bids.sql`
+    INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
+      min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions,
+      created_at, updated_at, start_at, original_end_at, status, end_at)
+    SELECT id, 'Lamp', '', '{}', '', 'seller', currency, 1, 0, 0, 0, 0, now(), now(), to_timestamp(0),
+      now(), 'active', now()
+    FROM unnest(${[...known.keys()]}::uuid[], ${[...known.values()]}::text[]) AS item (id, currency)
+    ON CONFLICT (id) DO NOTHING`
+}
+
 async function writeEnds(ended: readonly TestEnd[]): Promise<void> {
   for (const { itemId, winner, atMs } of ended) {
+    const endAt = new Date(atMs)
     await bids.sql`
-      INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
-        min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions,
-        created_at, updated_at, start_at, original_end_at, status, end_at, outcome,
-        current_highest_bid, highest_bidder_id)
-      VALUES (${itemId}, 'Lamp', '', '{}', '', 'seller', 'USD', 1, 0, 0, 0, 0, now(), now(),
-        ${new Date(0)}, ${new Date(atMs)}, 'ended', ${new Date(atMs)}, ${winner ? 'sold' : 'unsold'},
-        ${winner?.amount ?? 0n}, ${winner?.userId ?? ''})`
+      UPDATE items SET status = 'ended', original_end_at = ${endAt}, end_at = ${endAt},
+        outcome = ${winner ? 'sold' : 'unsold'}, current_highest_bid = ${winner?.amount ?? 0n},
+        highest_bidder_id = ${winner?.userId ?? ''}
+      WHERE id = ${itemId}`
   }
 }
 
@@ -99,7 +116,7 @@ it('mends projections that are wrong, and says how far it is', async () => {
   await writeBids(placed, 1)
   await writeEnds(ended)
   await projectEvents(stats.session, [bidEvent(testBid({ userId: 'never was' }))])
-  await stats.sql`UPDATE user_stats SET total_bids = 99`
+  await stats.sql`UPDATE user_stats SET total_bids = 99, total_amount = 99`
   const progress: [number, number][] = []
   const onProgress = (done: number, total: number) => progress.push([done, total])
   expect(await rebuild(options({ onProgress }))).toBe(5_010)
@@ -113,7 +130,7 @@ it('while events keep arriving, late ones and repeats among them, each counts on
   // Applied before; and so old that the inbox has forgotten them.
   const early = placed.slice(0, 3_000).map((bid) => bidEvent(bid))
   await projectEvents(stats.session, early.slice(0, 1_000))
-  await stats.sql`TRUNCATE inbox`
+  await stats.sql`TRUNCATE inbox_events`
   await projectEvents(stats.session, early.slice(1_000))
   const rest = placed.slice(4_000)
   let rebuilt = false
@@ -170,6 +187,11 @@ it('two at once leave what one would', async () => {
   expect(await stored()).toEqual(recomputedProjections(placed, ended))
 })
 
+function tooHigh(userId: string): Standing[] {
+  const rankings = ['bids', 'won', 'amount:EUR'] as const
+  return rankings.map((ranking) => ({ ranking, userId, total: 10n ** 9n }))
+}
+
 it('the leaderboards are dropped and filled again: none keeps a total that was too high', async () => {
   const { placed, ended } = history()
   await writeBids(placed, 1)
@@ -185,22 +207,20 @@ it('the leaderboards are dropped and filled again: none keeps a total that was t
   })
   await eventually(() => redisUp(redis))
   await leaderboards.refill()
-  await leaderboards.update([
-    { userId: 'user-0', totalBids: 10n ** 6n, totalAmount: '1000000000', itemsWon: 99n },
-  ])
+  await leaderboards.update([...tooHigh('user-0')])
   // A consumer whose batch was committed just before the TRUNCATE gets to Redis just after the clearing.
   let cleared = 0
   const clear = async () => {
     await leaderboards.clear()
     cleared += 1
     if (cleared > 1) return
-    await leaderboards.update([
-      { userId: 'user-1', totalBids: 10n ** 6n, totalAmount: '1000000000', itemsWon: 99n },
-    ])
+    await leaderboards.update([...tooHigh('user-1')])
   }
   await rebuild(options({ leaderboards: { ...leaderboards, clear } }))
-  for (const ranking of ['bids', 'amount', 'won'] as const) {
-    const leaders = await listTopBidders(stats.sql, noLeaderboards, ranking, 5)
+  for (const order of ['bids', 'amount', 'won'] as const) {
+    const orderedBy = { order, currency: 'EUR', limit: 5 }
+    const leaders = await listTopBidders(stats.sql, noLeaderboards, orderedBy)
+    const ranking = order === 'amount' ? 'amount:EUR' : order
     expect(await leaderboards.top(ranking, 5)).toEqual(leaders.map(({ userId }) => userId))
   }
 })

@@ -39,7 +39,7 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   await session.transaction(async (transaction) => {
     await transaction.query((sql) => [
       // In the order in which a batch locks them.
-      sql`TRUNCATE inbox, user_items, user_stats, item_stats, activity`,
+      sql`TRUNCATE inbox_events, user_items, user_stats, user_amounts, item_stats, market_activity, activity`,
     ])
     // Under those locks, so that no batch writes in between; without Redis nothing is thrown away.
     await leaderboards.clear()
@@ -65,6 +65,7 @@ type BidRow = {
   item_id: string
   sequence: bigint
   user_id: string
+  currency: string
   amount: bigint
   created_at: Date
 }
@@ -73,9 +74,10 @@ async function* readBids(bidSql: Sql): AsyncGenerator<BidFact[]> {
   let after = { item_id: '00000000-0000-0000-0000-000000000000', sequence: 0n }
   for (;;) {
     const rows: BidRow[] = await bidSql<BidRow[]>`
-      SELECT id, item_id, sequence, user_id, amount, created_at FROM bids
-      WHERE (item_id, sequence) > (${after.item_id}::uuid, ${after.sequence}::bigint)
-      ORDER BY item_id, sequence LIMIT ${CHUNK}`
+      SELECT b.id, item_id, b.sequence, user_id, currency, amount, b.created_at
+      FROM bids b JOIN items i ON i.id = item_id
+      WHERE (item_id, b.sequence) > (${after.item_id}::uuid, ${after.sequence}::bigint)
+      ORDER BY item_id, b.sequence LIMIT ${CHUNK}`
     const last = rows.at(-1)
     if (!last) return
     after = last
@@ -84,6 +86,7 @@ async function* readBids(bidSql: Sql): AsyncGenerator<BidFact[]> {
       eventId: row.id,
       itemId: row.item_id,
       userId: row.user_id,
+      currency: row.currency,
       amount: row.amount,
       atMs: row.created_at.getTime(),
     }))
@@ -92,6 +95,7 @@ async function* readBids(bidSql: Sql): AsyncGenerator<BidFact[]> {
 
 type EndRow = {
   id: string
+  currency: string
   end_at: Date
   outcome: 'sold' | 'unsold'
   highest_bidder_id: string
@@ -102,7 +106,7 @@ async function* readEnds(bidSql: Sql): AsyncGenerator<EndFact[]> {
   let after = '00000000-0000-0000-0000-000000000000'
   for (;;) {
     const rows: EndRow[] = await bidSql<EndRow[]>`
-      SELECT id, end_at, outcome, highest_bidder_id, current_highest_bid FROM items
+      SELECT id, currency, end_at, outcome, highest_bidder_id, current_highest_bid FROM items
       WHERE status = 'ended' AND id > ${after} ORDER BY id LIMIT ${CHUNK}`
     const last = rows.at(-1)
     if (!last) return
@@ -111,6 +115,7 @@ async function* readEnds(bidSql: Sql): AsyncGenerator<EndFact[]> {
       kind: 'end',
       eventId: lifecycleEventId(row.id, 'item.ended'),
       itemId: row.id,
+      currency: row.currency,
       atMs: row.end_at.getTime(),
       outcome: row.outcome,
       winnerId: row.outcome === 'sold' ? row.highest_bidder_id : '',

@@ -8,13 +8,14 @@ import {
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { createTurns } from '@bidmesh/platform/turns.ts'
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
-import type { Leaderboards, Ranking } from './leaderboards.ts'
+import type { Leaderboards } from './leaderboards.ts'
+import { getMarketActivity } from './market-activity.ts'
 import {
   getItemStats,
-  getMarketActivity,
   getUserStats,
   listItemTopBidders,
   listTopBidders,
+  type Order,
 } from './queries.ts'
 
 const DEFAULT_LIMIT = 10
@@ -26,7 +27,7 @@ const MAX_BUCKETS = 1_000
 /** The end of what a Timestamp may say; binary messages can hold more. */
 const MAX_TIME_MS = Date.UTC(10_000, 0)
 
-const rankings: Record<number, Ranking> = {
+const orders: Record<number, Order> = {
   [OrderBy.TOTAL_BIDS]: 'bids',
   [OrderBy.TOTAL_AMOUNT]: 'amount',
   [OrderBy.ITEMS_WON]: 'won',
@@ -52,11 +53,11 @@ export function statsRoutes({ sql, leaderboards }: RoutesOptions) {
 
       async listTopBidders(request, { signal }) {
         const limit = request.limit || DEFAULT_LIMIT
-        const ranking = rankings[request.orderBy] ?? 'bids'
+        const order = orders[request.orderBy] ?? 'bids'
         const query = () =>
           request.itemId
-            ? listItemTopBidders(sql, request.itemId, ranking, limit)
-            : listTopBidders(sql, leaderboards, ranking, limit)
+            ? listItemTopBidders(sql, request.itemId, order, limit)
+            : listTopBidders(sql, leaderboards, { order, currency: request.currency, limit })
         const bidders = await queries.run(query, signal)
         return { bidders }
       },
@@ -64,7 +65,7 @@ export function statsRoutes({ sql, leaderboards }: RoutesOptions) {
       async getMarketActivity(request, { signal }) {
         const { fromMs, toMs, bucketMs } = activitySpan(request, Date.now())
         const query = () => getMarketActivity(sql, fromMs, toMs, bucketMs)
-        return { buckets: await queries.run(query, signal) }
+        return await queries.run(query, signal)
       },
     })
 }

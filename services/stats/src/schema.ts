@@ -2,5 +2,14 @@
 export const statsSchema = {
   service: 'stats',
   directory: new URL('../migrations', import.meta.url).pathname,
-  tables: ['inbox', 'user_stats', 'item_stats', 'user_items', 'activity'],
+  tables: [
+    'inbox',
+    'inbox_events',
+    'user_stats',
+    'user_amounts',
+    'item_stats',
+    'user_items',
+    'activity',
+    'market_activity',
+  ],
 } as const

@@ -29,6 +29,9 @@ const maxInt64 = 2n ** 63n - 1n
 const lamp = randomUUID()
 const desk = randomUUID()
 const chair = randomUUID()
+/** In euros; everything else is in dollars. */
+const vase = randomUUID()
+const bowl = randomUUID()
 
 const cleanups: (() => Promise<void>)[] = []
 afterAll(async () => {
@@ -73,6 +76,7 @@ beforeAll(async () => {
       atMs: startMs + 20 * minuteMs,
     }),
     endEvent({ itemId: chair, atMs: startMs }),
+    ...inEuros(),
     ...Array.from({ length: 9_300 }, () =>
       bid(randomUUID(), 'whale', maxAmount, 24 * 60 * minuteMs),
     ),
@@ -88,6 +92,29 @@ beforeAll(async () => {
   )
   clients['gRPC over h2c'] = createClient(UserStatsService, createGrpcTransport({ baseUrl }))
 })
+
+/** A day before all others: eva bids in two currencies and wins in both. */
+function inEuros() {
+  const atMs = startMs - 24 * 60 * minuteMs
+  const bids = [
+    testBid({ itemId: vase, userId: 'eva', currency: 'EUR', amount: 700n, atMs }),
+    testBid({ itemId: vase, userId: 'max', currency: 'EUR', amount: 800n, atMs }),
+    testBid({ itemId: vase, userId: 'eva', currency: 'EUR', amount: 900n, atMs }),
+    testBid({ itemId: bowl, userId: 'eva', amount: 30n, atMs }),
+  ]
+  const [, , vaseBid, bowlBid] = bids
+  const unsold = ['EUR', 'EUR', 'JPY'].map((currency) => ({ itemId: randomUUID(), currency }))
+  const sold = [100n, 300n, 200n].map((amount) => ({
+    itemId: randomUUID(),
+    winner: { userId: 'max', amount },
+  }))
+  return [
+    ...bids.map((bid) => bidEvent(bid)),
+    ...(vaseBid ? [endEvent({ itemId: vase, currency: 'EUR', winner: vaseBid, atMs })] : []),
+    ...(bowlBid ? [endEvent({ itemId: bowl, winner: bowlBid, atMs })] : []),
+    ...[...unsold, ...sold].map((end) => endEvent({ ...end, atMs })),
+  ]
+}
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
   const error: unknown = await call.then(
@@ -117,6 +144,24 @@ describe.each(protocols)('%s', (protocol) => {
         amountWon: 120n,
         firstBidAt: at(0),
         lastBidAt: at(10 * minuteMs),
+        amounts: [{ currency: 'USD', totalAmount: 270n, amountWon: 120n, highestBid: 120n }],
+      },
+    })
+  })
+
+  it('GetUserStats of a user of two currencies: sums of each, and none of both', async () => {
+    expect(await client().getUserStats({ userId: 'eva' })).toMatchObject({
+      stats: {
+        totalBids: 3n,
+        totalAmount: 0n,
+        itemsBidOn: 2n,
+        highestBid: 0n,
+        itemsWon: 2n,
+        amountWon: 0n,
+        amounts: [
+          { currency: 'EUR', totalAmount: 1_600n, amountWon: 900n, highestBid: 900n },
+          { currency: 'USD', totalAmount: 30n, amountWon: 30n, highestBid: 30n },
+        ],
       },
     })
   })
@@ -151,6 +196,7 @@ describe.each(protocols)('%s', (protocol) => {
           lastBidAt: at(minuteMs),
           outcome: ItemOutcome.SOLD,
           hammerPrice: 120n,
+          currency: 'USD',
         },
       })
     }
@@ -174,13 +220,36 @@ describe.each(protocols)('%s', (protocol) => {
       const { bidders } = await client().listTopBidders({ orderBy, limit })
       return bidders.map(({ userId }) => userId)
     }
-    expect(await order(OrderBy.TOTAL_BIDS)).toEqual(['whale', 'ann', 'Zoe', 'bob'])
-    expect(await order(OrderBy.TOTAL_AMOUNT)).toEqual(['whale', 'ann', 'bob', 'Zoe'])
-    expect(await order(OrderBy.ITEMS_WON, 3)).toEqual(['ann', 'Zoe', 'bob'])
-    const { bidders } = await client().listTopBidders({ orderBy: OrderBy.ITEMS_WON, limit: 1 })
-    expect(bidders).toMatchObject([
-      { userId: 'ann', totalBids: 3n, totalAmount: 270n, itemsWon: 1n, highestBid: 120n },
+    expect(await order(OrderBy.TOTAL_BIDS)).toEqual(['whale', 'ann', 'eva', 'Zoe', 'bob', 'max'])
+    expect(await order(OrderBy.TOTAL_AMOUNT)).toEqual(['whale', 'ann', 'bob', 'Zoe', 'eva', 'max'])
+    expect(await order(OrderBy.ITEMS_WON, 3)).toEqual(['max', 'eva', 'ann'])
+    const { bidders } = await client().listTopBidders({ orderBy: OrderBy.TOTAL_BIDS, limit: 3 })
+    expect(bidders.slice(1)).toMatchObject([
+      {
+        userId: 'ann',
+        totalBids: 3n,
+        totalAmount: 270n,
+        itemsWon: 1n,
+        highestBid: 120n,
+        amounts: [{ currency: 'USD', totalAmount: 270n, amountWon: 120n, highestBid: 120n }],
+      },
+      {
+        userId: 'eva',
+        totalBids: 3n,
+        totalAmount: 0n,
+        itemsWon: 2n,
+        highestBid: 0n,
+        amounts: [{ currency: 'EUR' }, { currency: 'USD' }],
+      },
     ])
+  })
+
+  it('ListTopBidders by the sum in one currency: who never bid in it is not there', async () => {
+    const request = { orderBy: OrderBy.TOTAL_AMOUNT, currency: 'EUR' }
+    const { bidders } = await client().listTopBidders(request)
+    expect(bidders.map(({ userId }) => userId)).toEqual(['eva', 'max'])
+    const none = await client().listTopBidders({ ...request, currency: 'CHF' })
+    expect(none.bidders).toEqual([])
   })
 
   it('ListTopBidders on one item', async () => {
@@ -189,7 +258,14 @@ describe.each(protocols)('%s', (protocol) => {
       orderBy: OrderBy.ITEMS_WON,
     })
     expect(bidders).toMatchObject([
-      { userId: 'ann', totalBids: 2n, totalAmount: 220n, itemsWon: 1n, highestBid: 120n },
+      {
+        userId: 'ann',
+        totalBids: 2n,
+        totalAmount: 220n,
+        itemsWon: 1n,
+        highestBid: 120n,
+        amounts: [{ currency: 'USD', totalAmount: 220n, amountWon: 120n, highestBid: 120n }],
+      },
       { userId: 'bob', totalBids: 1n, totalAmount: 110n, itemsWon: 0n, highestBid: 110n },
     ])
     // Equal by count: by user id, in byte order.
@@ -217,6 +293,23 @@ describe.each(protocols)('%s', (protocol) => {
     expect(byMinute.buckets.map(({ bids }) => bids)).toEqual([2n, 1n])
   })
 
+  it('GetMarketActivity by currency: bids, hammer totals, sold and unsold, the median', async () => {
+    const { buckets, currencies } = await client().getMarketActivity({
+      from: at(-24 * 60 * minuteMs),
+      to: at(-23 * 60 * minuteMs),
+    })
+    const eur = { currency: 'EUR', bids: 3n, amount: 2_400n }
+    const usd = { currency: 'USD', bids: 1n, amount: 30n }
+    expect(buckets).toMatchObject([
+      { bids: 4n, amount: 0n, uniqueBidders: 2n, amounts: [eur, usd] },
+    ])
+    expect(currencies).toMatchObject([
+      { ...eur, itemsSold: 1n, itemsUnsold: 2n, hammerTotal: 900n, medianHammerPrice: 900n },
+      { currency: 'JPY', bids: 0n, amount: 0n, itemsSold: 0n, itemsUnsold: 1n, hammerTotal: 0n },
+      { ...usd, itemsSold: 4n, itemsUnsold: 0n, hammerTotal: 630n, medianHammerPrice: 100n },
+    ])
+  })
+
   it('GetMarketActivity without a word is the last day by the hour', async () => {
     const { buckets } = await client().getMarketActivity({})
     expect(buckets.length).toBeGreaterThanOrEqual(24)
@@ -241,6 +334,7 @@ describe.each(protocols)('%s', (protocol) => {
     ['an item that is no UUID', (stats) => stats.getItemStats({ itemId: "' OR 1=1" })],
     ['leaders of no UUID', (stats) => stats.listTopBidders({ itemId: 'lamp' })],
     ['a limit of 101', (stats) => stats.listTopBidders({ limit: 101 })],
+    ['a currency nobody has', (stats) => stats.listTopBidders({ currency: 'XYZ' })],
     ['a negative limit', (stats) => stats.listTopBidders({ limit: -1 })],
     ['an order nobody knows', (stats) => stats.listTopBidders({ orderBy: 7 as OrderBy })],
     ['a bucket of no time', (stats) => stats.getMarketActivity({ bucket: duration(0) })],
@@ -280,6 +374,7 @@ it('int64 is text in JSON, and zeros are written out', async () => {
       amountWon: '0',
       firstBidAt: '2026-01-01T00:00:30Z',
       lastBidAt: '2026-01-01T00:00:30Z',
+      amounts: [{ currency: 'USD', totalAmount: '110', amountWon: '0', highestBid: '110' }],
     },
   })
 })

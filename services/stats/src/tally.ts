@@ -1,25 +1,33 @@
 /**
  * A batch of facts added up per key, before it touches the database: sums, highest, first and last. Order
  * and grouping make no difference, which is what lets events arrive in any order. Keys come out sorted, so
- * that two consumers take row locks in the same order and cannot deadlock.
+ * that two consumers take row locks in the same order and cannot deadlock. Money is only ever added to money
+ * of the same currency.
  */
 import type { BidFact, EndFact, Fact } from './facts.ts'
 
 export type UserTally = {
   userId: string
   bids: bigint
-  amount: bigint
-  highestBid: bigint
   itemsWon: bigint
-  amountWon: bigint
   /** Absent when the user only won something in this batch. */
   firstBidAtMs: number | undefined
   lastBidAtMs: number | undefined
   lastUpdatedAtMs: number
 }
 
+/** A user's money in one currency. */
+export type AmountTally = {
+  userId: string
+  currency: string
+  amount: bigint
+  highestBid: bigint
+  amountWon: bigint
+}
+
 export type ItemTally = {
   itemId: string
+  currency: string
   bids: bigint
   highestBid: bigint
   firstBidAtMs: number | undefined
@@ -35,60 +43,86 @@ export type PairTally = {
   highestBid: bigint
 }
 
-export type ActivityTally = { minuteMs: number; userId: string; bids: bigint; amount: bigint }
+export type ActivityTally = {
+  minuteMs: number
+  userId: string
+  currency: string
+  bids: bigint
+  amount: bigint
+}
 
 export type Tally = {
   users: UserTally[]
+  amounts: AmountTally[]
   items: ItemTally[]
   pairs: PairTally[]
   activity: ActivityTally[]
 }
 
+type Tallies = { [Name in keyof Tally]: Map<string, Tally[Name][number]> }
+
 const MINUTE_MS = 60_000
 
 /** Adds up facts, each of which must be there once. */
 export function tallyFacts(facts: readonly Fact[]): Tally {
-  const users = new Map<string, UserTally>()
-  const items = new Map<string, ItemTally>()
-  const pairs = new Map<string, PairTally>()
-  const activity = new Map<string, ActivityTally>()
+  const tallies: Tallies = {
+    users: new Map(),
+    amounts: new Map(),
+    items: new Map(),
+    pairs: new Map(),
+    activity: new Map(),
+  }
   for (const fact of facts) {
-    const item = entry(items, fact.itemId, () => newItem(fact.itemId))
-    if (fact.kind === 'end') {
-      item.end = fact
-      if (fact.outcome === 'sold') {
-        addWin(
-          entry(users, fact.winnerId, () => newUser(fact.winnerId)),
-          fact,
-        )
-      }
-      continue
-    }
-    addBid(item, fact)
-    addUserBid(
-      entry(users, fact.userId, () => newUser(fact.userId)),
-      fact,
-    )
-    addToPair(
-      entry(pairs, `${fact.itemId} ${fact.userId}`, () => newPair(fact)),
-      fact,
-    )
-    const minuteMs = fact.atMs - (fact.atMs % MINUTE_MS)
-    const newMinute = () => ({ minuteMs, userId: fact.userId, bids: 0n, amount: 0n })
-    const minute = entry(
-      activity,
-      `${String(minuteMs).padStart(16, '0')} ${fact.userId}`,
-      newMinute,
-    )
-    minute.bids += 1n
-    minute.amount += fact.amount
+    if (fact.kind === 'bid') addBid(tallies, fact)
+    else addEnd(tallies, fact)
   }
   return {
-    users: sorted(users),
-    items: sorted(items),
-    pairs: sorted(pairs),
-    activity: sorted(activity),
+    users: sorted(tallies.users),
+    amounts: sorted(tallies.amounts),
+    items: sorted(tallies.items),
+    pairs: sorted(tallies.pairs),
+    activity: sorted(tallies.activity),
   }
+}
+
+function addBid(tallies: Tallies, bid: BidFact): void {
+  const { userId, amount, atMs } = bid
+  const item = itemOf(tallies, bid)
+  item.bids += 1n
+  item.highestBid = larger(item.highestBid, amount)
+  addTime(item, atMs)
+  const user = userOf(tallies, userId)
+  user.bids += 1n
+  user.lastUpdatedAtMs = Math.max(user.lastUpdatedAtMs, atMs)
+  addTime(user, atMs)
+  const money = amountsOf(tallies, userId, bid.currency)
+  money.amount += amount
+  money.highestBid = larger(money.highestBid, amount)
+  const pair = pairOf(tallies, bid)
+  pair.bids += 1n
+  pair.amount += amount
+  pair.highestBid = larger(pair.highestBid, amount)
+  const minute = minuteOf(tallies, bid)
+  minute.bids += 1n
+  minute.amount += amount
+}
+
+function addEnd(tallies: Tallies, end: EndFact): void {
+  itemOf(tallies, end).end = end
+  if (end.outcome !== 'sold') return
+  const winner = userOf(tallies, end.winnerId)
+  winner.itemsWon += 1n
+  winner.lastUpdatedAtMs = Math.max(winner.lastUpdatedAtMs, end.atMs)
+  amountsOf(tallies, end.winnerId, end.currency).amountWon += end.hammerPrice
+}
+
+function addTime(tally: ItemTally | UserTally, atMs: number): void {
+  tally.firstBidAtMs = Math.min(tally.firstBidAtMs ?? atMs, atMs)
+  tally.lastBidAtMs = Math.max(tally.lastBidAtMs ?? atMs, atMs)
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
 }
 
 function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
@@ -100,59 +134,44 @@ function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): 
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): Value[] {
-  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
+  return [...map.keys()].toSorted().flatMap((key) => map.get(key) ?? [])
 }
 
-function newUser(userId: string): UserTally {
-  return {
+function userOf({ users }: Tallies, userId: string): UserTally {
+  return entry(users, userId, () => ({
     userId,
     bids: 0n,
-    amount: 0n,
-    highestBid: 0n,
     itemsWon: 0n,
-    amountWon: 0n,
     firstBidAtMs: undefined,
     lastBidAtMs: undefined,
     lastUpdatedAtMs: 0,
-  }
+  }))
 }
 
-function newItem(itemId: string): ItemTally {
-  return {
+function amountsOf({ amounts }: Tallies, userId: string, currency: string): AmountTally {
+  const none = { amount: 0n, highestBid: 0n, amountWon: 0n }
+  return entry(amounts, `${currency} ${userId}`, () => ({ userId, currency, ...none }))
+}
+
+function itemOf({ items }: Tallies, { itemId, currency }: Fact): ItemTally {
+  return entry(items, itemId, () => ({
     itemId,
+    currency,
     bids: 0n,
     highestBid: 0n,
     firstBidAtMs: undefined,
     lastBidAtMs: undefined,
     end: undefined,
-  }
+  }))
 }
 
-function newPair({ itemId, userId }: BidFact): PairTally {
-  return { itemId, userId, bids: 0n, amount: 0n, highestBid: 0n }
+function pairOf({ pairs }: Tallies, { itemId, userId }: BidFact): PairTally {
+  const none = { bids: 0n, amount: 0n, highestBid: 0n }
+  return entry(pairs, `${itemId} ${userId}`, () => ({ itemId, userId, ...none }))
 }
 
-function addBid(tally: ItemTally | UserTally, { amount, atMs }: BidFact): void {
-  tally.bids += 1n
-  if (amount > tally.highestBid) tally.highestBid = amount
-  tally.firstBidAtMs = Math.min(tally.firstBidAtMs ?? atMs, atMs)
-  tally.lastBidAtMs = Math.max(tally.lastBidAtMs ?? atMs, atMs)
-}
-
-function addUserBid(user: UserTally, bid: BidFact): void {
-  addBid(user, bid)
-  user.amount += bid.amount
-  user.lastUpdatedAtMs = Math.max(user.lastUpdatedAtMs, bid.atMs)
-}
-
-function addWin(user: UserTally, end: EndFact): void {
-  user.itemsWon += 1n
-  user.amountWon += end.hammerPrice
-  user.lastUpdatedAtMs = Math.max(user.lastUpdatedAtMs, end.atMs)
-}
-
-function addToPair(pair: PairTally, { amount }: BidFact): void {
-  pair.bids += 1n
-  pair.amount += amount
-  if (amount > pair.highestBid) pair.highestBid = amount
+function minuteOf({ activity }: Tallies, { atMs, userId, currency }: BidFact): ActivityTally {
+  const minuteMs = atMs - (atMs % MINUTE_MS)
+  const key = `${minuteMs} ${currency} ${userId}`
+  return entry(activity, key, () => ({ minuteMs, userId, currency, bids: 0n, amount: 0n }))
 }

@@ -11,12 +11,31 @@ import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 
-export type TestBid = { id: string; itemId: string; userId: string; amount: bigint; atMs: number }
+export type TestBid = {
+  id: string
+  itemId: string
+  userId: string
+  currency: string
+  amount: bigint
+  atMs: number
+}
 /** Unsold without a winner. */
-export type TestEnd = { itemId: string; winner?: { userId: string; amount: bigint }; atMs: number }
+export type TestEnd = {
+  itemId: string
+  /** Absent: USD, as for bids. */
+  currency?: string
+  winner?: { userId: string; amount: bigint }
+  atMs: number
+}
 
 export function testBid(bid: Partial<TestBid> = {}): TestBid {
-  const defaults = { id: randomUUID(), itemId: randomUUID(), userId: 'ann', amount: 100n }
+  const defaults = {
+    id: randomUUID(),
+    itemId: randomUUID(),
+    userId: 'ann',
+    currency: 'USD',
+    amount: 100n,
+  }
   return { ...defaults, atMs: Date.UTC(2026, 10, 1), ...bid }
 }
 
@@ -29,6 +48,7 @@ export function bidEvent(
     bidId: bid.id,
     itemId: bid.itemId,
     userId: bid.userId,
+    currency: bid.currency,
     amount: bid.amount,
     timestamp: timestampFromMs(bid.atMs),
     ...over,
@@ -39,11 +59,12 @@ export function bidEvent(
 
 /** @param over fields of the message to spoil */
 export function endEvent(
-  { itemId, winner, atMs }: TestEnd,
+  { itemId, currency = 'USD', winner, atMs }: TestEnd,
   over: MessageInitShape<typeof ItemEndedSchema> = {},
 ): IncomingEvent {
   const message = create(ItemEndedSchema, {
     itemId,
+    currency,
     outcome: winner ? ItemOutcome.SOLD : ItemOutcome.UNSOLD,
     winnerId: winner?.userId ?? '',
     hammerPrice: winner?.amount ?? 0n,
@@ -66,22 +87,24 @@ export function arrived(
 
 /** Every table of the projections, its rows as text in a fixed order. */
 export type Projections = Record<
-  'users' | 'items' | 'pairs' | 'activity' | 'inbox',
+  'users' | 'amounts' | 'items' | 'pairs' | 'activity' | 'inbox',
   readonly string[]
 >
 
 export async function storedProjections(sql: Sql): Promise<Projections> {
-  const [users, items, pairs, activity, inbox] = await Promise.all([
-    sql`SELECT user_id, total_bids, total_amount, items_bid_on, highest_bid, items_won, amount_won,
-      first_bid_at, last_bid_at, last_updated_at FROM user_stats`,
-    sql`SELECT item_id, total_bids, unique_bidders, highest_bid, first_bid_at, last_bid_at, outcome,
-      winner_id, hammer_price FROM item_stats`,
+  const [users, amounts, items, pairs, activity, inbox] = await Promise.all([
+    sql`SELECT user_id, total_bids, items_bid_on, items_won, first_bid_at, last_bid_at, last_updated_at
+      FROM user_stats WHERE total_amount = 0 AND amount_won = 0`,
+    sql`SELECT user_id, currency, total_amount, highest_bid, amount_won FROM user_amounts`,
+    sql`SELECT item_id, currency, total_bids, unique_bidders, highest_bid, first_bid_at, last_bid_at,
+      ended_at, outcome, winner_id, hammer_price FROM item_stats`,
     sql`SELECT item_id, user_id, bids, amount, highest_bid FROM user_items`,
-    sql`SELECT minute, user_id, bids, amount FROM activity`,
-    sql`SELECT event_id FROM inbox`,
+    sql`SELECT minute, user_id, currency, bids, amount FROM market_activity`,
+    sql`SELECT event_id FROM inbox_events`,
   ])
   return {
     users: linesOf(users),
+    amounts: linesOf(amounts),
     items: linesOf(items),
     pairs: linesOf(pairs),
     activity: linesOf(activity),
@@ -94,7 +117,9 @@ export function recomputedProjections(
   bids: readonly TestBid[],
   ends: readonly TestEnd[],
 ): Projections {
-  const sold = ends.flatMap(({ winner, atMs }) => (winner ? [{ ...winner, atMs }] : []))
+  const sold = ends.flatMap(({ winner, currency = 'USD', atMs }) =>
+    winner ? [{ ...winner, currency, atMs }] : [],
+  )
   const users = new Set([...bids, ...sold].map(({ userId }) => userId))
   const items = new Set([...bids, ...ends].map(({ itemId }) => itemId))
   const eventIds = ends.map(({ itemId }) => lifecycleEventId(itemId, 'item.ended'))
@@ -104,24 +129,26 @@ export function recomputedProjections(
         const own = bids.filter((bid) => bid.userId === userId)
         const won = sold.filter((win) => win.userId === userId)
         const times = [...own, ...won].map(({ atMs }) => atMs)
+        const { highest_bid: _, ...totals } = totalsOf(own)
         return {
           user_id: userId,
-          ...totalsOf(own),
+          ...totals,
           items_bid_on: new Set(own.map(({ itemId }) => itemId)).size,
           items_won: won.length,
-          amount_won: sum(won),
           last_updated_at: new Date(Math.max(...times)),
         }
       }),
     ),
+    amounts: amountsOf(bids, sold),
     items: linesOf(
       [...items].map((itemId) => {
         const own = bids.filter((bid) => bid.itemId === itemId)
         const end = ends.find((each) => each.itemId === itemId)
-        const { total_amount: _, ...totals } = totalsOf(own)
         return {
           item_id: itemId,
-          ...totals,
+          currency: own[0]?.currency ?? end?.currency ?? 'USD',
+          ...totalsOf(own),
+          ended_at: end ? new Date(end.atMs) : null,
           unique_bidders: new Set(own.map(({ userId }) => userId)).size,
           outcome: end ? (end.winner ? 'sold' : 'unsold') : null,
           winner_id: end?.winner?.userId ?? '',
@@ -132,9 +159,10 @@ export function recomputedProjections(
     pairs: grouped(bids, ({ itemId, userId }) => ({ item_id: itemId, user_id: userId }), true),
     activity: grouped(
       bids,
-      ({ atMs, userId }) => ({
+      ({ atMs, userId, currency }) => ({
         minute: new Date(atMs).toISOString().slice(0, 16),
         user_id: userId,
+        currency,
       }),
       false,
     ),
@@ -146,16 +174,37 @@ function totalsOf(bids: readonly TestBid[]) {
   const times = bids.map(({ atMs }) => atMs)
   return {
     total_bids: bids.length,
-    total_amount: sum(bids),
     highest_bid: highest(bids),
     first_bid_at: bids.length > 0 ? new Date(Math.min(...times)) : null,
     last_bid_at: bids.length > 0 ? new Date(Math.max(...times)) : null,
   }
 }
 
+function amountsOf(
+  bids: readonly TestBid[],
+  sold: readonly { userId: string; currency: string; amount: bigint }[],
+): string[] {
+  const keyOf = ({ userId, currency }: { userId: string; currency: string }) =>
+    JSON.stringify({ user_id: userId, currency })
+  const keys = new Set([...bids, ...sold].map(keyOf))
+  return linesOf(
+    [...keys].map((key) => {
+      const own = bids.filter((bid) => keyOf(bid) === key)
+      const won = sold.filter((win) => keyOf(win) === key)
+      const sums = { total_amount: sum(own), highest_bid: highest(own), amount_won: sum(won) }
+      return { ...JSON.parse(key), ...sums }
+    }),
+  )
+}
+
 function grouped(
   bids: readonly TestBid[],
-  keyOf: (bid: TestBid) => { user_id: string; minute?: string; item_id?: string },
+  keyOf: (bid: TestBid) => {
+    user_id: string
+    currency?: string
+    minute?: string
+    item_id?: string
+  },
   withHighest: boolean,
 ): string[] {
   const groups = Map.groupBy(bids, (bid) => JSON.stringify(keyOf(bid)))
