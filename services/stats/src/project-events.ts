@@ -7,6 +7,8 @@
  * market_activity; each by key), so concurrent consumers wait for each other but cannot deadlock. TRUNCATE in `rebuild.ts` follows
  * the same order.
  *
+ * Times are sent as milliseconds: Postgres reads numbers faster than it reads times.
+ *
  * Measured side by side on 2 cores, medians of 7 rounds: 20,000 events/s in batches of 1,000; one transaction
  * per event 840/s in sequence and 1,400/s with the 8 or 16 in parallel that serve it best.
  */
@@ -86,10 +88,10 @@ async function takeUnseen(
   const [rows] = await transaction.query((sql) => [
     sql<{ event_id: string }[]>`
       INSERT INTO inbox_events (event_id, occurred_at)
-      SELECT * FROM unnest(
+      SELECT id, timestamptz 'epoch' + at_ms * interval '1 ms' FROM unnest(
         ${ids}::uuid[],
-        ${ids.map((id) => isoTime(byId.get(id)?.atMs ?? 0))}::timestamptz[]
-      )
+        ${ids.map((id) => String(byId.get(id)?.atMs ?? 0))}::bigint[]
+      ) AS event (id, at_ms)
       ON CONFLICT DO NOTHING
       RETURNING event_id`,
   ])
@@ -165,15 +167,18 @@ function addUsers(
   return sql<UserRow[]>`
     INSERT INTO user_stats AS u (user_id, total_bids, items_bid_on, items_won, first_bid_at,
       last_bid_at, last_updated_at)
-    SELECT * FROM unnest(
+    SELECT user_id, bids, items, won,
+      timestamptz 'epoch' + first_ms * interval '1 ms',
+      timestamptz 'epoch' + last_ms * interval '1 ms',
+      timestamptz 'epoch' + updated_ms * interval '1 ms' FROM unnest(
       ${users.map((user) => user.userId)}::text[],
       ${users.map((user) => String(user.bids))}::bigint[],
       ${users.map((user) => String(itemsOf.get(user.userId) ?? 0))}::bigint[],
       ${users.map((user) => String(user.itemsWon))}::bigint[],
-      ${users.map((user) => isoTimeOrNull(user.firstBidAtMs))}::timestamptz[],
-      ${users.map((user) => isoTimeOrNull(user.lastBidAtMs))}::timestamptz[],
-      ${users.map((user) => isoTime(user.lastUpdatedAtMs))}::timestamptz[]
-    )
+      ${users.map((user) => millisOrNull(user.firstBidAtMs))}::bigint[],
+      ${users.map((user) => millisOrNull(user.lastBidAtMs))}::bigint[],
+      ${users.map((user) => String(user.lastUpdatedAtMs))}::bigint[]
+    ) AS given (user_id, bids, items, won, first_ms, last_ms, updated_ms)
     ON CONFLICT (user_id) DO UPDATE SET
       total_bids = u.total_bids + excluded.total_bids,
       items_bid_on = u.items_bid_on + excluded.items_bid_on,
@@ -209,19 +214,24 @@ function addItems(
   return sql`
     INSERT INTO item_stats AS i (item_id, currency, total_bids, unique_bidders, highest_bid,
       first_bid_at, last_bid_at, ended_at, outcome, winner_id, hammer_price)
-    SELECT * FROM unnest(
+    SELECT item_id, currency, bids, bidders, highest,
+      timestamptz 'epoch' + first_ms * interval '1 ms',
+      timestamptz 'epoch' + last_ms * interval '1 ms',
+      timestamptz 'epoch' + ended_ms * interval '1 ms',
+      outcome, winner_id, hammer_price FROM unnest(
       ${items.map((item) => item.itemId)}::uuid[],
       ${items.map((item) => item.currency)}::text[],
       ${items.map((item) => String(item.bids))}::bigint[],
       ${items.map((item) => String(biddersOf.get(item.itemId) ?? 0))}::bigint[],
       ${items.map((item) => String(item.highestBid))}::bigint[],
-      ${items.map((item) => isoTimeOrNull(item.firstBidAtMs))}::timestamptz[],
-      ${items.map((item) => isoTimeOrNull(item.lastBidAtMs))}::timestamptz[],
-      ${items.map((item) => isoTimeOrNull(item.end?.atMs))}::timestamptz[],
+      ${items.map((item) => millisOrNull(item.firstBidAtMs))}::bigint[],
+      ${items.map((item) => millisOrNull(item.lastBidAtMs))}::bigint[],
+      ${items.map((item) => millisOrNull(item.end?.atMs))}::bigint[],
       ${items.map((item) => item.end?.outcome ?? null)}::text[],
       ${items.map((item) => item.end?.winnerId ?? '')}::text[],
       ${items.map((item) => String(item.end?.hammerPrice ?? 0))}::bigint[]
-    )
+    ) AS given (item_id, currency, bids, bidders, highest, first_ms, last_ms, ended_ms, outcome, winner_id,
+      hammer_price)
     ON CONFLICT (item_id) DO UPDATE SET
       currency = excluded.currency,
       total_bids = i.total_bids + excluded.total_bids,
@@ -238,13 +248,13 @@ function addItems(
 function addActivity(sql: Queryable, activity: readonly ActivityTally[]) {
   return sql`
     INSERT INTO market_activity AS a (minute, user_id, currency, bids, amount)
-    SELECT * FROM unnest(
-      ${activity.map((each) => isoTime(each.minuteMs))}::timestamptz[],
+    SELECT timestamptz 'epoch' + minute_ms * interval '1 ms', user_id, currency, bids, amount FROM unnest(
+      ${activity.map((each) => String(each.minuteMs))}::bigint[],
       ${activity.map((each) => each.userId)}::text[],
       ${activity.map((each) => each.currency)}::text[],
       ${activity.map((each) => String(each.bids))}::bigint[],
       ${activity.map((each) => String(each.amount))}::numeric[]
-    )
+    ) AS given (minute_ms, user_id, currency, bids, amount)
     ON CONFLICT (minute, user_id, currency) DO UPDATE SET
       bids = a.bids + excluded.bids, amount = a.amount + excluded.amount`
 }
@@ -255,10 +265,6 @@ function usersOf(facts: readonly Fact[]): string[] {
   return [...users]
 }
 
-function isoTime(atMs: number): string {
-  return new Date(atMs).toISOString()
-}
-
-function isoTimeOrNull(atMs: number | undefined): string | null {
-  return atMs === undefined ? null : isoTime(atMs)
+function millisOrNull(atMs: number | undefined): string | null {
+  return atMs === undefined ? null : String(atMs)
 }
