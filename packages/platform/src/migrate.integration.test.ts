@@ -26,7 +26,7 @@ async function versionsIn(record: string): Promise<string[]> {
 async function tables(): Promise<string[]> {
   const rows = await database.sql<{ name: string }[]>`
     SELECT relname AS name FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname !~ '_[0-9_]+$'
     ORDER BY 1`
   return rows.map(({ name }) => name)
 }

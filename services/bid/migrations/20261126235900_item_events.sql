@@ -21,8 +21,8 @@ CREATE TABLE item_events (
 -- Of the last event in the history; empty: none yet. What is chained next is known with the item's lock.
 ALTER TABLE items ADD COLUMN history_hash bytea NOT NULL DEFAULT '';
 
--- Makes the partitions of this month and the next three for every table of this schema that is partitioned, as far as
--- they are missing; returns how many it made. Months, because what belongs to an item is looked for in each partition of
+-- Makes the partitions of this month and the next three for those of our tables that are partitioned, as far as they
+-- are missing; returns how many it made. Months, because what belongs to an item is looked for in each partition of
 -- its life, a year at most. With the rights of the tables' owner, because services make no tables. Attached, not made in
 -- place: that would lock out bids.
 CREATE FUNCTION make_partitions() RETURNS integer
@@ -37,7 +37,9 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(7165112903);
   FOR parent IN SELECT relname FROM pg_class
-    WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace ORDER BY relname
+    WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
+      AND relname IN ('bids', 'item_events')
+    ORDER BY relname
   LOOP
     FOR months IN 0..3 LOOP
       begins := this_month + make_interval(months => months);
