@@ -1,5 +1,5 @@
 /**
- * (i) A store that already has ten million bids on a hundred thousand items, beside one that has none: what a bidder, who reads
+ * (j) A store that already has ten million bids on a hundred thousand items, beside one that has none: what a bidder, who reads
  * lists, and an end that comes wait for it. Both have the same 200 items that are bid on.
  */
 import { randomUUIDv7 } from 'node:crypto'
