@@ -4,6 +4,7 @@ import { type Figure, formatNumber, formatTable, type Outcome, verdictOf } from 
 import { runFreshness } from './scenario-freshness.ts'
 import { runHeldRow } from './scenario-held-row.ts'
 import { runHotItem } from './scenario-hot-item.ts'
+import { runLargeStore } from './scenario-large-store.ts'
 import { runLiveCrowd } from './scenario-live-crowd.ts'
 import { runLiveRush } from './scenario-live-rush.ts'
 import { runManyEnds } from './scenario-many-ends.ts'
@@ -22,6 +23,7 @@ const scenarios = {
   freshness: runFreshness,
   'live-crowd': runLiveCrowd,
   'live-rush': runLiveRush,
+  'large-store': runLargeStore,
 } as const satisfies Record<ScenarioName, (world: World) => Promise<Outcome>>
 
 /** Returns true when no invariant was violated and, if strict, no target missed. */
