@@ -8,7 +8,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { explainRefusal } from '@bidmesh/bid/explain-refusal.ts'
 import { BidService, type PlaceBidRequest } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { postgresUrl, processShape, readConfig } from '@bidmesh/platform/config.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { openSession, type Session } from '@bidmesh/platform/session.ts'
 import { placeBidAlone } from './baseline-bids.ts'
@@ -78,7 +78,7 @@ async function placeBid(
   }
 }
 
-function startBaseline(url: string): Part {
+function startBaseline(url: string): Component {
   const pool = createSessionPool(url)
   pool.resize(1)
   let pipelined = true

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
-import { migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
+import { migrationsDirectory } from '@bidmesh/bid/bid-component.ts'
 import { executeBatch } from '@bidmesh/bid/execute-batch.ts'
 import { bidOn, putItem } from '@bidmesh/bid/test-item.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'

@@ -3,10 +3,10 @@
  * answering of streams, so that connect-node's generic server streaming writes each message for each viewer.
  */
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { readLiveConfig } from '@bidmesh/live/config.ts'
-import { startLive } from '@bidmesh/live/live-part.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
 
 await runProcess({
   name: 'live-generic',
@@ -20,8 +20,8 @@ await runProcess({
   },
 })
 
-function withoutHandle(part: Part): Part {
-  const rest = { ...part }
+function withoutHandle(component: Component): Component {
+  const rest = { ...component }
   delete rest.handle
   return rest
 }

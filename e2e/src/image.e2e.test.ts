@@ -184,7 +184,7 @@ it('says what it is made of', async () => {
 
 it('for development, starts anew whenever a source of its own is replaced', async () => {
   const web = await startService('web', {}, 'dev-main')
-  const source = join(tree, 'services/web/src/web-part.ts')
+  const source = join(tree, 'services/web/src/web-component.ts')
   const code = await readFile(source, 'utf8')
   await writeFile(join(tree, 'web/dist/favicon.svg'), '<svg/>')
   const another = join(tree, 'services/stats/src/tally.ts')
@@ -201,7 +201,7 @@ it('for development, starts anew whenever a source of its own is replaced', asyn
   await rename(`${another}.new`, another)
   // Several times as long as it takes to say so.
   await sleep(500)
-  expect(web.log()).toContain('web-part.ts has changed')
+  expect(web.log()).toContain('web-component.ts has changed')
   expect(web.log()).not.toContain('tally.ts has changed')
   const ended = once(web.child, 'exit')
   web.child.kill('SIGTERM')

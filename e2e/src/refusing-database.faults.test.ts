@@ -13,12 +13,12 @@ const mostDownMs = 1_500
 /** From the mending until every process is ready: seconds, on a machine of two cores that the stack needs too. */
 const backLimitMs = 10_000
 
-/** What a process says of itself, by part. */
+/** What a process says of itself, by component. */
 async function partsOf(url: string): Promise<Record<string, string>> {
-  const { parts }: { parts: Record<string, string> } = JSON.parse(
+  const { components }: { components: Record<string, string> } = JSON.parse(
     await (await fetch(`${url}/readyz`)).text(),
   )
-  return parts
+  return components
 }
 
 /** Every process of these kinds says so. */

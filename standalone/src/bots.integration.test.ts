@@ -1,8 +1,8 @@
 /** Bots at many times their pace, on the real services behind a real port. */
-import { startBid } from '@bidmesh/bid/bid-part.ts'
+import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { type Bid, BidService, type Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
-import { startLive } from '@bidmesh/live/live-part.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -27,7 +27,7 @@ beforeEach(async () => {
   const bid = await startBid({ ...services, lanes: 2 })
   const live = await startLive({ ...services, broker: createMemoryBroker({ log }), viewersMax: 1 })
   bots = createBots({ count: 12, log, pace: { leastMs: 5, mostMs: 30 } })
-  server = await startTestServer([bid, live, bots.part])
+  server = await startTestServer([bid, live, bots.component])
   bids = createClient(
     BidService,
     createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' }),
@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await bots.part.stop()
+  await bots.component.stop()
   await server.stop()
   await database.drop()
 })
@@ -64,8 +64,8 @@ it('fill an empty market and bid against each other, until told to stop', async 
   // All of them end soon, so there is no reason for more.
   expect(items).toHaveLength(6)
 
-  bots.part.drain?.()
-  await bots.part.stop()
+  bots.component.drain?.()
+  await bots.component.stop()
   const after = (await look()).items.map(({ version }) => version)
   expect((await look()).items.map(({ version }) => version)).toEqual(after)
 })
@@ -78,7 +78,7 @@ it('outlive services that cannot be reached, and try again', async () => {
   const lonely = createBots({ count: 2, log, pace: { leastMs: 1, mostMs: 20 } })
   lonely.begin(server.url)
   await eventually(() => lines.filter((line) => line.includes('lost its turn')).length > 10)
-  await lonely.part.stop()
+  await lonely.component.stop()
   const linesAtStop = lines.length
   await bids.listItems({}).catch(() => undefined)
   expect(lines).toHaveLength(linesAtStop)
@@ -87,6 +87,6 @@ it('outlive services that cannot be reached, and try again', async () => {
 it('are nobody when none are wanted', async () => {
   const nobody = createBots({ count: 0, log: quietLog, pace: { leastMs: 1, mostMs: 2 } })
   nobody.begin(server.url)
-  await nobody.part.stop()
+  await nobody.component.stop()
   expect((await look()).items).toEqual([])
 })

@@ -14,7 +14,7 @@ import {
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { botLines, botName, newBotItem, pick } from './bot-catalogue.ts'
@@ -48,7 +48,7 @@ export type BotsOptions = {
 
 export type Bots = {
   /** Ends the bots when the process begins to stop. */
-  part: Part
+  component: Component
   /** Lets them loose on the services at `url`. */
   begin: (url: string) => void
 }
@@ -78,7 +78,7 @@ export function createBots({ count, log, pace = usualPace }: BotsOptions): Bots 
     if (count > 0) turns.push(() => restock(names, world))
     lives = Promise.all(turns.map(repeat))
   }
-  const part: Part = {
+  const component: Component = {
     name: 'bots',
     services: [],
     routes: () => undefined,
@@ -89,7 +89,7 @@ export function createBots({ count, log, pace = usualPace }: BotsOptions): Bots 
       await lives
     },
   }
-  return { part, begin }
+  return { component, begin }
 }
 
 /** Turn after turn with a rest before each, until the end; never rejects. */

@@ -32,7 +32,7 @@ import {
   refusesCommands,
   serves,
   startWorld as startWorldOn,
-} from './testing/all-parts.ts'
+} from './testing/all-components.ts'
 
 const log = { info: () => undefined, warn: () => undefined }
 let directory: PrivateDirectory
@@ -86,7 +86,7 @@ test('a database that takes reads only for a while', async () => {
   const published = publishBid(world, 'zoe')
   await eventually(async () => {
     const reads = expect.stringMatching(/reads only/)
-    expect(await world.parts()).toMatchObject({
+    expect(await world.components()).toMatchObject({
       bid: reads,
       auctioneer: reads,
       relay: reads,
@@ -112,7 +112,7 @@ test('tables that are missing for a while', async () => {
   await world.statsSql`ALTER TABLE inbox_events RENAME TO away`
   const published = publishBid(world, 'zoe')
   await eventually(async () => {
-    expect(await world.parts()).toMatchObject({
+    expect(await world.components()).toMatchObject({
       stats: expect.stringMatching(/table inbox_events missing/),
     })
   })
@@ -129,7 +129,7 @@ test('tables that are missing for a while', async () => {
     expect((await failureOf(putItem(world))).code).toBe(Code.Unavailable)
     await eventually(async () => {
       const missing = expect.stringMatching(new RegExp(`table ${table} missing`))
-      expect(await world.parts()).toMatchObject({ bid: missing, auctioneer: missing })
+      expect(await world.components()).toMatchObject({ bid: missing, auctioneer: missing })
     })
     await world.bidSql`ALTER TABLE away RENAME TO ${world.bidSql(table)}`
   }
@@ -232,7 +232,7 @@ test('a standby takes over, while connections to the old server stay open', asyn
   const next = await startServer('new')
   await eventually(async () => {
     const standby = expect.stringMatching(/standby/)
-    expect(await world.parts()).toMatchObject({
+    expect(await world.components()).toMatchObject({
       bid: standby,
       relay: standby,
       stats: standby,

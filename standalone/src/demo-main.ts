@@ -48,5 +48,5 @@ if (count > 0) {
   bots.begin(url)
   process.stdout.write(`${count} bots bid at ${url} until Ctrl-C\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  await bots.part.stop()
+  await bots.component.stop()
 }

@@ -11,16 +11,16 @@ import {
 } from '@bufbuild/protobuf'
 import { reflect, type ReflectList } from '@bufbuild/protobuf/reflect'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { startBid } from '@bidmesh/bid/bid-part.ts'
+import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { startLive } from '@bidmesh/live/live-part.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
 import { type Server, startServer } from '@bidmesh/platform/server.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
-import { startStats } from '@bidmesh/stats/stats-part.ts'
+import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const [bidUrl = '', statsUrl = ''] = databases.map(({ url }) => url)
   const broker = createMemoryBroker({ log })
   const common = { redisUrl: undefined, log, signal: new AbortController().signal }
-  const parts = [
+  const components = [
     await startStats({ ...common, databaseUrl: statsUrl, broker }),
     await startBid({ ...common, databaseUrl: bidUrl, lanes: 1 }),
     await startLive({ ...common, databaseUrl: bidUrl, broker, viewersMax: 100 }),
@@ -46,14 +46,14 @@ beforeAll(async () => {
   server = await startServer({
     host: '127.0.0.1',
     port: 0,
-    parts,
+    components,
     log,
     metricsText: async () => '',
   })
   const stop = server.stop
   server.stop = async () => {
     await stop()
-    for (const part of parts.toReversed()) await part.stop()
+    for (const component of components.toReversed()) await component.stop()
     await broker.close()
   }
   const bids = createClient(BidService, transport())

@@ -4,10 +4,10 @@
  * applied it. What a newcomer starts, and what a single machine can run.
  */
 import { resolve } from 'node:path'
-import { startAuctioneerPart, startBid } from '@bidmesh/bid/bid-part.ts'
+import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { startLive } from '@bidmesh/live/live-part.ts'
-import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
+import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { startEmbeddedPostgres } from '@bidmesh/platform/embedded-postgres.ts'
 import { ensureDatabase } from '@bidmesh/platform/ensure-database.ts'
@@ -16,8 +16,8 @@ import { isRunning } from '@bidmesh/platform/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { openSession } from '@bidmesh/platform/session.ts'
-import { startStats } from '@bidmesh/stats/stats-part.ts'
-import { builtWebDir, createWebPart } from '@bidmesh/web-server/web-part.ts'
+import { startStats } from '@bidmesh/stats/stats-component.ts'
+import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { storePast } from './bots-past.ts'
@@ -53,12 +53,12 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   const bid = await startBid({ ...writeSide, lanes: LANES, operatorIds: config.OPERATOR_IDS })
   if (config.BOTS > 0) await giveBotsAPast(bidUrl, log)
   const live = await startLive({ ...writeSide, broker, viewersMax: VIEWERS_MAX })
-  const auctioneer = await startAuctioneerPart(writeSide)
-  const relay = await startRelayPart({ databaseUrl: bidUrl, broker, log, signal })
-  const web = createWebPart({ dir: builtWebDir, log })
+  const auctioneer = await startAuctioneerComponent(writeSide)
+  const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log, signal })
+  const web = createWebComponent({ dir: builtWebDir, log })
   const bots = createBots({ count: config.BOTS, log })
   letBotsLoose = bots.begin
-  return [stats, bid, auctioneer, live, relay, web, bots.part]
+  return [stats, bid, auctioneer, live, relay, web, bots.component]
 }
 
 /** Before the relay starts: the past is told like everything else. */

@@ -1,4 +1,4 @@
-/** Whether a database is what a part needs it to be, for `/readyz` and at the start: one cheap query, no write. */
+/** Whether a database is what a component needs it to be, for `/readyz` and at the start: one cheap query, no write. */
 import { type Sql } from './postgres.ts'
 import { ReadOnlyServerError, TransientError } from './errors.ts'
 

@@ -1,6 +1,6 @@
 /**
  * `grpc.health.v1.Health`: the readiness of `/readyz` in the form that gRPC clients, Kubernetes probes
- * and load balancers ask for. The empty name is the whole process; a service's name is its part.
+ * and load balancers ask for. The empty name is the whole process; a service's name is its component.
  */
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
@@ -8,7 +8,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
 } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import type { Readiness, ReadinessProbe } from './readiness.ts'
 
 /** How soon a watcher hears of a change; as long as one answer of the readiness probe is shared. */
@@ -18,7 +18,7 @@ const WATCH_INTERVAL_MS = 1_000
 export const WATCHES_MAX = 256
 
 export type HealthOptions = {
-  parts: readonly Part[]
+  components: readonly Component[]
   readiness: ReadinessProbe
   /** Aborts when the server stops: watchers are told and sent away. */
   stopping: AbortSignal
@@ -26,13 +26,16 @@ export type HealthOptions = {
 
 /** Adds the health service to the procedures of a process. */
 export function registerHealth(router: ConnectRouter, options: HealthOptions): void {
-  const partOfService = new Map(
-    options.parts.flatMap((part) => part.services.map((service) => [service.typeName, part.name])),
+  const componentOfService = new Map(
+    options.components.flatMap((component) =>
+      component.services.map((service) => [service.typeName, component.name]),
+    ),
   )
   const statusOf = (name: string, readiness: Readiness): Status => {
-    const part = partOfService.get(name)
-    if (name !== '' && part === undefined) return Status.SERVICE_UNKNOWN
-    const ready = part === undefined ? readiness.ready : readiness.parts[part] === 'ok'
+    const component = componentOfService.get(name)
+    if (name !== '' && component === undefined) return Status.SERVICE_UNKNOWN
+    const ready =
+      component === undefined ? readiness.ready : readiness.components[component] === 'ok'
     return ready ? Status.SERVING : Status.NOT_SERVING
   }
   const changes = createChanges(options)
@@ -45,7 +48,7 @@ export function registerHealth(router: ConnectRouter, options: HealthOptions): v
     },
     list: async () => {
       const readiness = await options.readiness.check()
-      const names = ['', ...partOfService.keys()]
+      const names = ['', ...componentOfService.keys()]
       const statuses = names.map((name) => [name, { status: statusOf(name, readiness) }])
       return { statuses: Object.fromEntries(statuses) }
     },

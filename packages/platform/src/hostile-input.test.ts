@@ -34,7 +34,7 @@ beforeAll(async () => {
   server = await startServer({
     host: '127.0.0.1',
     port: 0,
-    parts: [
+    components: [
       {
         name: 'bid',
         services: [BidService, LiveService],

@@ -4,11 +4,11 @@
  */
 import type { HttpHandler, HttpRequest, HttpResponse } from './http-dual-server.ts'
 import { messageOf } from './errors.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import type { ReadinessProbe } from './readiness.ts'
 
 export type HttpPagesOptions = {
-  parts: readonly Part[]
+  components: readonly Component[]
   readiness: ReadinessProbe
   metricsText: () => Promise<string>
 }
@@ -20,7 +20,7 @@ const procedurePath = /^\/[\w.]+\/\w+$/
 
 /** The handler for requests that are no known procedure. */
 export function createHttpPages(options: HttpPagesOptions): HttpHandler {
-  const index = indexText(options.parts)
+  const index = indexText(options.components)
   const pages = new Map<string, () => Promise<Page>>([
     ['/', async () => ({ status: 200, type: 'text/plain; charset=utf-8', body: index })],
     ['/healthz', async () => json(200, { status: 'ok' })],
@@ -31,7 +31,9 @@ export function createHttpPages(options: HttpPagesOptions): HttpHandler {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const page = pages.get(path)
     if (!page) {
-      const isTaken = options.parts.some((part) => part.handleUnknown?.(request, response))
+      const isTaken = options.components.some((component) =>
+        component.handleUnknown?.(request, response),
+      )
       return isTaken ? undefined : answerUnknown(path, request, response)
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -93,8 +95,8 @@ function send(request: HttpRequest, response: HttpResponse, page: Page): void {
   response.end(request.method === 'HEAD' ? '' : page.body)
 }
 
-function indexText(parts: readonly Part[]): string {
-  const services = parts.flatMap((part) => part.services)
+function indexText(components: readonly Component[]): string {
+  const services = components.flatMap((component) => component.services)
   const procedures = services.flatMap((service) =>
     service.methods.map((method) => `  POST /${service.typeName}/${method.name}`),
   )
@@ -105,7 +107,7 @@ function indexText(parts: readonly Part[]): string {
     ...procedures,
     '',
     'Pages:',
-    ...parts.flatMap((part) => part.pages ?? []).map((page) => `  ${page}`),
+    ...components.flatMap((component) => component.pages ?? []).map((page) => `  ${page}`),
     '  GET /healthz  the process is alive',
     '  GET /readyz   what it depends on answers',
     '  GET /metrics  Prometheus',

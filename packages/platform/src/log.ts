@@ -10,7 +10,7 @@ import type { LogLevel } from './config.ts'
 export type Log = Logger
 
 export type LogOptions = {
-  /** Name of the process or part, in every line. */
+  /** Name of the process or component, in every line. */
   name: string
   level: LogLevel
   /** Where lines go; stdout when left out. */

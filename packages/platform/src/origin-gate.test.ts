@@ -26,7 +26,7 @@ async function start(rules: OriginRules): Promise<Server> {
     ...rules,
     host: '127.0.0.1',
     port: 0,
-    parts: [
+    components: [
       {
         name: 'bid',
         services: [BidService],

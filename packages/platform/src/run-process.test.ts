@@ -49,7 +49,7 @@ async function exitCode(child: ChildProcess): Promise<number | null> {
 const url = /at (http:\/\/127\.0\.0\.1:\d+)\n/
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s: server, parts (last first), undo; exit 0',
+  '%s: server, components (last first), undo; exit 0',
   async (signal) => {
     const { child, ended, says, out, words } = run()
     await says('at http')
@@ -92,7 +92,7 @@ test('a start that its user can mend prints the reason alone; what was begun is 
   expect(words()).toEqual(['undone'])
 })
 
-test('a taken port is such a reason, and the parts are stopped', async () => {
+test('a taken port is such a reason, and the components are stopped', async () => {
   const holder = createServer()
   await once(holder.listen(0, '127.0.0.1'), 'listening')
   // What listen() with a port gives back is an AddressInfo.

@@ -1,5 +1,5 @@
 /**
- * The life of a process, the same for all: read the configuration, start the parts (meanwhile the port says that
+ * The life of a process, the same for all: read the configuration, start the components (meanwhile the port says that
  * it is alive, and what it waits for), serve them on one port, and end in order. A `main.ts` is one call:
  *
  * ```ts
@@ -19,7 +19,7 @@ import { constants, getPriority, setPriority } from 'node:os'
 import type { ProcessConfig } from './config.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import { startServer } from './server.ts'
 import type { Server } from './server.ts'
 import { StartError } from './start-error.ts'
@@ -37,7 +37,7 @@ export type ProcessContext = {
   /** Aborts when the process is asked to stop while it still starts; pass it to every wait. */
   signal: AbortSignal
   /**
-   * Something to undo at the end, such as a database this process has started. Runs after all parts have
+   * Something to undo at the end, such as a database this process has started. Runs after all components have
    * stopped, last registered first, also when `start` failed (but not after a crash).
    */
   onStop: (undo: () => Promise<void>) => void
@@ -48,8 +48,8 @@ export type ProcessOptions<Config extends ProcessConfig> = {
   name: string
   /** Reads the environment; a ConfigError is printed as it is. */
   config: () => Config
-  /** Starts the parts, served together on `HOST:PORT`. They are stopped one by one, last first. */
-  start: (config: Config, context: ProcessContext) => Promise<readonly Part[]>
+  /** Starts the components, served together on `HOST:PORT`. They are stopped one by one, last first. */
+  start: (config: Config, context: ProcessContext) => Promise<readonly Component[]>
   /**
    * Where processes share cores, others come first: below normal priority, on systems that have such. With 10,000
    * ends at once on two cores, a bid's median wait was 18 ms while relay and statistics came before it like anybody,
@@ -122,8 +122,8 @@ async function serve<Config extends ProcessConfig>(
   const telemetry = await startTelemetry({ serviceName: `bidmesh-${options.name}`, log })
   onStop(telemetry.stop)
   const starting = await answerWhileStarting({ host: config.HOST, port: config.PORT, log })
-  const parts = await options.start(config, { ...context, log: starting.log })
-  for (const part of parts) onStop(part.stop)
+  const components = await options.start(config, { ...context, log: starting.log })
+  for (const component of components) onStop(component.stop)
   await starting.close()
   if (signal.aborted) return
   const { metricsText } = telemetry
@@ -133,13 +133,16 @@ async function serve<Config extends ProcessConfig>(
     corsOrigins: config.CORS_ORIGINS,
     allowedHosts: config.ALLOWED_HOSTS,
     maxConnections: config.MAX_CONNECTIONS,
-    parts,
+    components,
     log,
     metricsText,
   })
   onStop(server.stop)
   const { url, maxConnections } = server
-  log.info({ url, maxConnections, parts: parts.map((part) => part.name) }, 'ready')
+  log.info(
+    { url, maxConnections, components: components.map((component) => component.name) },
+    'ready',
+  )
   await options.started?.(server, config)
   if (!signal.aborted) await once(signal, 'abort')
 }

@@ -17,7 +17,7 @@ import { BODY_BYTES_PER_CONNECTION_MAX } from './body-budget.ts'
 import { freePort } from './free-port.ts'
 import { WATCHES_MAX } from './grpc-health.ts'
 import { createLog } from './log.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import { type Server, type ServerOptions, startServer } from './server.ts'
 import { eventually } from './testing/eventually.ts'
 import { UNREAD_BYTES_MAX } from './unread-budget.ts'
@@ -31,11 +31,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** A server with one part that counts its calls; `GET /large` answers with more than the system takes over. */
+/** A server with one component that counts its calls; `GET /large` answers with more than the system takes over. */
 async function start(options: Partial<ServerOptions> = {}) {
   const lines: string[] = []
   let calls = 0
-  const part: Part = {
+  const component: Component = {
     name: 'bid',
     services: [BidService],
     routes: (router) => {
@@ -60,7 +60,7 @@ async function start(options: Partial<ServerOptions> = {}) {
   const server = await startServer({
     host: '127.0.0.1',
     port: 0,
-    parts: [part],
+    components: [component],
     log: createLog({ name: 'test', level: 'debug', destination }),
     metricsText: async () => '',
     finishLimitMs: 50,

@@ -30,7 +30,7 @@ import {
 import { afterEach, describe, expect, test } from 'vitest'
 import { OverloadedError, TransientError } from './errors.ts'
 import { createLog } from './log.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import { PortInUseError, startServer } from './server.ts'
 import type { Server, ServerOptions } from './server.ts'
 
@@ -52,7 +52,7 @@ type Setup = Partial<ServerOptions> & {
 
 async function start({ placeBid, check, ...options }: Setup = {}) {
   const lines: string[] = []
-  const part: Part = {
+  const component: Component = {
     name: 'bid',
     services: [BidService],
     routes: (router) => {
@@ -70,7 +70,7 @@ async function start({ placeBid, check, ...options }: Setup = {}) {
   const server = await startServer({
     host: '127.0.0.1',
     port: 0,
-    parts: [part],
+    components: [component],
     log,
     metricsText: async () => '# metrics\n',
     ...options,
@@ -381,12 +381,12 @@ describe('pages and health', () => {
     expect([healthz.headers[':status'], healthz.body]).toEqual([200, '{"status":"ok"}\n'])
   })
 
-  test('a part that is not well makes readyz and gRPC health say so, with the reason', async () => {
+  test('a component that is not well makes readyz and gRPC health say so, with the reason', async () => {
     const { server } = await start({ check: () => Promise.reject(new Error('no Postgres')) })
     const ready = await fetch(`${server.url}/readyz`)
     expect([ready.status, await ready.json()]).toEqual([
       503,
-      { status: 'unavailable', parts: { bid: 'no Postgres' } },
+      { status: 'unavailable', components: { bid: 'no Postgres' } },
     ])
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
     const transport = createGrpcTransport({ baseUrl: server.url, idleConnectionTimeoutMs: 10 })

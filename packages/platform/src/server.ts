@@ -18,7 +18,7 @@ import type { HttpHandler } from './http-dual-server.ts'
 import { createHttpPages } from './http-pages.ts'
 import type { Log } from './log.ts'
 import { createOriginGate, type OriginRules } from './origin-gate.ts'
-import type { Part } from './part.ts'
+import type { Component } from './component.ts'
 import { createProcedureHandler } from './procedure-handler.ts'
 import { createReadiness } from './readiness.ts'
 import { rpcInterceptors } from './rpc-interceptors.ts'
@@ -30,7 +30,7 @@ const MAX_TIMEOUT_MS = 10 * 60_000
 
 /** Requests in hand get this long after a stop was asked for, then their signal aborts … */
 const FINISH_LIMIT_MS = 5_000
-/** … and after this much more their connections are cut. Below 10 s with the parts' own stopping. */
+/** … and after this much more their connections are cut. Below 10 s with the components' own stopping. */
 const ABORT_LIMIT_MS = 500
 
 /** Another process listens on the port. */
@@ -43,7 +43,7 @@ export type ServerOptions = OriginRules & {
   host: string
   /** 0 lets the system choose. */
   port: number
-  parts: readonly Part[]
+  components: readonly Component[]
   log: Log
   /** The page `/metrics`. */
   metricsText: () => Promise<string>
@@ -66,20 +66,24 @@ export type Server = {
   stop: () => Promise<void>
 }
 
-/** Serves the parts. Rejects with {@link PortInUseError} or the system's own error. */
+/** Serves the components. Rejects with {@link PortInUseError} or the system's own error. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const readiness = createReadiness(options.parts)
+  const readiness = createReadiness(options.components)
   const stopping = new AbortController()
   const shutdown = new AbortController()
-  const held = options.parts.flatMap((part) => part.held ?? [])
+  const held = options.components.flatMap((component) => component.held ?? [])
   const procedures = createProcedureHandler({
     held,
     routes: (router) => {
-      for (const part of options.parts) part.routes(router)
-      registerHealth(router, { parts: options.parts, readiness, stopping: stopping.signal })
+      for (const component of options.components) component.routes(router)
+      registerHealth(router, {
+        components: options.components,
+        readiness,
+        stopping: stopping.signal,
+      })
       registerReflection(
         router,
-        options.parts.flatMap((part) => part.services),
+        options.components.flatMap((component) => component.services),
         held,
       )
     },
@@ -87,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     shutdownSignal: shutdown.signal,
     interceptors: rpcInterceptors(
       options.log,
-      options.parts.flatMap((part) => part.interceptors ?? []),
+      options.components.flatMap((component) => component.interceptors ?? []),
     ),
     fallback: createHttpPages({ ...options, readiness }),
     log: options.log,
@@ -99,10 +103,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       'fewer connections than asked for: raise ulimit -n',
     )
   }
-  const urgent = new Set(options.parts.flatMap((part) => part.urgent ?? []).map(procedurePath))
+  const urgent = new Set(
+    options.components.flatMap((component) => component.urgent ?? []).map(procedurePath),
+  )
   const dual = createDualServer({
     handle: refuseUnroutable(
-      gated(createOriginGate(options), partsFirst(options.parts, procedures)),
+      gated(createOriginGate(options), componentsFirst(options.components, procedures)),
     ),
     isUrgent: (path) => urgent.has(path),
     maxConnections,
@@ -116,7 +122,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     stop: async () => {
       readiness.shutDown()
       stopping.abort()
-      for (const part of options.parts) part.drain?.()
+      for (const component of options.components) component.drain?.()
       const closed = dual.close()
       if (await endsWithin(closed, options.finishLimitMs ?? FINISH_LIMIT_MS)) return
       options.log.warn('requests are still in hand: aborting them')
@@ -138,9 +144,9 @@ function gated(gate: ReturnType<typeof createOriginGate>, handle: HttpHandler): 
   }
 }
 
-/** What parts answer by themselves; everything else is for the procedures. */
-function partsFirst(parts: readonly Part[], procedures: HttpHandler): HttpHandler {
-  const handlers = parts.flatMap((part) => (part.handle ? [part.handle] : []))
+/** What components answer by themselves; everything else is for the procedures. */
+function componentsFirst(components: readonly Component[], procedures: HttpHandler): HttpHandler {
+  const handlers = components.flatMap((component) => (component.handle ? [component.handle] : []))
   if (handlers.length === 0) return procedures
   return (request, response) => {
     if (!handlers.some((handle) => handle(request, response))) procedures(request, response)

@@ -1,5 +1,5 @@
 /**
- * The port of a process while its parts start, which may be long: they wait for a database, or for it to be
+ * The port of a process while its components start, which may be long: they wait for a database, or for it to be
  * migrated. It says that the process is alive, and what it waits for, so that nobody takes the wait for a hang and
  * ends it. What a start warns of is what it waits for.
  */
@@ -12,7 +12,7 @@ import type { Log } from './log.ts'
 const CONNECTIONS_MAX = 200
 
 export type StartingServer = {
-  /** For the parts: its warnings are repeated by `/readyz`. */
+  /** For the components: its warnings are repeated by `/readyz`. */
   log: Log
   /** Frees the port for the server itself. */
   close: () => Promise<void>
@@ -35,7 +35,7 @@ export async function answerWhileStarting(options: StartingServerOptions): Promi
       path === '/healthz'
         ? [200, { status: 'ok' }]
         : path === '/readyz'
-          ? [503, { status: 'unavailable', parts: {}, reason: message }]
+          ? [503, { status: 'unavailable', components: {}, reason: message }]
           : [503, { code: 'unavailable', message }]
     response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
     response.end(`${JSON.stringify(body)}\n`)

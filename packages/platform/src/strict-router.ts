@@ -24,7 +24,7 @@ const jsonOptions = {
 } as const
 
 /**
- * @param router gets the procedures of what parts register here
+ * @param router gets the procedures of what components register here
  * @param registry messages that an `Any` may hold
  */
 export function strictRouter(router: ConnectRouter, registry: Registry): ConnectRouter {
@@ -53,7 +53,7 @@ function implementationOf(method: DescMethod, service: object): MethodImpl<DescM
   const found: unknown = Reflect.get(service, method.localName)
   const implementation =
     typeof found === 'function' ? found.bind(service) : () => unimplemented(method)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part's type was checked for its service
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the component's type was checked for its service
   return implementation as MethodImpl<DescMethod>
 }
 

@@ -38,7 +38,7 @@ async function call(metricsText: () => Promise<string>, inHandler: () => void) {
     port: 0,
     log: createLog({ name: 'test', level: 'silent' }),
     metricsText,
-    parts: [
+    components: [
       {
         name: 'bid',
         services: [BidService],

@@ -5,7 +5,7 @@
  * them nothing is sent, connected to or even loaded.
  *
  * `@opentelemetry/api` has no proxy for meters: an instrument made before {@link startTelemetry} counts
- * nothing for ever. Make instruments where a part starts, not at the top of a module.
+ * nothing for ever. Make instruments where a component starts, not at the top of a module.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { context, diag, DiagLogLevel, metrics, propagation, trace } from '@opentelemetry/api'
@@ -55,7 +55,7 @@ export type Telemetry = {
 }
 
 /**
- * Registers the providers of this process with `@opentelemetry/api`. Call once, before any part starts.
+ * Registers the providers of this process with `@opentelemetry/api`. Call once, before any component starts.
  * `OTEL_SDK_DISABLED=true` leaves all of it out.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {

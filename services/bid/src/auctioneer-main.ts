@@ -1,13 +1,13 @@
 /** The auctioneer as a process. */
 import { runProcess } from '@bidmesh/platform/run-process.ts'
-import { startAuctioneerPart } from './bid-part.ts'
+import { startAuctioneerComponent } from './bid-component.ts'
 import { readAuctioneerConfig } from './config.ts'
 
 await runProcess({
   name: 'auctioneer',
   config: readAuctioneerConfig,
   start: async (config, { log, signal }) => [
-    await startAuctioneerPart({
+    await startAuctioneerComponent({
       databaseUrl: config.DATABASE_URL,
       redisUrl: config.REDIS_URL,
       migrations: config.MIGRATIONS,

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Auctioneer, startAuctioneer } from './auctioneer.ts'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory } from './bid-component.ts'
 import { CLOSE_BATCH } from './close-items.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'

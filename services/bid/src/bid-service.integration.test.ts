@@ -23,7 +23,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { migrationsDirectory, startAuctioneerPart, startBid } from './bid-part.ts'
+import { migrationsDirectory, startAuctioneerComponent, startBid } from './bid-component.ts'
 
 /** Lines of the log. */
 const logged: string[] = []
@@ -46,8 +46,11 @@ beforeAll(async () => {
     }),
     signal: new AbortController().signal,
   }
-  const parts = [await startBid({ ...options, lanes: 2 }), await startAuctioneerPart(options)]
-  server = await startTestServer(parts)
+  const components = [
+    await startBid({ ...options, lanes: 2 }),
+    await startAuctioneerComponent(options),
+  ]
+  server = await startTestServer(components)
   const baseUrl = server.url
   bids = createClient(
     BidService,
@@ -476,14 +479,14 @@ describe('when the moment is bad', () => {
 
   it('a database that is away is UNAVAILABLE, and bids go on when it is back', async () => {
     const proxy = await startTcpProxy(database.url)
-    const part = await startBid({
+    const component = await startBid({
       databaseUrl: proxy.url,
       redisUrl: undefined,
       lanes: 1,
       log: quietLog,
       signal: new AbortController().signal,
     })
-    const other = await startTestServer([part])
+    const other = await startTestServer([component])
     const client = createClient(
       BidService,
       createConnectTransport({ baseUrl: other.url, httpVersion: '1.1' }),

@@ -12,7 +12,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrationsDirectory, startBid } from './bid-part.ts'
+import { migrationsDirectory, startBid } from './bid-component.ts'
 import { linkHash } from './event-chain.ts'
 
 const messages = createRegistry(file_events_v1_events)

@@ -11,7 +11,7 @@ import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { migrationsDirectory, startAuctioneerPart } from './bid-part.ts'
+import { migrationsDirectory, startAuctioneerComponent } from './bid-component.ts'
 import { closeItems, openItems } from './close-items.ts'
 import { executeBatch } from './execute-batch.ts'
 import { putItem } from './test-item.ts'
@@ -212,7 +212,7 @@ describe('of an item with five events', () => {
 it('has missing partitions made by the auctioneer', async () => {
   const all = await partitions()
   await sql`DROP TABLE ${sql(all.at(-1) ?? '')}`
-  const auctioneer = await startAuctioneerPart({
+  const auctioneer = await startAuctioneerComponent({
     databaseUrl: database.url,
     redisUrl: undefined,
     log: quietLog,

@@ -25,7 +25,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrationsDirectory, startBid } from './bid-part.ts'
+import { migrationsDirectory, startBid } from './bid-component.ts'
 import { closeItems } from './close-items.ts'
 
 const OPERATOR = 'olga'

@@ -10,7 +10,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { migrationsDirectory, startBid } from './bid-part.ts'
+import { migrationsDirectory, startBid } from './bid-component.ts'
 import { putItem } from './test-item.ts'
 
 let database: TestDatabase
@@ -21,14 +21,14 @@ let bids: Client<typeof BidService>
 beforeAll(async () => {
   database = await createTestDatabase(migrationsDirectory)
   proxy = await startTcpProxy(database.url)
-  const part = await startBid({
+  const component = await startBid({
     databaseUrl: proxy.url,
     redisUrl: undefined,
     lanes: 1,
     log: quietLog,
     signal: new AbortController().signal,
   })
-  server = await startTestServer([part])
+  server = await startTestServer([component])
   bids = createClient(
     BidService,
     createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' }),

@@ -1,6 +1,6 @@
 /** The bid service as a process. */
 import { runProcess } from '@bidmesh/platform/run-process.ts'
-import { startBid } from './bid-part.ts'
+import { startBid } from './bid-component.ts'
 import { readBidConfig } from './config.ts'
 
 await runProcess({

@@ -18,7 +18,7 @@ export type BidMetrics = {
   transaction(durationMs: number): void
 }
 
-/** Makes the instruments: call it when the part starts, after telemetry has. */
+/** Makes the instruments: call it when the component starts, after telemetry has. */
 export function createBidMetrics(): BidMetrics {
   const meter = metrics.getMeter('bidmesh')
   const accepted = meter.createCounter('bidmesh.bids.accepted', {

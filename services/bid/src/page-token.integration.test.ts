@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { Code, ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory } from './bid-component.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
 import { getItemBids, listUserBids } from './queries.ts'

@@ -2,7 +2,7 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory } from './bid-component.ts'
 import type { BidEntry, Outcome } from './decide-batch.ts'
 import { executeBatch } from './execute-batch.ts'
 import { forgetKeys } from './retention-job.ts'

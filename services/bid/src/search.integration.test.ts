@@ -4,7 +4,7 @@ import { ListItemsRequest_OrderBy as OrderBy } from '@bidmesh/gen/bids/v1/bid_se
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrationsDirectory } from './bid-part.ts'
+import { migrationsDirectory } from './bid-component.ts'
 import { executeBatch } from './execute-batch.ts'
 import { listItems, noFilter } from './list-items.ts'
 import { putItem } from './test-item.ts'

@@ -1,10 +1,10 @@
 /** Two live services on one RabbitMQ and one Redis: what one viewer sees, all see, wherever they are. */
 import { randomBytes } from 'node:crypto'
-import { migrationsDirectory, startBid } from '@bidmesh/bid/bid-part.ts'
+import { migrationsDirectory, startBid } from '@bidmesh/bid/bid-component.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { LiveService, type WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
+import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { statsQueue } from '@bidmesh/platform/broker.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -14,7 +14,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { startLive } from './live-part.ts'
+import { startLive } from './live-component.ts'
 
 let database: TestDatabase
 const servers: Server[] = []
@@ -34,11 +34,14 @@ beforeAll(async () => {
     const rabbit = await startTestRabbit({ namespace })
     const { broker } = rabbit
     rabbits.push(rabbit)
-    const parts =
+    const components =
       role === 'live'
         ? [await startLive({ ...common, broker, viewersMax: 100 })]
-        : [await startBid({ ...common, lanes: 1 }), await startRelayPart({ ...common, broker })]
-    servers.push(await startTestServer(parts))
+        : [
+            await startBid({ ...common, lanes: 1 }),
+            await startRelayComponent({ ...common, broker }),
+          ]
+    servers.push(await startTestServer(components))
   }
   const [bidUrl = '', ...liveUrls] = servers.map(({ url }) => url)
   bids = createClient(BidService, overHttp1(bidUrl))

@@ -4,12 +4,16 @@
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { startAuctioneerPart, startBid, migrationsDirectory } from '@bidmesh/bid/bid-part.ts'
+import {
+  startAuctioneerComponent,
+  startBid,
+  migrationsDirectory,
+} from '@bidmesh/bid/bid-component.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { BidService, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { LiveService, type WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
+import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
 import { type Broker, statsQueue } from '@bidmesh/platform/broker.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
@@ -27,7 +31,7 @@ import {
   createGrpcWebTransport as createBrowserGrpcWebTransport,
 } from '@connectrpc/connect-web'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { startLive } from './live-part.ts'
+import { startLive } from './live-component.ts'
 
 let database: TestDatabase
 let broker: Broker
@@ -61,9 +65,9 @@ beforeAll(async () => {
   await broker.subscribe({ ...statsQueue, prefetch: 100 }, async () => undefined)
   const parts = [
     await startBid({ ...common, lanes: 1 }),
-    await startAuctioneerPart(common),
+    await startAuctioneerComponent(common),
     await startLive({ ...common, viewersMax: 50 }),
-    await startRelayPart(common),
+    await startRelayComponent(common),
   ]
   server = await startTestServer(parts)
   const baseUrl = server.url

@@ -2,7 +2,7 @@
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { readLiveConfig } from './config.ts'
-import { startLive } from './live-part.ts'
+import { startLive } from './live-component.ts'
 
 await runProcess({
   name: 'live',

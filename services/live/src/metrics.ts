@@ -9,7 +9,7 @@ export type LiveMetrics = ViewerEvents & {
   observe: (hub: Hub) => void
 }
 
-/** Makes the instruments: call it when the part starts, after telemetry has. */
+/** Makes the instruments: call it when the component starts, after telemetry has. */
 export function createLiveMetrics(): LiveMetrics {
   const meter = metrics.getMeter('bidmesh')
   const deliveries = meter.createCounter('bidmesh.live.deliveries', {

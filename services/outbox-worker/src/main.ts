@@ -2,7 +2,7 @@
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { readRelayConfig } from './config.ts'
-import { startRelayPart } from './relay-part.ts'
+import { startRelayComponent } from './relay-component.ts'
 
 await runProcess({
   name: 'outbox-worker',
@@ -11,6 +11,6 @@ await runProcess({
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectBroker({ url: config.AMQP_URL, log, signal })
     onStop(() => broker.close())
-    return [await startRelayPart({ databaseUrl: config.DATABASE_URL, broker, log, signal })]
+    return [await startRelayComponent({ databaseUrl: config.DATABASE_URL, broker, log, signal })]
   },
 })

@@ -28,7 +28,7 @@ export type OutboxRow = {
   nextXid: string
 }
 
-/** Part of a shard: at most `limit` rows with a higher `seq` than `after`. */
+/** Component of a shard: at most `limit` rows with a higher `seq` than `after`. */
 export type Scan = { shard: number; after: bigint; limit: number }
 
 /**

@@ -8,7 +8,7 @@ import { startTestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
 import { expect, inject, it } from 'vitest'
 import { startConsumer } from './consumer.ts'
 import { noLeaderboards } from './leaderboards.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import { bidEvent, recomputedProjections, storedProjections, testBid } from './test-events.ts'
 
 it('a connection cut after the commit and before the acknowledgement: all come again, none counts twice', async () => {

@@ -16,7 +16,7 @@ import { startConsumer } from './consumer.ts'
 import { noLeaderboards } from './leaderboards.ts'
 import { createStatsMetrics } from './metrics.ts'
 import type { Standing } from './standings.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import {
   arrived,
   bidEvent,

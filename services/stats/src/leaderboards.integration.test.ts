@@ -14,7 +14,7 @@ import { createLeaderboards, type Leaderboards, noLeaderboards } from './leaderb
 import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
 import type { Standing } from './standings.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import { bidEvent, endEvent, testBid } from './test-events.ts'
 
 const rankings = [

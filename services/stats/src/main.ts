@@ -2,7 +2,7 @@
 import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { readStatsConfig } from './config.ts'
-import { startStats } from './stats-part.ts'
+import { startStats } from './stats-component.ts'
 
 await runProcess({
   name: 'stats',

@@ -11,7 +11,7 @@ export type StatsMetrics = {
   lag(lagMs: number): void
 }
 
-/** Makes the instruments: call it when the part starts, after telemetry has. */
+/** Makes the instruments: call it when the component starts, after telemetry has. */
 export function createStatsMetrics(): StatsMetrics {
   const meter = metrics.getMeter('bidmesh')
   const applied = meter.createCounter('bidmesh.events.applied', {

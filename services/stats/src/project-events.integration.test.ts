@@ -12,7 +12,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { PoisonEventError } from './facts.ts'
 import { projectEvents } from './project-events.ts'
 import type { Standing } from './standings.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import {
   bidEvent,
   endEvent,

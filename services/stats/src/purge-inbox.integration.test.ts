@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { projectEvents } from './project-events.ts'
 import { purgeInbox, RETENTION_DAYS } from './purge-inbox.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import { bidEvent, recomputedProjections, storedProjections, testBid } from './test-events.ts'
 
 let database: TestDatabase

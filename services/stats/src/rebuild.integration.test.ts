@@ -11,7 +11,7 @@ import { projectEvents } from './project-events.ts'
 import { listTopBidders } from './queries.ts'
 import { rebuild, type RebuildOptions } from './rebuild.ts'
 import type { Standing } from './standings.ts'
-import { migrationsDirectory } from './stats-part.ts'
+import { migrationsDirectory } from './stats-component.ts'
 import {
   bidEvent,
   endEvent,

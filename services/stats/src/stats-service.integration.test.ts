@@ -18,7 +18,7 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrationsDirectory, startStats } from './stats-part.ts'
+import { migrationsDirectory, startStats } from './stats-component.ts'
 import { bidEvent, endEvent, testBid } from './test-events.ts'
 
 const startMs = Date.UTC(2026, 0, 1)
@@ -40,14 +40,14 @@ afterAll(async () => {
 
 async function start(database: TestDatabase, redisUrl: string | undefined) {
   const broker = createMemoryBroker({ log: silentLog })
-  const part = await startStats({
+  const component = await startStats({
     databaseUrl: database.url,
     redisUrl,
     broker,
     log: quietLog,
     signal: new AbortController().signal,
   })
-  const server = await startTestServer([part])
+  const server = await startTestServer([component])
   cleanups.push(async () => {
     await server.stop()
     await broker.close()

@@ -2,7 +2,7 @@
 import { runProcess } from '@bidmesh/platform/run-process.ts'
 import { StartError } from '@bidmesh/platform/start-error.ts'
 import { readWebConfig } from './config.ts'
-import { builtWebDir, createWebPart, isBuilt } from './web-part.ts'
+import { builtWebDir, createWebComponent, isBuilt } from './web-component.ts'
 
 await runProcess({
   name: 'web',
@@ -10,6 +10,6 @@ await runProcess({
   start: async (_config, { log }) => {
     if (!isBuilt(builtWebDir))
       throw new StartError('the web app is not built: npm run build -w web')
-    return [createWebPart({ dir: builtWebDir, log })]
+    return [createWebComponent({ dir: builtWebDir, log })]
   },
 })

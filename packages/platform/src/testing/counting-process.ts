@@ -1,5 +1,5 @@
 /**
- * A process for the tests of `run-process.ts`: one part that says what happens to it, and that behaves as
+ * A process for the tests of `run-process.ts`: one component that says what happens to it, and that behaves as
  * the variable BEHAVE says, and with YIELDS=1 gives way to others.
  */
 import { once } from 'node:events'
@@ -41,7 +41,7 @@ await runProcess({
       await (BEHAVE === 'wait' ? once(signal, 'abort') : once(process, 'SIGUSR2'))
       signal.throwIfAborted()
     }
-    const part = (name: string) => ({
+    const component = (name: string) => ({
       name,
       services: [],
       routes: () => undefined,
@@ -51,7 +51,7 @@ await runProcess({
         if (BEHAVE === 'hang') await Promise.withResolvers<void>().promise
       },
     })
-    return [part('first'), part('second')]
+    return [component('first'), component('second')]
   },
   started: ({ url }, { BEHAVE }) => {
     say(`at ${url}`)

@@ -7,7 +7,7 @@ import { recorder } from '@bidmesh/platform/testing/test-brokers.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { startTestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
 import { expect, test } from 'vitest'
-import { startRelayPart } from './relay-part.ts'
+import { startRelayComponent } from './relay-component.ts'
 
 test('an event that was published before the stats service ever ran waits in its queue', async () => {
   await using cleanup = new AsyncDisposableStack()
@@ -21,7 +21,7 @@ test('an event that was published before the stats service ever ran waits in its
 
   const log = createLog({ name: 'test', level: 'silent' })
   const { signal } = new AbortController()
-  const relay = await startRelayPart({ databaseUrl, broker, log, signal })
+  const relay = await startRelayComponent({ databaseUrl, broker, log, signal })
   cleanup.defer(relay.stop)
   const id = randomUUID()
   await sql`
@@ -46,7 +46,7 @@ test('an event waits in the outbox while the queue of the statistics is missing'
   await broker.subscribe(live, shown.handle)
   const log = createLog({ name: 'test', level: 'silent' })
   const { signal } = new AbortController()
-  const relay = await startRelayPart({ databaseUrl, broker, log, signal })
+  const relay = await startRelayComponent({ databaseUrl, broker, log, signal })
   cleanup.defer(relay.stop)
 
   const sent: string[] = []

@@ -4,7 +4,7 @@ import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import {
   connectPostgres,
   plannedOnce,
@@ -48,7 +48,7 @@ export type BidPartOptions = {
 }
 
 /** Waits for the database, brings it up to date, and returns the running service. */
-export async function startBid(options: BidPartOptions): Promise<Part> {
+export async function startBid(options: BidPartOptions): Promise<Component> {
   const { databaseUrl, operatorIds = [], log } = options
   const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
   const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
@@ -75,10 +75,10 @@ export async function startBid(options: BidPartOptions): Promise<Part> {
   }
 }
 
-/** The auctioneer as a part without procedures. */
-export async function startAuctioneerPart(
+/** The auctioneer as a component without procedures. */
+export async function startAuctioneerComponent(
   options: Omit<BidPartOptions, 'lanes' | 'operatorIds'>,
-): Promise<Part> {
+): Promise<Component> {
   const { sql, openPool } = await openDatabase(options, 'bidmesh auctioneer', 1)
   const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { startAuctioneerPart, startBid } from '@bidmesh/bid/bid-part.ts'
+import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
 import {
   BidRejectionReason,
   BidRejectionSchema,
@@ -11,13 +11,13 @@ import {
 import { BidPlacedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { startLive } from '@bidmesh/live/live-part.ts'
-import { startRelayPart } from '@bidmesh/outbox-worker/relay-part.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
+import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
-import { startStats } from '@bidmesh/stats/stats-part.ts'
+import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { expect } from 'vitest'
@@ -38,8 +38,8 @@ export async function startWorld(
   const stats = await startStats({ ...common, databaseUrl: statsUrl, broker })
   const bid = await startBid({ ...common, databaseUrl: bidUrl, lanes: 2 })
   const live = await startLive({ ...common, databaseUrl: bidUrl, broker, viewersMax: 10 })
-  const auctioneer = await startAuctioneerPart({ ...common, databaseUrl: bidUrl })
-  const relay = await startRelayPart({ databaseUrl: bidUrl, broker, log: quietLog, signal })
+  const auctioneer = await startAuctioneerComponent({ ...common, databaseUrl: bidUrl })
+  const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log: quietLog, signal })
   const server = await startTestServer([stats, bid, live, auctioneer, relay])
   cleanups.push(() => broker.close(), server.stop)
   const transport = createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' })
@@ -55,10 +55,10 @@ export async function startWorld(
     live: createClient(LiveService, transport),
     bidSql: open(names.bid),
     statsSql: open(names.stats),
-    async parts(): Promise<Record<string, string>> {
+    async components(): Promise<Record<string, string>> {
       const answer = await fetch(`${server.url}/readyz`)
-      const { parts }: { parts: Record<string, string> } = JSON.parse(await answer.text())
-      return parts
+      const { components }: { components: Record<string, string> } = JSON.parse(await answer.text())
+      return components
     },
   }
 }
@@ -147,11 +147,11 @@ export async function countsFor(
   })
 }
 
-/** All parts are ready, bids are accepted and counted, items close, and nobody was put aside meanwhile. */
+/** All components are ready, bids are accepted and counted, items close, and nobody was put aside meanwhile. */
 export async function serves(world: World, itemId: string): Promise<void> {
   await eventually(() => placeBid(world, itemId), { limitMs: backWithinMs })
   await eventually(async () => {
-    const notReady = Object.entries(await world.parts()).filter(([, state]) => state !== 'ok')
+    const notReady = Object.entries(await world.components()).filter(([, state]) => state !== 'ok')
     expect(notReady).toEqual([])
   })
   const { id } = await putItem(world, 2_000)

@@ -6,7 +6,7 @@ import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import { TransientError } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
 import { lockedBriefly, openSession } from '@bidmesh/platform/session.ts'
@@ -33,7 +33,7 @@ export type StatsPartOptions = {
   redisUrl: string | undefined
   /** Absent: `apply`. */
   migrations?: MigrationsMode
-  /** The part does not close it. */
+  /** The component does not close it. */
   broker: Broker
   log: Log
   /** Gives up waiting for the database. */
@@ -41,7 +41,7 @@ export type StatsPartOptions = {
 }
 
 /** Waits for the database, brings it up to date, subscribes, and returns the running service. */
-export async function startStats(options: StatsPartOptions): Promise<Part> {
+export async function startStats(options: StatsPartOptions): Promise<Component> {
   const { databaseUrl, redisUrl, migrations = 'apply', broker, log, signal } = options
   const settings = { applicationName: 'bidmesh stats', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-dual-server.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import sirv from 'sirv'
 
 /** What the build makes: `npm run build -w web`. */
@@ -65,7 +65,7 @@ export type WebPartOptions = {
 }
 
 /** Without a build it takes no request, says so once, and the services are as they are without it. */
-export function createWebPart(options: WebPartOptions): Part {
+export function createWebComponent(options: WebPartOptions): Component {
   const { dir, log, filesAtOnce = FILES_AT_ONCE } = options
   // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
   const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })

@@ -9,19 +9,19 @@ import { text } from 'node:stream/consumers'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createLog } from '@bidmesh/platform/log.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import type { Server } from '@bidmesh/platform/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createWebPart } from './web-part.ts'
+import { createWebComponent } from './web-component.ts'
 
 const page = '<!doctype html><div id="root"></div>'
 const script = 'export const answer = 42\n'
 const html = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 const itemId = '0193a1b2-0000-7000-8000-000000000001'
 
-const bids: Part = {
+const bids: Component = {
   name: 'bid',
   services: [BidService],
   routes: (router) => {
@@ -48,7 +48,7 @@ async function build(): Promise<void> {
 async function start(filesAtOnce?: number): Promise<void> {
   const destination = { write: (line: string) => lines.push(line) }
   const log = createLog({ name: 'test', level: 'info', destination })
-  server = await startTestServer([bids, createWebPart({ dir, log, filesAtOnce })])
+  server = await startTestServer([bids, createWebComponent({ dir, log, filesAtOnce })])
 }
 
 beforeEach(async () => {

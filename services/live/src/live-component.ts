@@ -7,7 +7,7 @@ import { checkDatabase } from '@bidmesh/platform/check-database.ts'
 import { checkMigrations } from '@bidmesh/platform/ensure-schema.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
-import type { Part } from '@bidmesh/platform/part.ts'
+import type { Component } from '@bidmesh/platform/component.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -44,7 +44,7 @@ export type LivePartOptions = {
   redisUrl: string | undefined
   /** Most viewers at once. */
   viewersMax: number
-  /** The part does not close it. */
+  /** The component does not close it. */
   broker: Broker
   log: Log
   /** Gives up waiting for the database. */
@@ -52,7 +52,7 @@ export type LivePartOptions = {
 }
 
 /** Waits for the database, subscribes, and returns the running service. */
-export async function startLive(options: LivePartOptions): Promise<Part> {
+export async function startLive(options: LivePartOptions): Promise<Component> {
   const { databaseUrl, broker, log, signal } = options
   const sql = connectPostgres(databaseUrl, {
     max: POOL_SIZE,

@@ -4,9 +4,9 @@ import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
- * one part (`services/bid/src/main.ts`) or several (`standalone/src/main.ts`) on one port.
+ * one component (`services/bid/src/main.ts`) or several (`standalone/src/main.ts`) on one port.
  */
-export type Part = {
+export type Component = {
   /** Short name for logs and `/readyz`, e.g. `bid`. */
   name: string
   /** Descriptors of what `routes` registers, for gRPC health and reflection. */
@@ -33,7 +33,7 @@ export type Part = {
   pages?: readonly string[]
   /** Called when the process begins to stop: ends answers that would never end by themselves. */
   drain?: () => void
-  /** Resolves when what the part depends on answers; rejects with a reason fit for `/readyz`. */
+  /** Resolves when what the component depends on answers; rejects with a reason fit for `/readyz`. */
   check: () => Promise<void>
   /** Called after the server has finished its last request. Finishes work in hand and closes connections. */
   stop: () => Promise<void>
