@@ -5,7 +5,7 @@
  */
 import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { explainRefusal } from '@bidmesh/bid/explain-refusal.ts'
+import { explainRejection } from '@bidmesh/bid/explain-rejection.ts'
 import { BidService, type PlaceBidRequest } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { postgresUrl, processShape, readConfig } from '@bidmesh/platform/config.ts'
 import type { Component } from '@bidmesh/platform/component.ts'
@@ -92,7 +92,7 @@ function startBaseline(url: string): Component {
     services: [BidService],
     routes: (router) =>
       router.service(BidService, { placeBid: (request) => placeBid(pool, request, pipelined) }),
-    interceptors: [explainRefusal],
+    interceptors: [explainRejection],
     check: () => Promise.resolve(),
     stop: () => pool.close(),
   }

@@ -81,7 +81,7 @@ describe('runLoad', () => {
     expect(result.failed).toEqual({})
   })
 
-  it('returns prices from which the next load goes on without a refusal', async () => {
+  it('returns prices from which the next load goes on without a rejection', async () => {
     const first = await runLoad(load({ bidders: 1 }))
     const next = items.map((id, index) => ({ id, nextBid: first.nextBids[index] ?? 0 }))
     const second = await runLoad(load({ bidders: 1, items: next }))
@@ -89,7 +89,7 @@ describe('runLoad', () => {
     expect(second.accepted).toBeGreaterThan(0)
   })
 
-  it('learns the price from refusals when bidders see only their own answers', async () => {
+  it('learns the price from rejections when bidders see only their own answers', async () => {
     const result = await runLoad(load({ sight: 'own' }))
     expect(result.refused['too_low']).toBeGreaterThan(0)
     expect(result.accepted).toBeGreaterThan(0)

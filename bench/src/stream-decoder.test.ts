@@ -103,7 +103,7 @@ describe('what is no stream, or its end, is an error', () => {
   }
 
   it.each([
-    ['a refusal', () => createDecoders()()(Buffer.from('HTTP/1.1 429 Too Many\r\n\r\n')), /429/],
+    ['a rejection', () => createDecoders()()(Buffer.from('HTTP/1.1 429 Too Many\r\n\r\n')), /429/],
     ['no chunks', () => createDecoders()()(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /chunks/],
     ['an endless head', () => createDecoders()()(Buffer.alloc(20_000, 97)), /head/],
     ['an end with a reason', after(chunk(envelope(2, Buffer.from('{"error":1}')))), /"error":1/],

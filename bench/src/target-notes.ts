@@ -3,7 +3,7 @@ import { formatNumber } from './figure.ts'
 import type { LoadResult } from './load-generator.ts'
 import { medianOf, p50Ms, p99Ms, type Results } from './rounds.ts'
 
-/** One line per target: medians over the rounds, sums of refusals and failures. */
+/** One line per target: medians over the rounds, sums of rejections and failures. */
 export function targetNotes(results: Results): string[] {
   return [...results].map(([name, rounds]) => {
     const cpu = (of: 'server' | 'postgres' | 'generator'): string => {

@@ -40,7 +40,7 @@ export type CrowdOptions = {
 export type Crowd = {
   /** Acknowledged bids so far; a bid that was sent twice is in it twice. */
   ledger: LedgerEntry[]
-  /** Refusals so far, by reason. */
+  /** Rejections so far, by reason. */
   refused: Map<string, number>
   /** Answers no fault excuses, e.g. `internal`. */
   surprises: string[]

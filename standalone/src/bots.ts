@@ -105,7 +105,7 @@ async function keepTurning(
       await sleep(restMs, undefined, { signal })
       await turn()
     } catch (error) {
-      // Mostly refusals: somebody else was quicker.
+      // Mostly rejections: somebody else was quicker.
       if (!signal.aborted) log.debug({ reason: messageOf(error) }, 'a bot lost its turn')
     }
     restMs = leastMs + Math.random() * (mostMs - leastMs)

@@ -1,6 +1,6 @@
 /**
- * Every field of every request at values nobody would expect, on the real services: an answer or a refusal of
- * the caller's mistake, never a failure of ours, and a refusal says what is wanted.
+ * Every field of every request at values nobody would expect, on the real services: an answer or a rejection of
+ * the caller's mistake, never a failure of ours, and a rejection says what is wanted.
  */
 import {
   create,
@@ -203,7 +203,7 @@ async function ask(service: (typeof services)[number], method: string, request: 
 
 const wordless = /regex|pattern|\\[xpu]|\[\^|this\.|returned false|^.{0,10}$/
 
-it('no field at its extremes is a failure of ours, and refusals say what is wanted', async () => {
+it('no field at its extremes is a failure of ours, and rejections say what is wanted', async () => {
   let answered = 0
   let refused = 0
   const wrong: string[] = []

@@ -45,17 +45,17 @@ describe('bidNotice', () => {
     expect(notice({ item: led, mine: 20_000n })?.tone).toBe('good')
   })
 
-  it('offers the higher of what the refusal and the stream say', () => {
+  it('offers the higher of what the rejection and the stream say', () => {
     expect(notice({ attempt: refused(Reason.TOO_LOW, 19_000n) })?.offer).toBe(20_250n)
     expect(notice({ attempt: refused(Reason.TOO_LOW, 22_000n) })?.offer).toBe(22_000n)
   })
 
-  it('does not bother the leader with an old refusal', () => {
+  it('does not bother the leader with an old rejection', () => {
     expect(notice({ item: led, attempt: refused(Reason.TOO_LOW) })?.tone).toBe('good')
   })
 
   it.each([Reason.OWN_ITEM, Reason.NOT_STARTED, Reason.ENDED, Reason.CANCELLED, Reason.KEY_REUSED])(
-    'explains refusal %i without offering anything',
+    'explains rejection %i without offering anything',
     (reason) => {
       const told = notice({ attempt: refused(reason) })
       expect(told?.tone).toBe('bad')

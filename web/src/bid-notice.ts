@@ -46,7 +46,7 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
       }
     case 'refused':
       // Overtaken by events: no point in telling the leader of a bid that was too low.
-      if (!leads || attempt.reason !== Reason.TOO_LOW) return refusal(attempt, item, money)
+      if (!leads || attempt.reason !== Reason.TOO_LOW) return rejection(attempt, item, money)
       break
     case 'accepted':
     case undefined:
@@ -65,7 +65,7 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
   }
 }
 
-function refusal(
+function rejection(
   attempt: Extract<Attempt, { phase: 'refused' }>,
   item: Standing['item'],
   money: (amount: bigint) => string,
@@ -77,11 +77,11 @@ function refusal(
     const text = `${money(amount)} is not enough any more: the next bid is at least ${money(least)}.`
     return { tone: 'bad', title: 'Too low', text, offer: least }
   }
-  const [title, text] = refusals.get(reason) ?? ['Not placed', words]
+  const [title, text] = rejections.get(reason) ?? ['Not placed', words]
   return { tone: 'bad', title, text }
 }
 
-const refusals = new Map<Reason, readonly [title: string, text: string]>([
+const rejections = new Map<Reason, readonly [title: string, text: string]>([
   [Reason.OWN_ITEM, ['This is your item', 'Sellers cannot bid on what they sell.']],
   [Reason.NOT_STARTED, ['Too early', 'Bidding has not started yet.']],
   [Reason.ENDED, ['Too late', 'Bidding was over when your bid arrived.']],

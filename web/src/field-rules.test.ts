@@ -8,11 +8,13 @@ import { brokenRules, brokenRulesOf, validator } from './field-rules.ts'
 const request = create(CreateItemRequestSchema, { images: ['https://x', 'x'], startPrice: 1n })
 
 describe('field rules', () => {
-  it('says of a refusal by the server what it would have said itself', () => {
+  it('says of a rejection by the server what it would have said itself', () => {
     const { violations = [] } = validator.validate(CreateItemRequestSchema, request)
     const [value, desc] = violationsToProto(violations)
-    const refusal = new ConnectError('invalid', Code.InvalidArgument, undefined, [{ desc, value }])
-    const words = brokenRulesOf(CreateItemRequestSchema, refusal)
+    const rejection = new ConnectError('invalid', Code.InvalidArgument, undefined, [
+      { desc, value },
+    ])
+    const words = brokenRulesOf(CreateItemRequestSchema, rejection)
     expect([...words.keys()]).toEqual(['title', 'endAt', 'images[1]'])
     expect(words).toEqual(brokenRules(CreateItemRequestSchema, request))
   })

@@ -28,7 +28,7 @@ export function brokenRules<Desc extends DescMessage>(
   return wordsByField(result.violations ?? [])
 }
 
-/** The same of a server's refusal; empty when it says nothing of fields. */
+/** The same of a server's rejection; empty when it says nothing of fields. */
 export function brokenRulesOf(schema: DescMessage, error: unknown): Faults {
   const violations = ConnectError.from(error)
     .findDetails(ViolationsSchema)

@@ -1527,7 +1527,7 @@ export const BidService: GenService<{
   /**
    * Decides a bid under the row lock of its item and answers once it is committed.
    *
-   * A refusal carries a BidRejection as error detail. Codes: NOT_FOUND (no such item), INVALID_ARGUMENT
+   * A rejection carries a BidRejection as error detail. Codes: NOT_FOUND (no such item), INVALID_ARGUMENT
    * (malformed id, amount out of range), FAILED_PRECONDITION (too low, not started, ended, cancelled),
    * PERMISSION_DENIED (own item), ALREADY_EXISTS (idempotency key used for another bid), ABORTED (lock
    * wait; retry), RESOURCE_EXHAUSTED (overloaded; retry later), UNAVAILABLE (database away; retry).

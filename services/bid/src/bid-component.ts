@@ -14,7 +14,7 @@ import {
 import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
 import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/session.ts'
 import { startAuctioneer } from './auctioneer.ts'
-import { explainRefusal } from './explain-refusal.ts'
+import { explainRejection } from './explain-rejection.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
 import { keepPartitions } from './keep-partitions.ts'
 import { createLanes } from './lanes.ts'
@@ -63,7 +63,7 @@ export async function startBid(options: BidPartOptions): Promise<Component> {
     held: [file_events_v1_events],
     urgent: [BidService.method.placeBid],
     routes: bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }),
-    interceptors: [explainRefusal],
+    interceptors: [explainRejection],
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {
       await lanes.stop()

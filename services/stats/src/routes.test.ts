@@ -27,7 +27,7 @@ function durationOf(ms: number) {
   return { $typeName: 'google.protobuf.Duration' as const, seconds, nanos }
 }
 
-function refusal(call: () => unknown): ConnectError {
+function rejection(call: () => unknown): ConnectError {
   try {
     call()
   } catch (error) {
@@ -88,7 +88,7 @@ describe('activitySpan', () => {
       /year 9999/,
     ],
   ])('refuses %s', (_, call, says) => {
-    const error = refusal(call)
+    const error = rejection(call)
     expect(error.code).toBe(Code.InvalidArgument)
     expect(error.message).toMatch(says)
   })

@@ -18,7 +18,7 @@ const changes: ReadonlySet<DescMethod> = new Set([
   endItemNow,
 ])
 
-export const explainRefusal: Interceptor = (next) => {
+export const explainRejection: Interceptor = (next) => {
   return async (request) => {
     const { method } = request
     if (method !== placeBid && !changes.has(method)) return await next(request)
