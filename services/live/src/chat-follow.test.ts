@@ -2,21 +2,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { afterEach, expect, test } from 'vitest'
-import { createLineFollower, type LineFollower, type LineStore } from './chat-follow.ts'
-import { type ChatLine, compareLineIds, parseLineId, requireLineId } from './chat.ts'
+import { createMessageFollower, type MessageFollower, type MessageStore } from './chat-follow.ts'
+import { type ChatMessage, compareMessageIds, parseMessageId, requireMessageId } from './chat.ts'
 
 const itemId = 'item'
 /** Where the store's clock stands while nobody moves it. */
 const startMs = 1_000_000
 
-const followers: LineFollower[] = []
+const followers: MessageFollower[] = []
 afterEach(() => {
   for (const follower of followers.splice(0)) follower.close()
 })
 
 /** A store of one item whose answers can be held up, and a follower that shows what it has. */
 function start() {
-  const lines: ChatLine[] = []
+  const messages: ChatMessage[] = []
   const shown: string[] = []
   const held: (() => void)[] = []
   const world = { hold: false, away: false, nowMs: startMs, reads: 0 }
@@ -25,23 +25,25 @@ function start() {
     if (world.hold) await new Promise<void>((resolve) => held.push(resolve))
     return value
   }
-  const store: LineStore = {
+  const store: MessageStore = {
     readAfter: async (from, limit) => {
       world.reads += 1
       const after = from[0]?.after ?? { ms: 0, n: 0 }
-      const fresh = lines.filter((line) => compareLineIds(requireLineId(line.id), after) > 0)
+      const fresh = messages.filter(
+        (message) => compareMessageIds(requireMessageId(message.id), after) > 0,
+      )
       return await answer([fresh.slice(0, limit)])
     },
-    lastIds: async () => await answer([parseLineId(lines.at(-1)?.id ?? '')]),
+    lastIds: async () => await answer([parseMessageId(messages.at(-1)?.id ?? '')]),
     nowMs: async () => await answer(world.nowMs),
     settled: async () => await answer(undefined),
   }
-  const follower = createLineFollower(store, ({ id }) => shown.push(id))
+  const follower = createMessageFollower(store, ({ id }) => shown.push(id))
   followers.push(follower)
-  const write = (id: string): ChatLine => {
-    const line = { id, itemId, userId: '', text: '', sentAtMs: requireLineId(id).ms }
-    lines.push(line)
-    return line
+  const write = (id: string): ChatMessage => {
+    const message = { id, itemId, userId: '', text: '', sentAtMs: requireMessageId(id).ms }
+    messages.push(message)
+    return message
   }
   const announce = (id: string): void => follower.receive(write(id))
   const release = async (): Promise<void> => {
@@ -51,7 +53,7 @@ function start() {
   }
   const lose = (): void => follower.listening(false)
   const regain = (): void => follower.listening(true)
-  return { world, lines, shown, follower, write, announce, release, lose, regain }
+  return { world, messages, shown, follower, write, announce, release, lose, regain }
 }
 
 const at = (n: number): string => `${startMs}-${n}`
@@ -72,7 +74,7 @@ test('what is announced again, or late, is not shown', () => {
   expect(shown).toEqual(['5-9', '5-10', '10-0'])
 })
 
-test('the last line there was when following began is where a later read starts', async () => {
+test('the last message there was when following began is where a later read starts', async () => {
   const { follower, shown, write, lose, regain } = start()
   regain()
   // Within one millisecond: the clock alone could not tell them apart.
@@ -102,7 +104,7 @@ test('the answer comes after the subscription was lost: it says nothing of where
   expect(shown).toEqual([at(0), at(1)])
 })
 
-test('followed while away: lines since then, by the clock of the store', async () => {
+test('followed while away: messages since then, by the clock of the store', async () => {
   const { world, follower, shown, write, regain } = start()
   world.nowMs += 60_000
   // Long before, however slow this machine is.
@@ -152,7 +154,7 @@ test('a subscription lost and regained during a read has the item read again', a
 })
 
 test('reads page by page', async () => {
-  const { world, follower, shown, lines, write, announce, lose, regain } = start()
+  const { world, follower, shown, messages, write, announce, lose, regain } = start()
   regain()
   follower.follow(itemId)
   announce(at(0))
@@ -160,7 +162,7 @@ test('reads page by page', async () => {
   for (let n = 1; n <= 250; n += 1) write(at(n))
   regain()
   await idle()
-  expect(shown).toEqual(lines.map(({ id }) => id))
+  expect(shown).toEqual(messages.map(({ id }) => id))
   expect(world.reads).toBe(3)
 })
 

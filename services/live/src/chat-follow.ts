@@ -1,45 +1,45 @@
 /**
- * Which lines this process has shown. Lines come as announcements, in order, as long as the subscription
+ * Which messages this process has shown. Messages come as announcements, in order, as long as the subscription
  * stands; after it was lost, followed items are behind and are read from the store until nothing was
  * announced during a read. What is announced of an item that is behind is therefore not shown but read,
- * and lines are shown in the order of their ids, each once, none left out that the store still has.
+ * and messages are shown in the order of their ids, each once, none left out that the store still has.
  *
  *   followed while subscribed → current ──subscription lost and back──→ behind ──read──→ current
  *   followed while not        → behind
  *
- * A read starts after the last line shown. Where none was yet, it starts at the moment of following: the
- * last line there was then, or, when the subscription broke before that was known, that moment by the
- * store's clock, which may repeat a line of the milliseconds before and leaves none out.
+ * A read starts after the last message shown. Where none was yet, it starts at the moment of following: the
+ * last message there was then, or, when the subscription broke before that was known, that moment by the
+ * store's clock, which may repeat a message of the milliseconds before and leaves none out.
  */
-import { type ChatLine, compareLineIds, type LineId, requireLineId } from './chat.ts'
+import { type ChatMessage, compareMessageIds, type MessageId, requireMessageId } from './chat.ts'
 
-/** Lines of one item in one read: 200 kB at most, within the 200 ms a command may take. */
-const LINES_PER_READ = 100
+/** Messages of one item in one read: 200 kB at most, within the 200 ms a command may take. */
+const MESSAGES_PER_READ = 100
 /** Items in one round trip. */
 const ITEMS_PER_READ = 20
 /** Between attempts while the store is away although its announcements come. */
 const RETRY_MS = 250
 
 /** Each rejects when the store is away. */
-export type LineStore = {
-  /** Up to `limit` lines each, oldest first, after `after` (exclusive). */
+export type MessageStore = {
+  /** Up to `limit` messages each, oldest first, after `after` (exclusive). */
   readAfter: (
-    from: readonly { itemId: string; after: LineId }[],
+    from: readonly { itemId: string; after: MessageId }[],
     limit: number,
-  ) => Promise<ChatLine[][]>
-  /** The last line's id of each. */
-  lastIds: (itemIds: readonly string[]) => Promise<(LineId | undefined)[]>
+  ) => Promise<ChatMessage[][]>
+  /** The last message's id of each. */
+  lastIds: (itemIds: readonly string[]) => Promise<(MessageId | undefined)[]>
   /** The clock that ids are made of. */
   nowMs: () => Promise<number>
   /** Resolves when all that was announced before the call has come. */
   settled: () => Promise<void>
 }
 
-export type LineFollower = {
+export type MessageFollower = {
   follow: (itemId: string) => void
   unfollow: (itemId: string) => void
-  /** A line was announced. */
-  receive: (line: ChatLine) => void
+  /** A message was announced. */
+  receive: (message: ChatMessage) => void
   /** The subscription stands (again), or is lost. */
   listening: (now: boolean) => void
   close: () => void
@@ -51,14 +51,14 @@ type Followed = {
   /** Which subscription stood when it was followed. */
   epoch: number
   /** Nothing up to here is to be shown (any more); undefined when not known yet. */
-  after?: LineId
+  after?: MessageId
   /** Something was announced while the item was behind. */
   heard: boolean
 }
 
 type Following = {
-  store: LineStore
-  onLine: (line: ChatLine) => void
+  store: MessageStore
+  onMessage: (message: ChatMessage) => void
   followed: Map<string, Followed>
   behind: Set<Followed>
   /** Followed while subscribed, and where they start is still to be asked. */
@@ -71,14 +71,14 @@ type Following = {
   retry?: NodeJS.Timeout
 }
 
-/** @param onLine called for each line to be shown; must not throw */
-export function createLineFollower(
-  store: LineStore,
-  onLine: (line: ChatLine) => void,
-): LineFollower {
+/** @param onMessage called for each message to be shown; must not throw */
+export function createMessageFollower(
+  store: MessageStore,
+  onMessage: (message: ChatMessage) => void,
+): MessageFollower {
   const following: Following = {
     store,
-    onLine,
+    onMessage,
     followed: new Map(),
     behind: new Set(),
     unlearned: new Set(),
@@ -109,10 +109,10 @@ export function createLineFollower(
       learn(following).catch(() => undefined)
     },
     unfollow: forget,
-    receive: (line) => {
-      const item = followed.get(line.itemId)
+    receive: (message) => {
+      const item = followed.get(message.itemId)
       if (!item) return
-      if (following.listening && !behind.has(item)) show(following, item, line)
+      if (following.listening && !behind.has(item)) show(following, item, message)
       else item.heard = true
     },
     listening: (now) => {
@@ -130,12 +130,12 @@ export function createLineFollower(
   }
 }
 
-function show({ followed, onLine }: Following, item: Followed, line: ChatLine): void {
+function show({ followed, onMessage }: Following, item: Followed, message: ChatMessage): void {
   if (followed.get(item.itemId) !== item) return
-  const id = requireLineId(line.id)
-  if (item.after && compareLineIds(id, item.after) <= 0) return
+  const id = requireMessageId(message.id)
+  if (item.after && compareMessageIds(id, item.after) <= 0) return
   item.after = id
-  onLine(line)
+  onMessage(message)
 }
 
 function tryCatchUp(following: Following): void {
@@ -162,11 +162,11 @@ async function readSome(following: Following): Promise<void> {
   await learnStarts(items, store)
   const startedIn = following.epoch
   for (const item of items) item.heard = false
-  const pages = await store.readAfter(items.map(startOf), LINES_PER_READ)
+  const pages = await store.readAfter(items.map(startOf), MESSAGES_PER_READ)
   for (const [index, item] of items.entries()) {
-    const lines = pages[index] ?? []
-    for (const line of lines) show(following, item, line)
-    const done = lines.length < LINES_PER_READ && !item.heard
+    const messages = pages[index] ?? []
+    for (const message of messages) show(following, item, message)
+    const done = messages.length < MESSAGES_PER_READ && !item.heard
     // A subscription that began meanwhile may have missed what came after this read.
     if (done && startedIn === following.epoch) behind.delete(item)
   }
@@ -182,14 +182,14 @@ async function learn(following: Following): Promise<void> {
   }
 }
 
-/** Learns the last line there was, where the subscription has stood since the item was followed. */
+/** Learns the last message there was, where the subscription has stood since the item was followed. */
 async function learnSome(following: Following): Promise<void> {
   const { store, unlearned } = following
   const items = unlearned.values().take(ITEMS_PER_READ).toArray()
   for (const item of items) unlearned.delete(item)
   const ids = await store.lastIds(items.map(({ itemId }) => itemId))
   await store.settled()
-  // Of the lines up to these ids, those sent since following were announced, and have been shown.
+  // Of the messages up to these ids, those sent since following were announced, and have been shown.
   for (const [index, item] of items.entries()) {
     const stood = following.listening && item.epoch === following.epoch
     if (stood) item.after ??= ids[index] ?? { ms: 0, n: 0 }
@@ -197,7 +197,7 @@ async function learnSome(following: Following): Promise<void> {
 }
 
 /** Reckons the store's time at the moment of following, for items whose start is not known. */
-async function learnStarts(items: readonly Followed[], store: LineStore): Promise<void> {
+async function learnStarts(items: readonly Followed[], store: MessageStore): Promise<void> {
   if (items.every(({ after }) => after)) return
   const storeMs = await store.nowMs()
   // The store looked at its clock before this moment: the start is early by the way back, never late.
@@ -208,6 +208,6 @@ async function learnStarts(items: readonly Followed[], store: LineStore): Promis
   }
 }
 
-function startOf({ itemId, after }: Followed): { itemId: string; after: LineId } {
+function startOf({ itemId, after }: Followed): { itemId: string; after: MessageId } {
   return { itemId, after: after ?? { ms: 0, n: 0 } }
 }

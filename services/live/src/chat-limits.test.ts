@@ -20,7 +20,7 @@ function createWorld() {
   return { refusal, taken, pass: (ms: number) => (nowMs += ms) }
 }
 
-it('takes a few lines of a person at once, then one a second, and says when', () => {
+it('takes a few messages of a person at once, then one a second, and says when', () => {
   const { refusal, taken, pass } = createWorld()
   expect(taken(10, 'a', () => 'ann')).toBe(5)
   const refused = refusal('a', 'ann')

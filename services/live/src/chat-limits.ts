@@ -4,7 +4,7 @@
  */
 import { Code, ConnectError } from '@connectrpc/connect'
 
-/** Of one person on one item: a few lines at once, then one a second. */
+/** Of one person on one item: a few messages at once, then one a second. */
 const PERSON: Rate = { burst: 5, perSecond: 1 }
 /** On one item: nobody can read more. */
 const ITEM: Rate = { burst: 30, perSecond: 10 }
@@ -13,10 +13,10 @@ const KEYS_MAX = 50_000
 
 export type Rate = { burst: number; perSecond: number }
 
-/** Takes one line into account, or throws RESOURCE_EXHAUSTED with the seconds to wait for. */
-export type TakeLine = (itemId: string, userId: string) => void
+/** Takes one message into account, or throws RESOURCE_EXHAUSTED with the seconds to wait for. */
+export type TakeMessage = (itemId: string, userId: string) => void
 
-export function createChatLimits(now: () => number = () => performance.now()): TakeLine {
+export function createChatLimits(now: () => number = () => performance.now()): TakeMessage {
   const persons = createMeter(PERSON, KEYS_MAX, now)
   const items = createMeter(ITEM, KEYS_MAX, now)
   return (itemId, userId) => {

@@ -2,14 +2,24 @@
  * Chat inside one process, for standalone: what Redis does for several, without outliving the process.
  * Listeners are told before `send` returns.
  */
-import { type Chat, type ChatLine, compareLineIds, LINES_KEPT, requireLineId } from './chat.ts'
+import {
+  type Chat,
+  type ChatMessage,
+  compareMessageIds,
+  MESSAGES_KEPT,
+  requireMessageId,
+} from './chat.ts'
 
-/** Lines of all items; those of the item that was least recently written go first. 100 MB at the worst. */
-const LINES_MAX = 100_000
+/** Messages of all items; those of the item that was least recently written go first. 100 MB at the worst. */
+const MESSAGES_MAX = 100_000
 
-export function createMemoryChat({ onLine }: { onLine: (line: ChatLine) => void }): Chat {
-  /** Oldest line first; items in the order of their latest lines. */
-  const linesOf = new Map<string, ChatLine[]>()
+export function createMemoryChat({
+  onMessage,
+}: {
+  onMessage: (message: ChatMessage) => void
+}): Chat {
+  /** Oldest message first; items in the order of their latest messages. */
+  const messagesOf = new Map<string, ChatMessage[]>()
   const followed = new Set<string>()
   let count = 0
   let last = { ms: 0, n: 0 }
@@ -19,29 +29,31 @@ export function createMemoryChat({ onLine }: { onLine: (line: ChatLine) => void 
       // A clock that is set back must not send ids back.
       const ms = Math.max(Date.now(), last.ms)
       last = { ms, n: ms === last.ms ? last.n + 1 : 0 }
-      const line = { id: `${ms}-${last.n}`, itemId, userId, text, sentAtMs: ms }
-      const lines = linesOf.get(itemId) ?? []
+      const message = { id: `${ms}-${last.n}`, itemId, userId, text, sentAtMs: ms }
+      const messages = messagesOf.get(itemId) ?? []
       count += 1
-      lines.push(line)
-      if (lines.length > LINES_KEPT) count -= lines.splice(0, 1).length
-      linesOf.delete(itemId)
-      linesOf.set(itemId, lines)
-      for (const [oldest, { length }] of linesOf) {
-        if (count <= LINES_MAX) break
-        linesOf.delete(oldest)
+      messages.push(message)
+      if (messages.length > MESSAGES_KEPT) count -= messages.splice(0, 1).length
+      messagesOf.delete(itemId)
+      messagesOf.set(itemId, messages)
+      for (const [oldest, { length }] of messagesOf) {
+        if (count <= MESSAGES_MAX) break
+        messagesOf.delete(oldest)
         count -= length
       }
-      if (followed.has(itemId)) onLine(line)
-      return line
+      if (followed.has(itemId)) onMessage(message)
+      return message
     },
 
     list: async (itemId, limit, beforeId) => {
-      const lines = linesOf.get(itemId) ?? []
-      const before = beforeId === undefined ? undefined : requireLineId(beforeId)
+      const messages = messagesOf.get(itemId) ?? []
+      const before = beforeId === undefined ? undefined : requireMessageId(beforeId)
       const end = before
-        ? lines.findLastIndex((line) => compareLineIds(requireLineId(line.id), before) < 0) + 1
-        : lines.length
-      return lines.slice(Math.max(0, end - limit), end).toReversed()
+        ? messages.findLastIndex(
+            (message) => compareMessageIds(requireMessageId(message.id), before) < 0,
+          ) + 1
+        : messages.length
+      return messages.slice(Math.max(0, end - limit), end).toReversed()
     },
 
     follow: (itemId) => void followed.add(itemId),

@@ -1,6 +1,6 @@
 /**
- * Chat for several replicas: one Redis stream per item, and one pub/sub channel on which each new line is
- * told to all replicas. A line is stored and published by one script, so the order of publishing is the
+ * Chat for several replicas: one Redis stream per item, and one pub/sub channel on which each new message is
+ * told to all replicas. A message is stored and published by one script, so the order of publishing is the
  * order of ids, and what a listener has missed is in the stream. Redis's clock makes the ids.
  */
 import { messageOf } from '@bidmesh/platform/errors.ts'
@@ -9,21 +9,21 @@ import { connectRedis, listenRedis, type Redis } from '@bidmesh/platform/redis.t
 import {
   type Chat,
   ChatAwayError,
-  type ChatLine,
-  LINES_KEPT,
-  LINES_KEPT_MS,
-  parseLineId,
-  requireLineId,
+  type ChatMessage,
+  MESSAGES_KEPT,
+  MESSAGES_KEPT_MS,
+  parseMessageId,
+  requireMessageId,
 } from './chat.ts'
-import { createLineFollower, type LineStore } from './chat-follow.ts'
+import { createMessageFollower, type MessageStore } from './chat-follow.ts'
 
 export type RedisChatOptions = {
   redisUrl: string
   log: Log
   /** Put before every key and the channel, so that several systems or tests can share one Redis. */
   keyPrefix?: string
-  /** Called for lines of followed items, in the order of their ids per item, each once. Must not throw. */
-  onLine: (line: ChatLine) => void
+  /** Called for messages of followed items, in the order of their ids per item, each once. Must not throw. */
+  onMessage: (message: ChatMessage) => void
 }
 
 export const chatKey = (itemId: string): string => `live:{${itemId}}:chat`
@@ -38,41 +38,41 @@ return id`
 
 /** Connects in the background: until then, and whenever Redis is away, `send` and `list` reject at once. */
 export async function createRedisChat(options: RedisChatOptions): Promise<Chat> {
-  const { redisUrl, log, keyPrefix = '', onLine } = options
+  const { redisUrl, log, keyPrefix = '', onMessage } = options
   const channel = `${keyPrefix}live:chat`
   const redis = await connectRedis(redisUrl, { log, keyPrefix })
-  const follower = createLineFollower(
-    { ...lineStore(redis), settled: async () => await listener.settled() },
-    onLine,
+  const follower = createMessageFollower(
+    { ...messageStore(redis), settled: async () => await listener.settled() },
+    onMessage,
   )
   const listener = await listenRedis(redisUrl, {
     log: log.child({ connection: 'chat listener' }),
     channel,
     onListening: follower.listening,
-    onMessage: (message) => {
-      const line = parseLine(message)
-      if (line) follower.receive(line)
-      else log.warn({ channel }, 'dropped what is not a chat line')
+    onMessage: (text) => {
+      const message = parseMessage(text)
+      if (message) follower.receive(message)
+      else log.warn({ channel }, 'dropped what is not a chat message')
     },
   })
   const awayUnless = awayUnlessAnswered(log)
 
   return {
     send: async ({ itemId, userId, text }) => {
-      const limits = [LINES_KEPT, LINES_KEPT_MS]
+      const limits = [MESSAGES_KEPT, MESSAGES_KEPT_MS]
       const id = await awayUnless(
         redis.eval(SEND, 1, chatKey(itemId), ...limits, channel, userId, text, itemId),
       )
-      return lineOf(itemId, String(id), userId, text)
+      return chatMessageOf(itemId, String(id), userId, text)
     },
 
     list: async (itemId, limit, beforeId) => {
-      const before = beforeId === undefined ? undefined : requireLineId(beforeId)
+      const before = beforeId === undefined ? undefined : requireMessageId(beforeId)
       // Nothing is before the first of all ids, and Redis takes it for an error.
       if (limit < 1 || (before?.ms === 0 && before.n === 0)) return []
       const end = before ? `(${before.ms}-${before.n}` : '+'
       const entries = await awayUnless(redis.xrevrange(chatKey(itemId), end, '-', 'COUNT', limit))
-      return entries.map((entry) => lineOfEntry(itemId, entry))
+      return entries.map((entry) => messageOfEntry(itemId, entry))
     },
 
     follow: follower.follow,
@@ -86,7 +86,7 @@ export async function createRedisChat(options: RedisChatOptions): Promise<Chat> 
   }
 }
 
-function lineStore(redis: Redis): Omit<LineStore, 'settled'> {
+function messageStore(redis: Redis): Omit<MessageStore, 'settled'> {
   return {
     readAfter: async (from, limit) => {
       const pipeline = redis.pipeline()
@@ -95,14 +95,14 @@ function lineStore(redis: Redis): Omit<LineStore, 'settled'> {
       }
       const answers = await entriesOf(pipeline)
       return from.map(({ itemId }, index) =>
-        (answers[index] ?? []).map((entry) => lineOfEntry(itemId, entry)),
+        (answers[index] ?? []).map((entry) => messageOfEntry(itemId, entry)),
       )
     },
     lastIds: async (itemIds) => {
       const pipeline = redis.pipeline()
       for (const itemId of itemIds) pipeline.xrevrange(chatKey(itemId), '+', '-', 'COUNT', 1)
       const answers = await entriesOf(pipeline)
-      return answers.map(([last]) => (last ? requireLineId(last[0]) : undefined))
+      return answers.map(([last]) => (last ? requireMessageId(last[0]) : undefined))
     },
     nowMs: async () => {
       const [seconds, microseconds] = await redis.time()
@@ -123,25 +123,26 @@ async function entriesOf(pipeline: ReturnType<Redis['pipeline']>): Promise<Entry
   })
 }
 
-function lineOfEntry(itemId: string, [id, fields]: Entry): ChatLine {
+function messageOfEntry(itemId: string, [id, fields]: Entry): ChatMessage {
   // In the order in which the script wrote them: user, its value, text, its value.
   const [, userId = '', , text = ''] = fields
-  return lineOf(itemId, id, userId, text)
+  return chatMessageOf(itemId, id, userId, text)
 }
 
-function lineOf(itemId: string, id: string, userId: string, text: string): ChatLine {
-  return { id, itemId, userId, text, sentAtMs: requireLineId(id).ms }
+function chatMessageOf(itemId: string, id: string, userId: string, text: string): ChatMessage {
+  return { id, itemId, userId, text, sentAtMs: requireMessageId(id).ms }
 }
 
 /** Undefined for what the script of another version may have published. */
-function parseLine(message: string): ChatLine | undefined {
+function parseMessage(message: string): ChatMessage | undefined {
   try {
     const told: unknown = JSON.parse(message)
     if (typeof told !== 'object' || told === null) return undefined
     const { id, itemId, userId, text } = told as Partial<Record<string, unknown>>
-    if (typeof id !== 'string' || !parseLineId(id) || typeof itemId !== 'string') return undefined
+    if (typeof id !== 'string' || !parseMessageId(id) || typeof itemId !== 'string')
+      return undefined
     if (typeof userId !== 'string' || typeof text !== 'string') return undefined
-    return lineOf(itemId, id, userId, text)
+    return chatMessageOf(itemId, id, userId, text)
   } catch {
     return undefined
   }

@@ -7,14 +7,20 @@ import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterAll, afterEach, describe, expect, inject, it } from 'vitest'
 import { createMemoryChat } from './chat-memory.ts'
 import { chatKey, createRedisChat } from './chat-redis.ts'
-import { type Chat, ChatAwayError, type ChatLine, LINES_KEPT, LINES_KEPT_MS } from './chat.ts'
+import {
+  type Chat,
+  ChatAwayError,
+  type ChatMessage,
+  MESSAGES_KEPT,
+  MESSAGES_KEPT_MS,
+} from './chat.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-/** Lines live for days: what this file writes has a prefix of its own and goes at its end. */
+/** Messages live for days: what this file writes has a prefix of its own and goes at its end. */
 const filePrefix = `test:${randomUUID()}:`
 const newPrefix = (): string => `${filePrefix}${randomUUID()}:`
 
@@ -27,23 +33,23 @@ afterAll(async () => {
   redis.disconnect()
 })
 
-type Replica = { chat: Chat; heard: ChatLine[]; texts: () => string[] }
+type Replica = { chat: Chat; heard: ChatMessage[]; texts: () => string[] }
 
-function replicaOf(chat: Chat, heard: ChatLine[]): Replica {
+function replicaOf(chat: Chat, heard: ChatMessage[]): Replica {
   cleanups.push(() => chat.close())
   return { chat, heard, texts: () => heard.map(({ text }) => text) }
 }
 
 async function startMemory(): Promise<Replica> {
-  const heard: ChatLine[] = []
-  return replicaOf(createMemoryChat({ onLine: (line) => heard.push(line) }), heard)
+  const heard: ChatMessage[] = []
+  return replicaOf(createMemoryChat({ onMessage: (message) => heard.push(message) }), heard)
 }
 
 /** Resolves without waiting for Redis. */
 async function connectReplica(redisUrl: string, keyPrefix: string): Promise<Replica> {
-  const heard: ChatLine[] = []
-  const onLine = (line: ChatLine): void => void heard.push(line)
-  const chat = await createRedisChat({ redisUrl, log: quietLog, keyPrefix, onLine })
+  const heard: ChatMessage[] = []
+  const onMessage = (message: ChatMessage): void => void heard.push(message)
+  const chat = await createRedisChat({ redisUrl, log: quietLog, keyPrefix, onMessage })
   return replicaOf(chat, heard)
 }
 
@@ -52,9 +58,9 @@ async function isUp({ chat, heard }: Replica): Promise<void> {
   const itemId = randomUUID()
   chat.follow(itemId)
   await eventually(() => chat.send({ itemId, userId: '', text: 'anybody here?' }))
-  await eventually(() => heard.some((line) => line.itemId === itemId))
+  await eventually(() => heard.some((message) => message.itemId === itemId))
   chat.unfollow(itemId)
-  heard.splice(0, heard.length, ...heard.filter((line) => line.itemId !== itemId))
+  heard.splice(0, heard.length, ...heard.filter((message) => message.itemId !== itemId))
 }
 
 async function startRedis(
@@ -66,7 +72,7 @@ async function startRedis(
   return replica
 }
 
-const textsOf = (lines: readonly ChatLine[]): string[] => lines.map(({ text }) => text)
+const textsOf = (messages: readonly ChatMessage[]): string[] => messages.map(({ text }) => text)
 
 describe.each([
   { store: 'memory', start: startMemory },
@@ -77,35 +83,35 @@ describe.each([
     const itemId = randomUUID()
     chat.follow(itemId)
     const startedAtMs = Date.now()
-    const sent: ChatLine[] = []
+    const sent: ChatMessage[] = []
     for (const text of ['one', 'two', 'three']) {
       sent.push(await chat.send({ itemId, userId: 'ann', text }))
     }
     await eventually(() => heard.length === 3)
     expect(heard).toEqual(sent)
     expect(await chat.list(itemId, 10)).toEqual(sent.toReversed())
-    for (const { id, sentAtMs, ...line } of sent) {
-      expect(line).toEqual({ itemId, userId: 'ann', text: expect.any(String) })
+    for (const { id, sentAtMs, ...message } of sent) {
+      expect(message).toEqual({ itemId, userId: 'ann', text: expect.any(String) })
       expect(id).toMatch(new RegExp(`^${sentAtMs}-\\d+$`))
       expect(Math.abs(sentAtMs - startedAtMs)).toBeLessThan(10_000)
     }
   })
 
-  it(`keeps the last ${LINES_KEPT} lines of an item`, async () => {
+  it(`keeps the last ${MESSAGES_KEPT} messages of an item`, async () => {
     const { chat, heard } = await start()
     const itemId = randomUUID()
     chat.follow(itemId)
-    const texts = Array.from({ length: LINES_KEPT + 5 }, (_, index) => `line ${index}`)
+    const texts = Array.from({ length: MESSAGES_KEPT + 5 }, (_, index) => `message ${index}`)
     for (let next = 0; next < texts.length; next += 100) {
       const some = texts.slice(next, next + 100)
       await Promise.all(some.map((text) => chat.send({ itemId, userId: '', text })))
     }
     await eventually(() => heard.length === texts.length)
     expect(textsOf(heard)).toEqual(texts)
-    expect(textsOf(await chat.list(itemId, 2 * LINES_KEPT))).toEqual(texts.slice(5).toReversed())
+    expect(textsOf(await chat.list(itemId, 2 * MESSAGES_KEPT))).toEqual(texts.slice(5).toReversed())
   })
 
-  it('pages back from the id of a line', async () => {
+  it('pages back from the id of a message', async () => {
     const { chat } = await start()
     const itemId = randomUUID()
     const sending = ['a', 'b', 'c', 'd', 'e'].map((text) => chat.send({ itemId, userId: '', text }))
@@ -116,7 +122,7 @@ describe.each([
       page = await chat.list(itemId, 2, page.at(-1)?.id)
     }
     expect(pages).toEqual([['e', 'd'], ['c', 'b'], ['a']])
-    // Ids need not be those of lines that are still kept.
+    // Ids need not be those of messages that are still kept.
     expect(textsOf(await chat.list(itemId, 1, '9000000000000000-0'))).toEqual(['e'])
     expect(await chat.list(itemId, 2, '0-0')).toEqual([])
     expect(await chat.list(itemId, 2, '0-1')).toEqual([])
@@ -161,8 +167,8 @@ describe.each([
     const listed = await chat.list(itemId, 10)
     expect(textsOf(heard)).toEqual(texts)
     expect(textsOf(listed)).toEqual(texts.toReversed())
-    expect(heard.every((line) => line.userId === userId)).toBe(true)
-    expect(listed.every((line) => line.userId === userId)).toBe(true)
+    expect(heard.every((message) => message.userId === userId)).toBe(true)
+    expect(listed.every((message) => message.userId === userId)).toBe(true)
   })
 
   it('lists nothing of an item nobody wrote about', async () => {
@@ -195,7 +201,7 @@ describe('chat over several replicas', () => {
     return { proxy, keyPrefix, near, far, itemId, say }
   }
 
-  /** A line of a minute ago: the clock alone, with a busy machine's delays, can tell that it is old. */
+  /** A message of a minute ago: the clock alone, with a busy machine's delays, can tell that it is old. */
   async function writeOld(keyPrefix: string, itemId: string): Promise<void> {
     const redis = await connectRedis(inject('redisUrl'), { log: quietLog, keyPrefix })
     cleanups.push(() => redis.disconnect())
@@ -206,11 +212,11 @@ describe('chat over several replicas', () => {
   const numbered = (count: number, name: string): string[] =>
     Array.from({ length: count }, (_, index) => `${name} ${index}`)
 
-  it('shows each line on every replica that follows', async () => {
+  it('shows each message on every replica that follows', async () => {
     const { near, far, itemId } = await startTwo()
     near.chat.follow(itemId)
     far.chat.follow(itemId)
-    const texts = numbered(200, 'line')
+    const texts = numbered(200, 'message')
     const sending = texts.map((text, index) =>
       (index % 2 === 0 ? near : far).chat.send({ itemId, userId: '', text }),
     )
@@ -241,7 +247,7 @@ describe('chat over several replicas', () => {
     expect(far.texts()).toEqual(['live', ...missed, 'at the moment of coming back', 'live again'])
   })
 
-  it('makes up for lines of an item that had none since it was followed', async () => {
+  it('makes up for messages of an item that had none since it was followed', async () => {
     const { proxy, far, itemId, keyPrefix, say } = await startTwo()
     await writeOld(keyPrefix, itemId)
     far.chat.follow(itemId)
@@ -263,7 +269,7 @@ describe('chat over several replicas', () => {
     expect(far.texts()).toEqual(['first', 'second'])
   })
 
-  it('makes up for lines of items that are followed while the connection is away', async () => {
+  it('makes up for messages of items that are followed while the connection is away', async () => {
     const { proxy, far, near, say, itemId, keyPrefix } = await startTwo()
     await proxy.refuse()
     await writeOld(keyPrefix, itemId)
@@ -278,10 +284,10 @@ describe('chat over several replicas', () => {
     expect(far.heard).toHaveLength(61)
   })
 
-  it('keeps order and shows each line once while connections break under a stream of lines', async () => {
+  it('keeps order and shows each message once while connections break under a stream of messages', async () => {
     const { proxy, far, near, itemId } = await startTwo()
     far.chat.follow(itemId)
-    const texts = numbered(600, 'line')
+    const texts = numbered(600, 'message')
     for (const [index, text] of texts.entries()) {
       if (index % 100 === 50) proxy.cut()
       await near.chat.send({ itemId, userId: '', text })
@@ -347,7 +353,7 @@ describe('chat over several replicas', () => {
     expect(late.texts()).toEqual(['meanwhile'])
   })
 
-  it('lets lines go after their time, counted from the last one', async () => {
+  it('lets messages go after their time, counted from the last one', async () => {
     const { keyPrefix, itemId, say } = await startTwo()
     const redis = await connectRedis(inject('redisUrl'), { log: quietLog, keyPrefix })
     cleanups.push(() => redis.disconnect())
@@ -355,7 +361,7 @@ describe('chat over several replicas', () => {
     await eventually(() => redis.pexpire(chatKey(itemId), 5_000))
     await say('second')
     const leftMs = await redis.pttl(chatKey(itemId))
-    expect(leftMs).toBeGreaterThan(LINES_KEPT_MS - 10_000)
-    expect(leftMs).toBeLessThanOrEqual(LINES_KEPT_MS)
+    expect(leftMs).toBeGreaterThan(MESSAGES_KEPT_MS - 10_000)
+    expect(leftMs).toBeLessThanOrEqual(MESSAGES_KEPT_MS)
   })
 })

@@ -5,7 +5,7 @@
  */
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { ChatLine } from './chat.ts'
+import type { ChatMessage } from './chat.ts'
 import { type ClockWheel, createClockWheel } from './clock-wheel.ts'
 import type { ItemEvent } from './item-event.ts'
 import { createItemReader, type ItemReader } from './item-reader.ts'
@@ -124,10 +124,10 @@ export class Hub {
     })
   }
 
-  say(line: ChatLine): void {
-    const found = this.#rooms.get(line.itemId)
+  say(message: ChatMessage): void {
+    const found = this.#rooms.get(message.itemId)
     if (!found) return
-    found.room.say(line)
+    found.room.say(message)
     this.#stirred.add(found.room)
   }
 

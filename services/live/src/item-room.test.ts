@@ -126,7 +126,7 @@ it('counts viewers in small rooms at once, and seldom in large ones', async () =
   expect(room.sendCompany()).toBe(true)
 })
 
-const line = (ms: number, text: string) => ({
+const said = (ms: number, text: string) => ({
   id: `${ms}-0`,
   itemId,
   userId: 'bob',
@@ -139,7 +139,7 @@ it('shows chat in its place among the changes', async () => {
   const viewer = await enter()
   receive('bid')
   room.flush()
-  room.say(line(5, 'hello'))
+  room.say(said(5, 'hello'))
   room.sendCompany()
   const last = viewer.messages.at(-1)
   expect(last?.sequence).toBe(1n)
@@ -187,21 +187,21 @@ it('a newcomer who was told a number that was taken back at once is told the old
   expect(last).toMatchObject({ case: 'viewerCount', value: { viewers: 2n } })
 })
 
-it('gathers chat, shows lines together, and of very many the latest', async () => {
+it('gathers chat, shows messages together, and of very many the latest', async () => {
   const { room, enter, cases, pass } = createWorld()
   const viewer = await enter()
   const texts = () =>
     viewer.messages.flatMap(({ event }) => (event.case === 'chatMessage' ? event.value.text : []))
-  room.say(line(1, 'first'))
+  room.say(said(1, 'first'))
   expect([texts(), room.sendCompany(), texts()]).toEqual([[], true, ['first']])
-  for (let count = 0; count < 1_000; count += 1) room.say(line(count, `${count}`))
+  for (let count = 0; count < 1_000; count += 1) room.say(said(count, `${count}`))
   pass(99)
   expect([room.sendCompany(), texts()]).toEqual([false, ['first']])
   pass(1)
   expect(room.sendCompany()).toBe(true)
   expect(texts()).toEqual(['first', ...Array.from({ length: 50 }, (_, index) => `${950 + index}`)])
   for (let count = 0; count < 1_999; count += 1) await enter()
-  room.say(line(2_000, 'to many'))
+  room.say(said(2_000, 'to many'))
   pass(199)
   expect(room.sendCompany()).toBe(false)
   pass(1)

@@ -14,7 +14,7 @@ import {
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { itemNotFound } from '@bidmesh/bid/errors.ts'
 import { type Burst, burstOf, type Frame, itemFrame, sharedBurst } from './frame.ts'
-import { type ChatLine, chatMessage } from './chat.ts'
+import { type ChatMessage, chatMessage } from './chat.ts'
 import type { ItemEvent } from './item-event.ts'
 import { ItemFeed, type Step } from './item-feed.ts'
 import { type ListEntry, listEntry } from './list-entry.ts'
@@ -24,11 +24,11 @@ import { type OpenViewer, sendTo, type Source, type Viewer } from './viewer.ts'
 
 /** Messages × viewers of one burst; above it all get the latest state instead. About 30 MB in one go. */
 const DELIVERIES_MAX = 100_000
-/** Lines that wait to be shown; of more, the oldest are not: they are in the list of messages all the same. */
-const LINES_WAITING_MAX = 50
-/** Lines are shown together, ten times a second, and in a room of 10,000 once: writing costs 100 ms there. */
-const LINES_INTERVAL_MIN_MS = 100
-const LINES_INTERVAL_PER_VIEWER_MS = 0.1
+/** Chat messages that wait to be shown; of more, the oldest are not: they are in the list of messages all the same. */
+const MESSAGES_WAITING_MAX = 50
+/** They are shown together, ten times a second, and in a room of 10,000 once: writing costs 100 ms there. */
+const MESSAGES_INTERVAL_MIN_MS = 100
+const MESSAGES_INTERVAL_PER_VIEWER_MS = 0.1
 /** Of work to let one viewer in: the head of an answer and a first message, 50 µs. */
 export const UNITS_TO_ENTER = 5
 /** Counting viewers may cost this much: small rooms learn at once, one of 10,000 every five seconds. */
@@ -62,8 +62,8 @@ export class ItemRoom implements Source {
   #gathering = false
   #sending = false
   #oldestMs: number | undefined
-  #lines: ChatLine[] = []
-  #linesAtMs = 0
+  #messages: ChatMessage[] = []
+  #messagesAtMs = 0
   #viewerCount = 0
   /** Undefined when not all viewers were told the same. */
   #toldCount: number | undefined = 0
@@ -115,10 +115,10 @@ export class ItemRoom implements Source {
     this.#viewers.delete(viewer)
   }
 
-  say(line: ChatLine): void {
+  say(message: ChatMessage): void {
     if (!this.feed.item || this.#viewers.size === 0) return
-    this.#lines.push(line)
-    if (this.#lines.length > LINES_WAITING_MAX) this.#lines.shift()
+    this.#messages.push(message)
+    if (this.#messages.length > MESSAGES_WAITING_MAX) this.#messages.shift()
   }
 
   setViewerCount(count: number): void {
@@ -127,13 +127,13 @@ export class ItemRoom implements Source {
 
   /** Sends chat and the number of viewers, as far as they are due; false when some of it is not yet. */
   sendCompany(): boolean {
-    if (this.#viewers.size === 0) this.#lines = []
+    if (this.#viewers.size === 0) this.#messages = []
     if (this.#sending) return false
-    const frames = [...this.#linesDue(), ...this.#countDue()]
+    const frames = [...this.#messagesDue(), ...this.#countDue()]
     this.#last += frames.length
     this.#send(burstOf(frames, this.#last))
     const counted = this.#viewerCount === this.#toldCount || this.#viewers.size === 0
-    return counted && this.#lines.length === 0
+    return counted && this.#messages.length === 0
   }
 
   /** The item as lists show it. */
@@ -143,14 +143,16 @@ export class ItemRoom implements Source {
     return this.#entry?.entry
   }
 
-  #linesDue(): Frame[] {
+  #messagesDue(): Frame[] {
     const nowMs = this.#options.now()
-    if (!this.#isDue(this.#linesAtMs, LINES_INTERVAL_MIN_MS, LINES_INTERVAL_PER_VIEWER_MS))
+    if (!this.#isDue(this.#messagesAtMs, MESSAGES_INTERVAL_MIN_MS, MESSAGES_INTERVAL_PER_VIEWER_MS))
       return []
-    if (this.#lines.length > 0) this.#linesAtMs = nowMs
-    const lines = this.#lines
-    this.#lines = []
-    return lines.map((line) => this.#frame({ case: 'chatMessage', value: chatMessage(line) }))
+    if (this.#messages.length > 0) this.#messagesAtMs = nowMs
+    const messages = this.#messages
+    this.#messages = []
+    return messages.map((message) =>
+      this.#frame({ case: 'chatMessage', value: chatMessage(message) }),
+    )
   }
 
   #countDue(): Frame[] {

@@ -119,13 +119,13 @@ async function startCompany(
   { redisUrl, log }: LivePartOptions,
   hub: Hub,
 ): Promise<{ chat: Chat; presence: Presence; disconnect: () => void }> {
-  const onLine: Hub['say'] = (line) => hub.say(line)
+  const onMessage: Hub['say'] = (line) => hub.say(line)
   const onCount: Hub['setViewerCount'] = (itemId, count) => hub.setViewerCount(itemId, count)
   if (redisUrl === undefined) {
-    const [chat, presence] = [createMemoryChat({ onLine }), createLocalPresence({ onCount })]
+    const [chat, presence] = [createMemoryChat({ onMessage }), createLocalPresence({ onCount })]
     return { chat, presence, disconnect: () => undefined }
   }
-  const chat = await createRedisChat({ redisUrl, log, onLine })
+  const chat = await createRedisChat({ redisUrl, log, onMessage })
   const redis = await connectRedis(redisUrl, { log })
   const presence = createRedisPresence({ redis, log, onCount })
   return { chat, presence, disconnect: () => redis.disconnect() }

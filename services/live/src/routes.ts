@@ -13,7 +13,7 @@ import {
 import type { Sql } from '@bidmesh/platform/postgres.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
 import { createChatLimits } from './chat-limits.ts'
-import { type Chat, chatMessage, isLineId } from './chat.ts'
+import { type Chat, chatMessage, isMessageId } from './chat.ts'
 import type { StreamMessage } from './frame.ts'
 import type { Hub } from './hub.ts'
 import type { ListFilter } from './lists.ts'
@@ -45,7 +45,7 @@ export type RoutesOptions = { sql: Sql; hub: Hub; chat: Chat; events: ViewerEven
 
 export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
   const { watchItem, watchItems } = watchesOf(hub)
-  const takeLine = createChatLimits()
+  const takeMessage = createChatLimits()
   return (router: ConnectRouter): ConnectRouter =>
     router.service(LiveService, {
       async *watchItem(request, { signal }: HandlerContext) {
@@ -61,7 +61,7 @@ export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
       async sendChatMessage(request) {
         const itemId = canonicalId(request.itemId)
         const userId = callerId(request.userId, 'user_id')
-        takeLine(itemId, userId)
+        takeMessage(itemId, userId)
         if (!(await itemExists(sql, itemId))) throw itemNotFound()
         return { message: chatMessage(await chat.send({ itemId, userId, text: request.text })) }
       },
@@ -70,13 +70,13 @@ export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
         const itemId = canonicalId(request.itemId)
         const list = ['chat', itemId]
         const size = request.pageSize || DEFAULT_PAGE_SIZE
-        const [before] = decodePageToken(request.pageToken, list, [isLineId]) ?? []
-        const [lines, exists] = await Promise.all([
+        const [before] = decodePageToken(request.pageToken, list, [isMessageId]) ?? []
+        const [messages, exists] = await Promise.all([
           chat.list(itemId, size + 1, before),
           itemExists(sql, itemId),
         ])
         if (!exists) throw itemNotFound()
-        const { rows, nextPageToken } = pageOf(lines, size, list, ({ id }) => [id], chatMessage)
+        const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], chatMessage)
         return { messages: rows, nextPageToken }
       },
 
