@@ -12,8 +12,7 @@ import type { Sql } from '@bidmesh/platform/postgres.ts'
 import { compareStatistics } from './compare-statistics.ts'
 import type { LedgerEntry } from './ledger.ts'
 import { replayBids } from './replay-bids.ts'
-
-export type Violation = { invariant: 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I7'; message: string }
+import type { Violation } from './violation.ts'
 
 export type CheckOptions = {
   /** The write side's database. */

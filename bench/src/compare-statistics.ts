@@ -5,7 +5,7 @@
  */
 import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Violation } from './check-invariants.ts'
+import type { Violation } from './violation.ts'
 
 /** Rows read at once. */
 const rowsPerRead = 5_000

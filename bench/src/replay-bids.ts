@@ -7,7 +7,7 @@ import { decide } from '@bidmesh/auction/decide.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
 import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Violation } from './check-invariants.ts'
+import type { Violation } from './violation.ts'
 import type { LedgerEntry } from './ledger.ts'
 
 /** Rows read at once: a few hundred bytes each. */

@@ -1,6 +1,6 @@
 import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
-import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
+import type { HttpRequest, HttpResponse } from './http-handler.ts'
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves

@@ -9,7 +9,7 @@
 import type { Server } from 'node:http'
 import { constants } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { connectNodeAdapter } from '@connectrpc/connect-node'
+import type { HttpHandler, HttpResponse } from './http-handler.ts'
 import { createBodyBudget } from './body-budget.ts'
 import { createCallTurns } from './call-turns.ts'
 import { createConnectionSlots } from './connection-slots.ts'
@@ -25,11 +25,6 @@ const REQUEST_LIMIT_MS = 30_000
 const ONE_REQUEST_BYTES = 4 * 1024
 /** Node's default, said here because both protocols must agree on it. */
 const MAX_HEADER_BYTES = 16 * 1024
-
-/** Node's two kinds of request and response, with types patched by Connect so that they agree. */
-export type HttpHandler = ReturnType<typeof connectNodeAdapter>
-export type HttpRequest = Parameters<HttpHandler>[0]
-export type HttpResponse = Parameters<HttpHandler>[1]
 
 /** Calls begun and not answered; a stream of gRPC holds up to 100 kB. */
 const IN_HAND_MAX = 128

@@ -2,7 +2,7 @@
  * What the port answers beside procedures, for operators and for people with a browser: `/healthz`,
  * `/readyz`, `/metrics`, an index, and typed JSON for everything that does not exist.
  */
-import type { HttpHandler, HttpRequest, HttpResponse } from './http-dual-server.ts'
+import type { HttpHandler, HttpRequest, HttpResponse } from './http-handler.ts'
 import { messageOf } from './errors.ts'
 import type { Component } from './component.ts'
 import type { ReadinessProbe } from './readiness.ts'

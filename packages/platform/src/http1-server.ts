@@ -4,7 +4,7 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Body, type BodyBudget, REST_BYTES_MAX } from './body-budget.ts'
 import type { ConnectionSlots } from './connection-slots.ts'
-import type { HttpHandler } from './http-dual-server.ts'
+import type { HttpHandler } from './http-handler.ts'
 import { UNREAD_NOTICED_BYTES, type UnreadBudget } from './unread-budget.ts'
 
 /** Head of a request: one packet, in practice. */

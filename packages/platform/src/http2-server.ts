@@ -7,7 +7,7 @@ import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type Body, type BodyBudget, REST_BYTES_MAX } from './body-budget.ts'
 import type { ConnectionSlots } from './connection-slots.ts'
-import type { HttpHandler } from './http-dual-server.ts'
+import type { HttpHandler } from './http-handler.ts'
 import {
   countData,
   countRequest,

@@ -6,7 +6,7 @@
  */
 import { isIP } from 'node:net'
 import { cors } from '@connectrpc/connect'
-import type { HttpRequest, HttpResponse } from './http-dual-server.ts'
+import type { HttpRequest, HttpResponse } from './http-handler.ts'
 import { sendJson } from './http-pages.ts'
 
 /** The longest that Chromium keeps the answer to a preflight. */

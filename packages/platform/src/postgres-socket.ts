@@ -5,7 +5,6 @@
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import type { SinglePool } from './postgres-driver.ts'
 
 /** An idle connection whose peer is gone is found out after 5 s: asked after 2 s, three times. */
 const KEEPALIVE = { enable: true, initialDelay: 2_000, interval: 1_000, count: 3 } as const
@@ -13,16 +12,16 @@ const KEEPALIVE = { enable: true, initialDelay: 2_000, interval: 1_000, count: 3
 /** What the driver has made of an address. */
 type Address = { path?: string | false | undefined; host: string[]; port: number[] }
 
-const socketsOf = new WeakMap<SinglePool, ReadonlySet<Socket>>()
+const socketsOf = new WeakMap<object, ReadonlySet<Socket>>()
 
 /**
  * A pool whose sockets are seen. `create` gets what the driver takes as its option `socket`; it sets them up
  * and talks TLS on them as on its own. `onLost` is called whenever one of them ends.
  */
-export function withSockets(
-  create: (open: (address: Address) => Socket) => SinglePool,
+export function withSockets<Pool extends object>(
+  create: (open: (address: Address) => Socket) => Pool,
   onLost: () => void,
-): SinglePool {
+): Pool {
   const sockets = new Set<Socket>()
   let attempts = 0
   const pool = create(({ path, host, port }) => {
@@ -42,7 +41,9 @@ export function withSockets(
 }
 
 /** Ends a pool without waiting for anybody: what is in flight rejects, and no socket stays behind. */
-export async function endNow(pool: SinglePool): Promise<void> {
+export async function endNow(
+  pool: object & { end: (options: { timeout: number }) => Promise<void> },
+): Promise<void> {
   await pool.end({ timeout: 0 })
   // A peer that has vanished never answers the goodbye.
   for (const socket of socketsOf.get(pool) ?? []) socket.destroy()

@@ -13,7 +13,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
-import type { HttpHandler } from './http-dual-server.ts'
+import type { HttpHandler } from './http-handler.ts'
 import { sendJson } from './http-pages.ts'
 import type { Log } from './log.ts'
 import { inWords } from './procedure-answer.ts'

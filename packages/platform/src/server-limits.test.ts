@@ -231,9 +231,13 @@ describe('manners of HTTP/2', () => {
   })
 
   test('calls beyond those that may wait for their turn are refused, and may come again', async () => {
-    const { server } = await start()
+    const { server, calls } = await start()
     const sessions = Array.from({ length: 25 }, () => openSession(server).session)
     await Promise.all(sessions.map((session) => once(session, 'connect')))
+    // Beside a bid in hand, few others are begun at a time.
+    const bid = callOn(openSession(server).session)
+    bid.end(JSON.stringify({ item_id: crypto.randomUUID(), amount: 1, user_id: 'ann' }))
+    await eventually(() => calls() === 1)
     const codeOf = (session: ClientHttp2Session): Promise<number> =>
       new Promise((resolve) => {
         const stream = callOn(session, { ...post, ':path': '/grpc.health.v1.Health/Watch' })
@@ -248,6 +252,7 @@ describe('manners of HTTP/2', () => {
     expect(new Set(await askOnAll(100))).toEqual(
       new Set([constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_REFUSED_STREAM]),
     )
+    bid.close(constants.NGHTTP2_CANCEL)
     expect(new Set(await askOnAll(1))).toEqual(new Set([constants.NGHTTP2_NO_ERROR]))
     for (const session of sessions) expect(session.closed).toBe(false)
     await expectAlive(server)

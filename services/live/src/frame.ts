@@ -11,7 +11,7 @@ import {
   type WatchItemsResponse,
   WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import type { ListEntry } from './list-entry.ts'
+import { jsonOptions, type ListEntry } from './list-entry.ts'
 
 /**
  * `proto` and `json`: enveloped messages, the same for Connect and gRPC-Web. `sse`: server-sent events.
@@ -21,9 +21,6 @@ import type { ListEntry } from './list-entry.ts'
 export type WireFormat = 'proto' | 'json' | 'sse' | 'plain-sse'
 
 export type StreamMessage = WatchItemResponse | WatchItemsResponse
-
-/** Zeros are written out, as in all other answers. */
-export const jsonOptions = { alwaysEmitImplicit: true } as const
 
 export type Frame<Message extends StreamMessage = StreamMessage> = {
   /** The message as `userId` is to read it; '' for nobody in particular. */

@@ -6,7 +6,9 @@ import {
   ItemUpdateSchema,
   WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { jsonOptions } from './frame.ts'
+
+/** Zeros are written out, as in all other answers. */
+export const jsonOptions = { alwaysEmitImplicit: true } as const
 
 export type ListEntry = {
   update: ItemUpdate

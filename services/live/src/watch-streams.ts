@@ -18,7 +18,7 @@ import {
   WatchItemsRequestSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { messageOf } from '@bidmesh/platform/errors.ts'
-import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-dual-server.ts'
+import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-handler.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import { messageLimitBytes } from '@bidmesh/platform/message-size.ts'
 import { requestValidator } from '@bidmesh/platform/request-validator.ts'

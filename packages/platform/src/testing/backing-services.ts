@@ -11,11 +11,13 @@ import { startNativePostgres } from './native-postgres.ts'
 import { startNativeRabbitmq } from './native-rabbitmq.ts'
 import { startNativeRedis } from './native-redis.ts'
 import { createPrivateDirectory, type PrivateDirectory } from './private-directory.ts'
-import type { Controllable, RunningService } from './running-service.ts'
-
-const serviceNames = ['postgres', 'rabbitmq', 'redis'] as const
-
-export type ServiceName = (typeof serviceNames)[number]
+import {
+  type Controllable,
+  type RunningService,
+  type ServiceName,
+  serviceNames,
+  type StartedServices,
+} from './running-service.ts'
 
 const variables = {
   postgres: 'TEST_DATABASE_URL',
@@ -42,12 +44,6 @@ export type BackingServices = {
   postgres?: Controllable
   rabbitmq?: Controllable
   redis?: Controllable
-}
-
-/** The services that were started together, and how to end them. */
-export type StartedServices = {
-  services: Partial<Record<ServiceName, RunningService>>
-  stop: () => Promise<void>
 }
 
 /** @param env where the three variables are looked for; `{}` has every service started here, to be killed */

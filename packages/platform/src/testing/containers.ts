@@ -2,9 +2,8 @@
 import type { StartedTestContainer } from 'testcontainers'
 import { freePort } from '../free-port.ts'
 import type { ProgressLog } from '../progress-log.ts'
-import type { ServiceName, StartedServices } from './backing-services.ts'
 import { eventually } from './eventually.ts'
-import type { RunningService } from './running-service.ts'
+import type { RunningService, ServiceName, StartedServices } from './running-service.ts'
 import { serviceChecks } from './service-checks.ts'
 
 /** An engine that is there answers in milliseconds; a dead socket must not hold the tests up. */

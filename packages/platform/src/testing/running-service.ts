@@ -11,3 +11,12 @@ export type Controllable = {
 }
 
 export type RunningService = Controllable & { readonly url: string }
+
+export const serviceNames = ['postgres', 'rabbitmq', 'redis'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+/** The services that were started together, and how to end them. */
+export type StartedServices = {
+  services: Partial<Record<ServiceName, RunningService>>
+  stop: () => Promise<void>
+}

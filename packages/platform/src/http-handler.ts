@@ -1,0 +1,7 @@
+/** What answers a request of either version of HTTP. */
+import type { connectNodeAdapter } from '@connectrpc/connect-node'
+
+/** Node's two kinds of request and response, with types patched by Connect so that they agree. */
+export type HttpHandler = ReturnType<typeof connectNodeAdapter>
+export type HttpRequest = Parameters<HttpHandler>[0]
+export type HttpResponse = Parameters<HttpHandler>[1]
