@@ -23,7 +23,6 @@ BEGIN
     ADD CONSTRAINT bids_pkey PRIMARY KEY (item_id, sequence, created_at);
   EXECUTE format('ALTER INDEX bids_pkey RENAME TO %I', first || '_pkey');
   EXECUTE format('ALTER INDEX bids_by_user RENAME TO %I', first || '_by_user');
-  EXECUTE format('ALTER INDEX bids_by_time RENAME TO %I', first || '_by_time');
   EXECUTE format('ALTER TABLE bids RENAME TO %I', first);
   EXECUTE format('CREATE TRIGGER keep_bid_key AFTER INSERT ON %I
     FOR EACH ROW WHEN (NEW.idempotency_key IS NOT NULL) EXECUTE FUNCTION keep_bid_key()', first);
@@ -41,8 +40,6 @@ BEGIN
     PRIMARY KEY (item_id, sequence, created_at)
   ) PARTITION BY RANGE (created_at);
   CREATE INDEX bids_by_user ON bids (user_id, id);
-  CREATE INDEX bids_by_time ON bids USING brin (created_at)
-    WITH (pages_per_range = 16, autosummarize = on);
   EXECUTE format('ALTER TABLE bids ATTACH PARTITION %I FOR VALUES FROM (MINVALUE) TO (%L)', first,
     (month + interval '1 month') AT TIME ZONE 'UTC');
 END
@@ -55,15 +52,12 @@ DO $$
 BEGIN
   ALTER TABLE bids RENAME TO bids_by_month;
   ALTER INDEX bids_by_user RENAME TO bids_by_month_by_user;
-  ALTER INDEX bids_by_time RENAME TO bids_by_month_by_time;
   ALTER INDEX bids_pkey RENAME TO bids_by_month_pkey;
   CREATE TABLE bids (LIKE bids_by_month INCLUDING CONSTRAINTS);
   INSERT INTO bids SELECT * FROM bids_by_month;
   DROP TABLE bids_by_month;
   ALTER TABLE bids ADD PRIMARY KEY (item_id, sequence);
   CREATE INDEX bids_by_user ON bids (user_id, id);
-  CREATE INDEX bids_by_time ON bids USING brin (created_at)
-    WITH (pages_per_range = 16, autosummarize = on);
   CREATE UNIQUE INDEX bids_idempotency ON bids (user_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
   CREATE TRIGGER keep_bid_key AFTER INSERT ON bids

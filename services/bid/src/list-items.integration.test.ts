@@ -159,7 +159,7 @@ describe.each(['query', 'category'] as const)('by %s, while bids are placed', (b
 describe('of many items', () => {
   const inAll = 11_000
 
-  it('a page by price is along the index, and what is rare among them is found all the same', async () => {
+  it('a page by price is of all that match, by currency and within a range', async () => {
     const category = randomUUID()
     const { itemId } = await putItem(database.session, {
       category,
@@ -192,12 +192,6 @@ describe('of many items', () => {
     expect(await priced(OrderBy.PRICE_DESC, { currency: 'CHF' })).toEqual([5_000])
     await bid(itemId, 30_000)
     expect(await priced(OrderBy.PRICE_DESC, {})).toEqual([5_000, 21_000, 20_999])
-    const { itemPrices } = (
-      await database.sql<{ itemPrices: bigint }[]>`
-        SELECT count(*) AS "itemPrices" FROM item_prices JOIN items ON id = item_id
-        WHERE category = ${category} AND price = greatest(current_highest_bid, start_price)`
-    )[0] ?? { itemPrices: 0n }
-    expect(Number(itemPrices)).toBe(inAll + 2)
   })
 })
 
