@@ -192,7 +192,7 @@ describe('routes', () => {
 
   it('are tested against what there is', () => {
     expect(procedures.length).toBeGreaterThan(15)
-    expect(procedures.filter(({ streams }) => streams)).toHaveLength(2)
+    expect(procedures.filter(({ streams }) => streams)).toHaveLength(3)
   })
 
   it.each(['values-dev.yaml', 'bidmesh/ci/ingress-nginx.yaml', 'bidmesh/ci/plain-ingress.yaml'])(

@@ -13,6 +13,7 @@ calls:
   - { path: /grpc.reflection.v1alpha.ServerReflection/, type: Prefix, process: bid }
   {{- end }}
 streams:
+  - { path: /bids.v1.BidService/StreamItems, type: Exact, process: bid }
   - { path: /live.v1.LiveService/WatchItem, type: Exact, process: live }
   - { path: /live.v1.LiveService/WatchItems, type: Exact, process: live }
   - { path: /live/, type: Prefix, process: live }
