@@ -56,7 +56,7 @@ export async function runLargeStore(world: World): Promise<Outcome> {
   return { figures, notes: [], violations: await lost([none, millions]) }
 }
 
-type Store = { target: Target; sql: Sql; seller: string }
+type Store = { target: Target; sql: Sql }
 
 async function startStore(world: World, cleanup: AsyncDisposableStack, name: Name): Promise<Store> {
   const target = await startTarget(world, cleanup, 'lanes', `store_${name}`, itemCount)
@@ -65,7 +65,7 @@ async function startStore(world: World, cleanup: AsyncDisposableStack, name: Nam
     DATABASE_URL: target.databaseUrl,
     REDIS_URL: world.redisUrl,
   })
-  return { target, sql: target.sql, seller: 'seller' }
+  return { target, sql: target.sql }
 }
 
 /** A tenth of the items is open, for a month; the others have ended within the last one. */

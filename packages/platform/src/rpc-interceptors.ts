@@ -24,11 +24,14 @@ import { requestValidator } from './request-validator.ts'
 import { errorInterceptor, procedureName } from './rpc-errors.ts'
 
 /** In the order in which a request passes them. */
-export function rpcInterceptors(log: Log, ofParts: readonly Interceptor[] = []): Interceptor[] {
+export function rpcInterceptors(
+  log: Log,
+  ofComponents: readonly Interceptor[] = [],
+): Interceptor[] {
   return [
     tracingInterceptor(),
     errorInterceptor(log),
-    ...ofParts,
+    ...ofComponents,
     createValidateInterceptor({ validator: requestValidator }),
   ]
 }

@@ -60,7 +60,7 @@ export type Server = {
   /** Connections it takes at once. */
   maxConnections: number
   /**
-   * Not ready, takes no new connection, answers what is in hand (at most 5.5 s), returns. Parts are the
+   * Not ready, takes no new connection, answers what is in hand (at most 5.5 s), returns. Components are the
    * caller's to stop, afterwards.
    */
   stop: () => Promise<void>

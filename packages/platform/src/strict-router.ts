@@ -1,6 +1,6 @@
 /**
  * Registers procedures one by one, each with what its request message asks for: how its JSON is read and how
- * large it may be. Parts register whole services and need not know.
+ * large it may be. Components register whole services and need not know.
  */
 import type { DescMethod, Registry } from '@bufbuild/protobuf'
 import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'

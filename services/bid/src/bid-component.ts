@@ -33,7 +33,7 @@ const LOCK_TIMEOUT_MS = 250
 /** Commands and queries run no longer than this; a second later their connection counts as dead. */
 const STATEMENT_TIMEOUT_MS = 4_000
 
-export type BidPartOptions = {
+export type BidComponentOptions = {
   databaseUrl: string
   /** Undefined: items are always read from Postgres. */
   redisUrl: string | undefined
@@ -48,7 +48,7 @@ export type BidPartOptions = {
 }
 
 /** Waits for the database, brings it up to date, and returns the running service. */
-export async function startBid(options: BidPartOptions): Promise<Component> {
+export async function startBid(options: BidComponentOptions): Promise<Component> {
   const { databaseUrl, operatorIds = [], log } = options
   const { sql, openPool } = await openDatabase(options, 'bidmesh bid', QUERY_CONNECTIONS)
   const session = openPool(CREATE_CONNECTIONS, LOCK_TIMEOUT_MS)
@@ -77,7 +77,7 @@ export async function startBid(options: BidPartOptions): Promise<Component> {
 
 /** The auctioneer as a component without procedures. */
 export async function startAuctioneerComponent(
-  options: Omit<BidPartOptions, 'lanes' | 'operatorIds'>,
+  options: Omit<BidComponentOptions, 'lanes' | 'operatorIds'>,
 ): Promise<Component> {
   const { sql, openPool } = await openDatabase(options, 'bidmesh auctioneer', 1)
   const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
@@ -108,7 +108,12 @@ type Database = {
 }
 
 async function openDatabase(
-  { databaseUrl, migrations = 'apply', log, signal }: Omit<BidPartOptions, 'lanes' | 'operatorIds'>,
+  {
+    databaseUrl,
+    migrations = 'apply',
+    log,
+    signal,
+  }: Omit<BidComponentOptions, 'lanes' | 'operatorIds'>,
   applicationName: string,
   queries: number,
 ): Promise<Database> {
@@ -132,6 +137,6 @@ export const migrationsDirectory = bidSchema.directory
 async function openRedis({
   redisUrl,
   log,
-}: Omit<BidPartOptions, 'lanes' | 'operatorIds'>): Promise<Redis | undefined> {
+}: Omit<BidComponentOptions, 'lanes' | 'operatorIds'>): Promise<Redis | undefined> {
   return redisUrl ? await connectRedis(redisUrl, { log }) : undefined
 }

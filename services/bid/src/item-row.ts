@@ -58,6 +58,9 @@ export const itemColumns = [
   'cancel_reason',
 ] as const
 
+/** Without what is long; for `sql(summaryColumns)`. */
+export const summaryColumns = itemColumns.filter((column) => column !== 'description')
+
 export type StateRow = {
   id: string
   seller_id: string

@@ -2,10 +2,9 @@
  * Has the partitions of bids and history made before their month begins: three months ahead, so that it does no harm
  * when nobody gets to it for weeks. A database function makes them, because services may not.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
 
 /** A month lasts longer than any number of failures in a row that nobody has seen. */
 const INTERVAL_MS = 3_600_000
@@ -18,14 +17,12 @@ export async function makePartitions(sql: Sql): Promise<number> {
 
 /** Now and every hour until the signal. */
 export async function keepPartitions(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
+  const failure = 'partitions not made, trying again in an hour'
+  await runPeriodically(
+    async () => {
       const made = await makePartitions(sql)
       if (made > 0) log.info({ made }, 'partitions made')
-    } catch (error) {
-      const fields = { reason: messageOf(error) }
-      log.warn(fields, 'partitions not made, trying again in an hour')
-    }
-    await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined)
-  }
+    },
+    { intervalMs: INTERVAL_MS, signal, log, failure },
+  )
 }

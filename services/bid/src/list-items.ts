@@ -12,7 +12,7 @@ import {
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
+import { itemColumns, itemFromRow, type ItemRow, summaryColumns } from './item-row.ts'
 import {
   decodePageToken,
   DEFAULT_PAGE_SIZE,
@@ -75,63 +75,40 @@ export async function listItems(
   const columns: Fragment = request.full
     ? sql`${sql([...itemColumns])}`
     : sql`${sql(summaryColumns)}, '' AS description`
-  const asked: Asked = { sql, filter, after, columns, limit: size + 1 }
-  const rows = await withinBytes(sql, order, findThenOrder(asked, order))
-  const found = Number(rows[0]?.found ?? 0)
-  return pageOf(rows, size, list, order.position, itemFromRow, found)
-}
-
-type Asked = {
-  sql: Sql
-  filter: ItemFilter
-  after: Position | undefined
-  columns: Fragment
-  limit: number
-}
-
-/** The page, cut where its bytes are enough. */
-async function withinBytes(sql: Sql, order: ItemOrder, page: Fragment): Promise<ListedRow[]> {
-  return await sql<ListedRow[]>`
+  const query = filter.query.trim()
+  const rows = await sql<ListedRow[]>`
     SELECT * FROM (
       SELECT page.*, count(*) OVER () AS found,
         sum(octet_length(page::text)) OVER (ORDER BY ${order.by(sql)}) - octet_length(page::text)
           AS bytes_before
-      FROM (${page}) AS page
+      FROM (
+        SELECT items.* FROM (
+          SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
+          WHERE ${matches(sql, filter)} ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
+          ${query || order.keys ? fence(sql) : sql``}
+        ) AS items
+        WHERE true ${after ? order.after(sql, after) : sql``}
+        ORDER BY ${order.by(sql)}
+        LIMIT ${size + 1}
+      ) AS page
     ) AS measured
     WHERE bytes_before < ${PAGE_BYTES_MAX}
     ORDER BY ${order.by(sql)}`
+  const found = Number(rows[0]?.found ?? 0)
+  return pageOf(rows, size, list, order.position, itemFromRow, found)
 }
 
-function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: ItemOrder): Fragment {
-  const query = filter.query.trim()
-  return sql`
-    SELECT items.* FROM (
-      SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
-      WHERE ${matches(sql, filter)} ${within(sql, filter, shownPrice(sql))}
-        ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
-      ${query || order.keys ? fence(sql) : sql``}
-    ) AS items
-    WHERE true ${after ? order.after(sql, after) : sql``}
-    ORDER BY ${order.by(sql)}
-    LIMIT ${limit}`
-}
-
-/** Of an item's row, all but its price and its words. */
-function matches(sql: Sql, { category, status, sellerId, currency }: ItemFilter): Fragment {
+/** All that a filter says but its words. */
+function matches(sql: Sql, filter: ItemFilter): Fragment {
+  const { category, status, sellerId, currency, minPrice, maxPrice } = filter
   return sql`true
     ${category ? sql`AND category = ${category}` : sql``}
     ${status ? sql`AND status = ${status}` : sql``}
     ${sellerId ? sql`AND seller_id = ${sellerId}` : sql``}
-    ${currency ? sql`AND currency = ${currency}` : sql``}`
+    ${currency ? sql`AND currency = ${currency}` : sql``}
+    ${minPrice > 0n ? sql`AND ${shownPrice(sql)} >= ${String(minPrice)}::bigint` : sql``}
+    ${maxPrice > 0n ? sql`AND ${shownPrice(sql)} <= ${String(maxPrice)}::bigint` : sql``}`
 }
-
-function within(sql: Sql, { minPrice, maxPrice }: ItemFilter, price: Fragment): Fragment {
-  return sql`
-    ${minPrice > 0n ? sql`AND ${price} >= ${String(minPrice)}::bigint` : sql``}
-    ${maxPrice > 0n ? sql`AND ${price} <= ${String(maxPrice)}::bigint` : sql``}`
-}
-
-const summaryColumns = itemColumns.filter((column) => column !== 'description')
 
 const foundBy = (sql: Sql, query: string) =>
   sql`SELECT item_id FROM item_texts WHERE words @@ words_query(${query})`

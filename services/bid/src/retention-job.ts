@@ -2,10 +2,9 @@
  * The write side's retention job, run by every auctioneer: forgets idempotency keys that nobody sends again. Any number
  * may run it.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
 
 /** A request with a key that is older is a new one. Clients send again for minutes, people for days. */
 export const KEY_RETENTION_DAYS = 7
@@ -38,13 +37,12 @@ export async function forgetKeys(sql: Sql, signal?: AbortSignal): Promise<number
 
 /** Now and every minute until the signal. */
 export async function keepRetention(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
+  const failure = 'retention job failed, trying again in a minute'
+  await runPeriodically(
+    async () => {
       const forgotten = await forgetKeys(sql, signal)
       if (forgotten > 0) log.info({ forgotten }, 'idempotency keys forgotten')
-    } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'retention job failed, trying again in a minute')
-    }
-    await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined)
-  }
+    },
+    { intervalMs: INTERVAL_MS, signal, log, failure },
+  )
 }

@@ -7,7 +7,7 @@
 import type { Bid, Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { OverloadedError } from '@bidmesh/platform/errors.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
+import { itemFromRow, type ItemRow, summaryColumns } from './item-row.ts'
 import { bidColumns, bidFromRow, type BidRow } from './queries.ts'
 
 /** Rows of a read: about 2 ms of the event loop, in which no bid is decided. */
@@ -17,7 +17,6 @@ const BIDS_PER_READ = 1_000
 const STREAMS_MAX = 4
 
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
-const columns = itemColumns.filter((column) => column !== 'description')
 
 export type Streamed = { items: Item[]; bids: Bid[]; completeUntilItemId: string }
 
@@ -66,7 +65,7 @@ const MAX_SEQUENCE = 2n ** 63n - 1n
 
 async function readItems(sql: Sql, after: string): Promise<ItemRow[]> {
   return await sql<ItemRow[]>`
-    SELECT ${sql(columns)}, '' AS description FROM items
+    SELECT ${sql(summaryColumns)}, '' AS description FROM items
     WHERE id > ${after} ORDER BY id LIMIT ${ITEMS_PER_READ}`
 }
 

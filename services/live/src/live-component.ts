@@ -37,7 +37,7 @@ const EVENTS_PER_TURN = 100
 const LOOK_INTERVAL_MS = 1_000
 const SWEEP_INTERVAL_MS = 5_000
 
-export type LivePartOptions = {
+export type LiveComponentOptions = {
   /** The write side's. */
   databaseUrl: string
   /** Undefined: chat and viewer counts of this process alone. */
@@ -52,7 +52,7 @@ export type LivePartOptions = {
 }
 
 /** Waits for the database, subscribes, and returns the running service. */
-export async function startLive(options: LivePartOptions): Promise<Component> {
+export async function startLive(options: LiveComponentOptions): Promise<Component> {
   const { databaseUrl, broker, log, signal } = options
   const sql = connectPostgres(databaseUrl, {
     max: POOL_SIZE,
@@ -116,7 +116,7 @@ export async function startLive(options: LivePartOptions): Promise<Component> {
 
 /** Chat and viewer counts, over all replicas with Redis, of this process without. */
 async function startCompany(
-  { redisUrl, log }: LivePartOptions,
+  { redisUrl, log }: LiveComponentOptions,
   hub: Hub,
 ): Promise<{ chat: Chat; presence: Presence; disconnect: () => void }> {
   const onMessage: Hub['say'] = (line) => hub.say(line)

@@ -9,7 +9,7 @@ import type { Log } from '@bidmesh/platform/log.ts'
 import type { Component } from '@bidmesh/platform/component.ts'
 import { startRelay } from './relay.ts'
 
-export type RelayPartOptions = {
+export type RelayComponentOptions = {
   /** The write side's database, which has the outbox; its own service creates the table. */
   databaseUrl: string
   /** The component does not close it: in standalone it is everybody's. */
@@ -23,7 +23,7 @@ export type RelayPartOptions = {
  * Declares the durable queues, waits for the database and returns the running relay. Rejects when the broker
  * refuses a queue (declared before with other arguments).
  */
-export async function startRelayComponent(options: RelayPartOptions): Promise<Component> {
+export async function startRelayComponent(options: RelayComponentOptions): Promise<Component> {
   for (const queue of durableQueues) await options.broker.declare(queue)
   const relay = await startRelay(options)
   return {

@@ -6,10 +6,9 @@
  * Whole days go with their partition (`rotate_inbox` in the migrations). Events of days without one, late ones
  * and those of a rebuild, are in the default partition `inbox`, which is deleted from.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '@bidmesh/platform/errors.ts'
 import type { Log } from '@bidmesh/platform/log.ts'
 import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
 
 /** Longer than a message can wait in a queue or an outbox without somebody having been called. As in `rotate_inbox`. */
 export const RETENTION_DAYS = 7
@@ -40,13 +39,12 @@ export async function purgeInbox(sql: Sql, signal?: AbortSignal): Promise<Purged
 
 /** Purges now and every minute until the signal; any number of replicas may. */
 export async function keepPurging(sql: Sql, log: Log, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
+  const failure = 'inbox not purged, trying again in a minute'
+  await runPeriodically(
+    async () => {
       const purged = await purgeInbox(sql, signal)
       if (purged.days > 0 || purged.rows > 0) log.info(purged, 'inbox purged')
-    } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'inbox not purged, trying again in a minute')
-    }
-    await sleep(PURGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
-  }
+    },
+    { intervalMs: PURGE_INTERVAL_MS, signal, log, failure },
+  )
 }

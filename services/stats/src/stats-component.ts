@@ -27,7 +27,7 @@ const REFILL_INTERVAL_MS = 1_000
 /** Plain SQL files, applied by dbmate. */
 export const migrationsDirectory = statsSchema.directory
 
-export type StatsPartOptions = {
+export type StatsComponentOptions = {
   databaseUrl: string
   /** Undefined: Postgres ranks. */
   redisUrl: string | undefined
@@ -41,7 +41,7 @@ export type StatsPartOptions = {
 }
 
 /** Waits for the database, brings it up to date, subscribes, and returns the running service. */
-export async function startStats(options: StatsPartOptions): Promise<Component> {
+export async function startStats(options: StatsComponentOptions): Promise<Component> {
   const { databaseUrl, redisUrl, migrations = 'apply', broker, log, signal } = options
   const settings = { applicationName: 'bidmesh stats', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
   const sql = connectPostgres(databaseUrl, { ...settings, max: POOL_SIZE })

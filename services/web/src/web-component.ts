@@ -56,7 +56,7 @@ const securityHeaders = {
   'referrer-policy': 'strict-origin-when-cross-origin',
 } as const
 
-export type WebPartOptions = {
+export type WebComponentOptions = {
   /** Holds index.html and what it names, each with its `.br` and `.gz` where that pays. */
   dir: string
   log: Log
@@ -65,7 +65,7 @@ export type WebPartOptions = {
 }
 
 /** Without a build it takes no request, says so once, and the services are as they are without it. */
-export function createWebComponent(options: WebPartOptions): Component {
+export function createWebComponent(options: WebComponentOptions): Component {
   const { dir, log, filesAtOnce = FILES_AT_ONCE } = options
   // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
   const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })
