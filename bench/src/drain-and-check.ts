@@ -2,8 +2,8 @@
  * The end of a scenario on the lanes: the real relay and the real stats service carry whatever the outbox
  * holds to the statistics, and then every invariant is checked.
  */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { checkInvariants } from './check-invariants.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
 import { claimStatsQueue } from './claim-stats-queue.ts'
 import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import type { Target } from './target.ts'

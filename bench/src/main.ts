@@ -1,5 +1,5 @@
 /** `make bench`: everything measured side by side in one run, one table at the end. */
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { readBenchOptions, usage } from './bench-options.ts'
 import { runBench } from './run-bench.ts'
 

@@ -2,8 +2,8 @@
  * Loads on targets in turns: every target once per round, one after the other, and ratios of figures taken
  * in the same round, so that the moods of a shared machine hit both sides alike. Figures are medians.
  */
-import type { LoadOptions, LoadResult } from './load-generator.ts'
-import { median } from './percentile.ts'
+import type { LoadOptions, LoadResult } from './load/load-generator.ts'
+import { median } from './report/percentile.ts'
 import type { Target } from './target.ts'
 import type { World } from './world.ts'
 

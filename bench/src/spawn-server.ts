@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '@bidmesh/platform/free-port.ts'
-import { endProcess } from '@bidmesh/platform/process-end.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
+import { endProcess } from '@bidmesh/platform/process/process-end.ts'
 
 /** From process start to `/readyz`, migrations and a busy machine included. */
 const readyLimitMs = 60_000
@@ -24,7 +24,7 @@ export type ServerProcess = {
 
 /**
  * @param cleanup takes over its ending
- * @param main the module to run, resolved from here (`@bidmesh/bid/main.ts`, `./echo-server.ts`)
+ * @param main the module to run, resolved from here (`@bidmesh/bid/main.ts`, `./baseline/echo-server.ts`)
  * @param env over the bench's own environment; HOST and PORT are set here
  */
 export async function spawnServer(

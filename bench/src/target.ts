@@ -5,10 +5,10 @@
  */
 import { randomUUIDv7 } from 'node:crypto'
 import { bidSchema } from '@bidmesh/bid/schema.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { migrate } from '@bidmesh/platform/migrate.ts'
-import type { LedgerEntry } from './ledger.ts'
-import { INCREMENT_MINOR } from './load-generator.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { migrate } from '@bidmesh/platform/postgres/migrate.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
+import { INCREMENT_MINOR } from './load/load-generator.ts'
 import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import { openSql, type World } from './world.ts'
 
@@ -33,8 +33,8 @@ export type Target = {
 
 const mains = {
   lanes: '@bidmesh/bid/main.ts',
-  baseline: './baseline-server.ts',
-  echo: './echo-server.ts',
+  baseline: './baseline/baseline-server.ts',
+  echo: './baseline/echo-server.ts',
 } as const
 
 /**

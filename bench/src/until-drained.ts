@@ -1,7 +1,7 @@
 /** Waits for the read side to have caught up with the write side. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { ProgressLog } from '@bidmesh/platform/process/progress-log.ts'
 
 const pollMs = 100
 const sayEveryMs = 5_000

@@ -5,14 +5,14 @@
 import { open, rm } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withDatabase } from '@bidmesh/platform/ensure-database.ts'
-import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
-import { type ProgressLog, progressOnStderr } from '@bidmesh/platform/progress-log.ts'
+import { withDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { type ProgressLog, progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
-import { postmasterPid } from './cpu-time.ts'
-import { formatNumber } from './figure.ts'
-import { type LoadProcess, startLoadProcess } from './load-process.ts'
-import { median } from './percentile.ts'
+import { postmasterPid } from './report/cpu-time.ts'
+import { formatNumber } from './report/figure.ts'
+import { type LoadProcess, startLoadProcess } from './load/load-process.ts'
+import { median } from './report/percentile.ts'
 
 export type World = {
   log: ProgressLog

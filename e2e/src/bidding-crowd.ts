@@ -5,9 +5,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BidAnswer } from '@bidmesh/bench/bid-call.ts'
-import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { BidAnswer } from '@bidmesh/bench/load/bid-call.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { postBid } from './post-bid.ts'
 
 /** Before the same bid is sent again: whoever is down needs no storm. */

@@ -4,8 +4,8 @@
  * since the stack was started.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
-import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
 import { type Crowd, gatherCrowd } from './bidding-crowd.ts'

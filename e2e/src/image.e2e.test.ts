@@ -9,9 +9,9 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { freePort } from '@bidmesh/platform/free-port.ts'
-import { connectPostgres } from '@bidmesh/platform/postgres.ts'
-import { progressOnStderr } from '@bidmesh/platform/progress-log.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
+import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
+import { progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
 import {
   type BackingServices,
   startBackingServices,

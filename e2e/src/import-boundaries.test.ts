@@ -28,8 +28,8 @@ const imports: Imports = new Map(sources.map((file) => [file, importsOf(file)]))
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(repository, file), 'utf8')
-  const named = [...text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)]
-  return named.flatMap(([, name = '']) => {
+  const named = [...text.matchAll(/\b(?:from|import|mock)\s*\(?\s*(['"])([^'"]+)\1/g)]
+  return named.flatMap(([, , name = '']) => {
     if (name.startsWith('.')) return normalize(join(dirname(file), name))
     const [, workspace = '', rest = ''] = /^(@bidmesh\/[\w-]+)\/(.+)$/.exec(name) ?? []
     const folder = folders.get(workspace)
@@ -43,12 +43,10 @@ function partOf(file: string): string {
   return ['packages', 'services'].includes(first) ? `${first}/${second}` : first
 }
 
-/** Of production code, what is generated from the protos left out. */
+/** Which part imports which, tests and what is generated included. */
 function dependencies(): Set<string> {
   const pairs = [...imports].flatMap(([file, imported]) =>
-    /\.test\.ts$|\/testing\//.test(file)
-      ? []
-      : imported.map((other) => [partOf(file), partOf(other)] as const),
+    imported.map((other) => [partOf(file), partOf(other)] as const),
   )
   const others = pairs.filter(([from, to]) => from !== to && to !== 'gen')
   return new Set(others.map((pair) => pair.join(' imports ')))
@@ -85,9 +83,26 @@ it('would find a cycle', () => {
 })
 
 it('packages import nothing of services, and services no other service', () => {
-  const found = dependencies()
-  expect([...found].filter((each) => each.startsWith('packages/'))).toEqual([])
-  const services = [...found].filter((each) => /^services\/.* imports (?!packages\/)/.test(each))
-  // Live reads items and bids as the bid service stores them.
-  expect(services).toEqual(['services/live imports services/bid'])
+  const found = [...dependencies()].toSorted()
+  expect(found.filter((each) => each.startsWith('packages/'))).toEqual([
+    'packages/events imports packages/auction',
+    'packages/events imports packages/platform',
+    // It checks what services have stored, so it knows how.
+    'packages/invariants imports packages/auction',
+    'packages/invariants imports packages/events',
+    'packages/invariants imports packages/platform',
+    'packages/invariants imports services/bid',
+  ])
+  const services = found.filter((each) => /^services\/.* imports (?!packages\/)/.test(each))
+  expect(services).toEqual([])
+  expect(found.filter((each) => /^services\/.* imports packages\/invariants/.test(each))).toEqual([])
+})
+
+it('the platform knows no auction', () => {
+  const messages = [...imports].flatMap(([file, imported]) =>
+    /^packages\/platform\/(?!.*\.test\.ts$)/.test(file)
+      ? imported.filter((other) => /^gen\/(bids|events|live|userstats)\//.test(other))
+      : [],
+  )
+  expect(messages).toEqual([])
 })

@@ -3,8 +3,8 @@
  * in turn, each timed. Nothing that happens to viewers excuses a bid that is not decided.
  */
 import { performance } from 'node:perf_hooks'
-import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { answerLimitMs, postBid } from './post-bid.ts'
 
 export type TrickleOptions = {

@@ -4,7 +4,7 @@
  * been told anything in the wrong order.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { percentile } from '@bidmesh/bench/percentile.ts'
+import { percentile } from '@bidmesh/bench/report/percentile.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
 import type { BidTime } from './live-bids.ts'

@@ -4,7 +4,7 @@
  * never gives up: that a server is away is no reason to complain.
  */
 import { Agent, type ClientRequest, get, type IncomingMessage } from 'node:http'
-import { errorCode, messageOf } from '@bidmesh/platform/errors.ts'
+import { errorCode, messageOf } from '@bidmesh/platform/process/errors.ts'
 import { complaintAbout, type Sighting, sightingAfter, type Told } from './live-sighting.ts'
 
 /** Before each attempt but the first, evenly spread: a thousand pages must not come back as one. */

@@ -1,6 +1,6 @@
 /** A live process, RabbitMQ and Redis go away and come back under 2,000 viewers. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultSeeds, isLongSeries, startLimitMs } from './fault-seeds.ts'

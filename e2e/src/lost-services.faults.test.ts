@@ -1,7 +1,7 @@
 /** RabbitMQ, Postgres and Redis die and come back, and a queue is deleted, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LOCK_NAMESPACE, SHARD_COUNT } from '@bidmesh/outbox-worker/outbox.ts'
-import { statsQueue } from '@bidmesh/platform/broker.ts'
+import { statsQueue } from '@bidmesh/events/queues.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { READY as LEADERBOARDS_READY } from '@bidmesh/stats/leaderboards.ts'

@@ -23,8 +23,8 @@ it('only a decided batch changes items and adds bids', () => {
 })
 
 it('what goes into the outbox goes into the history, where nothing is changed', () => {
-  expect(filesWith(/INSERT INTO outbox/)).toEqual(['services/bid/src/events.ts'])
-  expect(filesWith(/INSERT INTO item_events/)).toEqual(['services/bid/src/events.ts'])
+  expect(filesWith(/INSERT INTO outbox/)).toEqual(['services/bid/src/append-events.ts'])
+  expect(filesWith(/INSERT INTO item_events/)).toEqual(['services/bid/src/append-events.ts'])
   expect(filesWith(/(UPDATE|DELETE FROM) item_events/)).toEqual([])
 })
 

@@ -1,5 +1,5 @@
 /** A bid as any client without a library places it. */
-import { type BidAnswer, placeBidPath, readBidAnswer } from '@bidmesh/bench/bid-call.ts'
+import { type BidAnswer, placeBidPath, readBidAnswer } from '@bidmesh/bench/load/bid-call.ts'
 
 /** An answer that takes longer counts as none; the servers' own limits are below it. */
 export const answerLimitMs = 20_000

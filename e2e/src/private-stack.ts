@@ -2,9 +2,9 @@
  * A local stack for one test file, on Postgres, RabbitMQ and Redis that nobody else uses: they can be
  * killed, and no queue holds what another test has left. The TEST_ variables are ignored for that reason.
  */
-import { withDatabase } from '@bidmesh/platform/ensure-database.ts'
-import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
-import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import { withDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { ProgressLog } from '@bidmesh/platform/process/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
 import type { Controllable } from '@bidmesh/platform/testing/running-service.ts'
 import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'

@@ -1,6 +1,6 @@
 /** Postgres is there and refuses: it takes reads only, or a table is away, for a while, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'

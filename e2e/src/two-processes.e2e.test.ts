@@ -3,8 +3,8 @@
  * a crowd on one item, the end of an auction, retries with one key, statistics, one trace through all.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
-import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { gatherCrowd } from './bidding-crowd.ts'

@@ -1,5 +1,5 @@
 /** The environment of `migrate`; the processes read theirs themselves. */
-import { logLevel, postgresUrl, readConfig, roleName } from '@bidmesh/platform/config.ts'
+import { logLevel, postgresUrl, readConfig, roleName } from '@bidmesh/platform/process/config.ts'
 
 export function readMigrateConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(

@@ -1,12 +1,12 @@
 /** `bidmesh migrate bid|stats`: brings a database up to date as its owner, for services that may not. */
 import { parseArgs } from 'node:util'
 import { bidSchema } from '@bidmesh/bid/schema.ts'
-import { ConfigError } from '@bidmesh/platform/config.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import { createLog } from '@bidmesh/platform/log.ts'
-import { migrate, type Schema } from '@bidmesh/platform/migrate.ts'
-import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres.ts'
-import { StartError } from '@bidmesh/platform/start-error.ts'
+import { ConfigError } from '@bidmesh/platform/process/config.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import { createLog } from '@bidmesh/platform/process/log.ts'
+import { migrate, type Schema } from '@bidmesh/platform/postgres/migrate.ts'
+import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres/postgres.ts'
+import { StartError } from '@bidmesh/platform/process/start-error.ts'
 import { statsSchema } from '@bidmesh/stats/schema.ts'
 import { readMigrateConfig } from './config.ts'
 

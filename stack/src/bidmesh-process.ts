@@ -8,8 +8,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import type { ProgressLog } from '@bidmesh/platform/process/progress-log.ts'
 
 /** A migration of a full database may run before a process is ready; most stacks start empty. */
 const readyLimitMs = 120_000

@@ -2,8 +2,8 @@
  * `make up`: starts the local stack, says where everything is, and stops all of it at Ctrl-C. A second
  * Ctrl-C, or one during the start, ends at once: the services and processes notice that we are gone.
  */
-import { progressOnStderr } from '@bidmesh/platform/progress-log.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import { progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { type Stack, startStack } from './start-stack.ts'
 import { welcome } from './welcome.ts'
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isRunning } from '@bidmesh/platform/process-end.ts'
+import { isRunning } from '@bidmesh/platform/process/process-end.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import type { BidmeshProcess } from './bidmesh-process.ts'
 import { type Stack, startStack } from './start-stack.ts'

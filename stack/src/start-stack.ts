@@ -4,10 +4,10 @@
  * library. Nothing of it is left after `stop`, nor when we are killed.
  */
 import path from 'node:path'
-import { ensureDatabase, withDatabase } from '@bidmesh/platform/ensure-database.ts'
-import { freePort } from '@bidmesh/platform/free-port.ts'
-import { connectPostgres } from '@bidmesh/platform/postgres.ts'
-import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import { ensureDatabase, withDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
+import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
+import type { ProgressLog } from '@bidmesh/platform/process/progress-log.ts'
 import {
   type BackingServices,
   startBackingServices,

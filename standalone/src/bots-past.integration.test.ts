@@ -1,6 +1,6 @@
 /** The past of the bots' market stands up to the same examination as anything that really happened. */
 import { migrationsDirectory } from '@bidmesh/bid/bid-component.ts'
-import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { storePast } from './bots-past.ts'

@@ -11,17 +11,12 @@ import type { Created } from '@bidmesh/auction/events.ts'
 import { created, evolve } from '@bidmesh/auction/evolve.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
-import {
-  type ChainedEvent,
-  chained,
-  insertEvents,
-  itemCreated,
-  toOutbox,
-} from '@bidmesh/bid/events.ts'
+import { encodeCreated, encodeEvent } from '@bidmesh/events/encode-event.ts'
+import { type ChainedEvent, chained, insertEvents } from '@bidmesh/bid/append-events.ts'
 import type { StoredBid } from '@bidmesh/bid/decide-batch.ts'
 import { stateToRow } from '@bidmesh/bid/item-row.ts'
-import type { ReservedSql } from '@bidmesh/platform/postgres.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import type { ReservedSql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { type BotItem, botName, newBotItem, pick } from './bot-catalogue.ts'
 import { decideBotBid } from './bot-decisions.ts'
 
@@ -82,7 +77,7 @@ function runAuction(createdAtMs: number): PastAuction {
   const creation = newCreation(item, pick(names, Math.random), createdAtMs)
   const { title, category } = item
   const context = { bidId: '', title, category, trace: {} }
-  const first = chained(itemCreated(creation, context), NO_HASH)
+  const first = chained(encodeCreated(creation, context), NO_HASH)
   const past: PastAuction = {
     item,
     state: created(creation),
@@ -120,7 +115,7 @@ function carryOut(past: PastAuction, command: Command, nowMs: number): void {
       past.bids.push({ id: bidId, itemId: before.itemId, userId, amount, sequence, createdAtMs })
     }
     const context = { bidId, title, category, trace: {} }
-    const next = chained(toOutbox(event, before, past.state, context), past.historyHash)
+    const next = chained(encodeEvent(event, before, past.state, context), past.historyHash)
     past.events.push(next)
     past.historyHash = next.hash
   }

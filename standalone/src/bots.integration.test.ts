@@ -1,10 +1,10 @@
 /** Bots at many times their pace, on the real services behind a real port. */
 import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { type Bid, BidService, type Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
+import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
-import { createLog } from '@bidmesh/platform/log.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import { createLog } from '@bidmesh/platform/process/log.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'

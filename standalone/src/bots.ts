@@ -12,9 +12,9 @@ import {
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Component } from '@bidmesh/platform/component.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { botLines, botName, newBotItem, pick } from './bot-catalogue.ts'

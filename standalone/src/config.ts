@@ -8,7 +8,7 @@ import {
   readConfig,
   userIds,
   wholeNumber,
-} from '@bidmesh/platform/config.ts'
+} from '@bidmesh/platform/process/config.ts'
 
 export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(

@@ -4,9 +4,9 @@
  * adopts a Postgres that runs already, the loser of a race must leave it running: it is the winner's.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectSingle, reserve, type ReservedSql } from '@bidmesh/platform/postgres.ts'
-import { isRunning } from '@bidmesh/platform/process-end.ts'
-import { StartError } from '@bidmesh/platform/start-error.ts'
+import { connectSingle, reserve, type ReservedSql } from '@bidmesh/platform/postgres/postgres.ts'
+import { isRunning } from '@bidmesh/platform/process/process-end.ts'
+import { StartError } from '@bidmesh/platform/process/start-error.ts'
 
 /** Both halves of the advisory lock: "bid", "data". */
 const lock = { class: 0x626964, object: 0x64617461 }

@@ -12,9 +12,9 @@ import { BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from '@bidmesh/platform/embedded-postgres.ts'
-import { ensureDatabase } from '@bidmesh/platform/ensure-database.ts'
-import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+} from '@bidmesh/platform/postgres/embedded-postgres.ts'
+import { ensureDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import {
   createPrivateDirectory,

@@ -1,7 +1,7 @@
 /** Demo items come when nothing is open, on the first start and on any later one. */
 import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { type Client, createClient } from '@connectrpc/connect'

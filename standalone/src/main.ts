@@ -8,14 +8,14 @@ import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.t
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
-import { connectBroker } from '@bidmesh/platform/connect-broker.ts'
-import { startEmbeddedPostgres } from '@bidmesh/platform/embedded-postgres.ts'
-import { ensureDatabase } from '@bidmesh/platform/ensure-database.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import { isRunning } from '@bidmesh/platform/process-end.ts'
-import { type ProcessContext, runProcess } from '@bidmesh/platform/run-process.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
-import { openSession } from '@bidmesh/platform/session.ts'
+import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
+import { startEmbeddedPostgres } from '@bidmesh/platform/postgres/embedded-postgres.ts'
+import { ensureDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import { isRunning } from '@bidmesh/platform/process/process-end.ts'
+import { type ProcessContext, runProcess } from '@bidmesh/platform/process/run-process.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
+import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
 import { createClient } from '@connectrpc/connect'
@@ -44,7 +44,7 @@ await runProcess({ name: 'standalone', config: readStandaloneConfig, start, star
 async function start(config: StandaloneConfig, context: ProcessContext) {
   const { log, signal, onStop } = context
   const { bidUrl, statsUrl } = await startDatabases(config, context)
-  const broker = await connectBroker({ url: 'memory:', log })
+  const broker = await createMemoryBroker({ log })
   onStop(() => broker.close())
   const redisUrl = undefined
   const writeSide = { databaseUrl: bidUrl, redisUrl, log, signal }

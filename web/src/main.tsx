@@ -1,17 +1,17 @@
 /** Where the app starts. */
-import './styles.ts'
-import './app.css'
+import './ui/styles.ts'
+import './app/app.css'
 import { MantineProvider } from '@mantine/core'
 import { TransportProvider } from '@connectrpc/connect-query'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Router } from 'wouter'
-import { App } from './app.tsx'
-import { arrive } from './arrive.ts'
-import { darkSelection, theme } from './theme.ts'
-import { transport } from './transport.ts'
-import { UserProvider } from './user.tsx'
+import { App } from './app/app.tsx'
+import { arrive } from './app/arrive.ts'
+import { darkSelection, theme } from './app/theme.ts'
+import { transport } from './app/transport.ts'
+import { UserProvider } from './app/user.tsx'
 
 /** Lists and charts are asked for again after this; what must be newer comes by streams. */
 const STALE_MS = 5_000

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { endProcess } from '@bidmesh/platform/process-end.ts'
+import { endProcess } from '@bidmesh/platform/process/process-end.ts'
 import type { AttackContext } from './attack.ts'
 
 /** Above the attack's own time: building up 20,000 streams on a busy machine. */

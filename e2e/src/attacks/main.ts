@@ -1,6 +1,6 @@
 /** `make test-attacks`: what strangers can do to a server, measured beside honest bids. */
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import { progressOnStderr } from '@bidmesh/platform/progress-log.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import { progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
 import { readAttackOptions, usage } from './attack-options.ts'
 import { attackTable, runAttacks } from './run-attacks.ts'
 

@@ -5,10 +5,10 @@
  * replaced before the next attack.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { formatNumber, formatTable } from '@bidmesh/bench/figure.ts'
-import { runLoad } from '@bidmesh/bench/load-generator.ts'
-import { isRunning } from '@bidmesh/platform/process-end.ts'
-import type { ProgressLog } from '@bidmesh/platform/progress-log.ts'
+import { formatNumber, formatTable } from '@bidmesh/bench/report/figure.ts'
+import { runLoad } from '@bidmesh/bench/load/load-generator.ts'
+import { isRunning } from '@bidmesh/platform/process/process-end.ts'
+import type { ProgressLog } from '@bidmesh/platform/process/progress-log.ts'
 import type { Attack } from './attack.ts'
 import type { AttackOptions } from './attack-options.ts'
 import { runAttacker } from './attacker-process.ts'

@@ -1,9 +1,9 @@
 /** The databases in the cluster, reached past everything by a port-forward, and the invariants held against them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { checkInvariants } from '@bidmesh/bench/check-invariants.ts'
-import { freePort } from '@bidmesh/platform/free-port.ts'
-import { connectPostgres, type Sql } from '@bidmesh/platform/postgres.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { comesToRest } from '../fault-round.ts'
 import type { ClusterWorld } from './cluster-world.ts'

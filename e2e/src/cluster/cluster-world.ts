@@ -1,5 +1,5 @@
 /** What the steps of the cluster tests share: where things are, how the chart is installed, what was acknowledged. */
-import type { LedgerEntry } from '@bidmesh/bench/ledger.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { command, type Kubectl, kubectlIn } from './command.ts'
 import type { ClusterOptions } from './cluster-options.ts'
 

@@ -1,5 +1,5 @@
 /** `make test-cluster`: what only a cluster can show, on whatever cluster KUBECONFIG names. A line for each step. */
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { leadToIngress } from '@bidmesh/platform/testing/lead-to-ingress.ts'
 import { readClusterOptions, usage } from './cluster-options.ts'
 import { apiUrl, type ClusterWorld, createWorld, webUrl } from './cluster-world.ts'

@@ -1,5 +1,5 @@
 /** The auctioneer as a process. */
-import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { startAuctioneerComponent } from './bid-component.ts'
 import { readAuctioneerConfig } from './config.ts'
 

@@ -1,6 +1,6 @@
 /** The auctioneer beside rows that somebody else holds: it closes the others, and does not spin. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSessionPool, type Session } from '@bidmesh/platform/session.ts'
+import { openSessionPool, type Session } from '@bidmesh/platform/postgres/session.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'

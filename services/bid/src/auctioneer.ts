@@ -5,11 +5,11 @@
  * that was locked when its time came, announces itself to nobody.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTransient, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
-import { checkDatabase } from '@bidmesh/platform/check-database.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import { isTransient, messageOf, TransientError } from '@bidmesh/platform/process/errors.ts'
+import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { CLOSE_BATCH, closeItems, nextItems, openItems } from './close-items.ts'
 import { waitForOverdueItems } from './overdue-items.ts'
 import type { Invalidate } from './execute-batch.ts'

@@ -1,18 +1,18 @@
 /** The bid service put together: pool for commands and queries, lanes for bids, cache for items. */
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
-import { checkDatabase } from '@bidmesh/platform/check-database.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/ensure-schema.ts'
-import type { Component } from '@bidmesh/platform/component.ts'
+import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import { ensureSchema, type MigrationsMode } from '@bidmesh/platform/postgres/ensure-schema.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
 import {
   connectPostgres,
   plannedOnce,
   type Sql,
   waitForPostgres,
-} from '@bidmesh/platform/postgres.ts'
-import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
-import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/session.ts'
+} from '@bidmesh/platform/postgres/postgres.ts'
+import { connectRedis, type Redis } from '@bidmesh/platform/redis/redis.ts'
+import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/postgres/session.ts'
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRejection } from './explain-rejection.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'

@@ -13,8 +13,8 @@ import {
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
-import { createLog } from '@bidmesh/platform/log.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import { createLog } from '@bidmesh/platform/process/log.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'

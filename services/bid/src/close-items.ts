@@ -3,8 +3,8 @@
  * auctioneers may run: the row lock is the election (SKIP LOCKED passes over what another one, or a bid,
  * holds), and the database's clock, read after the lock, is the only one that decides.
  */
-import type { Queryable, Sql } from '@bidmesh/platform/postgres.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import type { Queryable, Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { type CommandEntry, decideBatch, lockedColumns, type LockedRow } from './decide-batch.ts'
 import type { Invalidate } from './execute-batch.ts'
 import { writeBatch } from './write-batch.ts'

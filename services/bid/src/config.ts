@@ -8,7 +8,7 @@ import {
   redisUrl,
   userIds,
   wholeNumber,
-} from '@bidmesh/platform/config.ts'
+} from '@bidmesh/platform/process/config.ts'
 
 /**
  * Lanes per process, each a connection. Over 1,000 items on 2 cores: 1 lane 5,380 accepted bids/s, 2 lanes

@@ -7,11 +7,12 @@ import type { SoftClose, Terms } from '@bidmesh/auction/auction-state.ts'
 import { decideCreation } from '@bidmesh/auction/decide.ts'
 import type { Created } from '@bidmesh/auction/events.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
-import { constraintOf, errorCode } from '@bidmesh/platform/errors.ts'
-import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
+import { constraintOf, errorCode } from '@bidmesh/platform/process/errors.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/postgres/session.ts'
 import { changeRejected } from './errors.ts'
 import { NO_HASH } from './event-chain.ts'
-import { chained, insertEvents, itemCreated } from './events.ts'
+import { encodeCreated } from '@bidmesh/events/encode-event.ts'
+import { chained, insertEvents } from './append-events.ts'
 import { itemColumns, type ItemRow, stateToRow } from './item-row.ts'
 
 export type NewItem = {
@@ -83,7 +84,7 @@ async function insert(
   const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
   if (!event) throw changeRejected('bad_terms', undefined, fault)
   const row = newRow(item, event)
-  const first = chained(itemCreated(event, { bidId: '', title, category, trace }), NO_HASH)
+  const first = chained(encodeCreated(event, { bidId: '', title, category, trace }), NO_HASH)
   const key = {
     seller_id: item.sellerId,
     idempotency_key: item.idempotencyKey,

@@ -8,7 +8,8 @@ import type { Command, PlaceBid, Rejection } from '@bidmesh/auction/commands.ts'
 import { decide } from '@bidmesh/auction/decide.ts'
 import type { BidPlaced, Change, ItemTexts } from '@bidmesh/auction/events.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
-import { type ChainedEvent, chained, toOutbox } from './events.ts'
+import { encodeEvent } from '@bidmesh/events/encode-event.ts'
+import { type ChainedEvent, chained } from './append-events.ts'
 import { type ItemRow, stateColumns, stateFromRow, type StateRow } from './item-row.ts'
 import { LEFT } from './lane-entry.ts'
 
@@ -165,7 +166,7 @@ function record(
   }
   const { title, category } = item
   const context = { bidId, title, category, trace: entry.trace }
-  const next = chained(toOutbox(event, before, state, context), item.historyHash)
+  const next = chained(encodeEvent(event, before, state, context), item.historyHash)
   item.historyHash = next.hash
   batch.events.push(next)
   batch.changed.set(state.itemId, { state, atMs: event.atMs, historyHash: next.hash })

@@ -2,7 +2,7 @@ import {
   BidRejectionReason as Reason,
   BidRejectionSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { TransientError } from '@bidmesh/platform/errors.ts'
+import { TransientError } from '@bidmesh/platform/process/errors.ts'
 import { Code } from '@connectrpc/connect'
 import { expect, it } from 'vitest'
 import { bidRejected, reasonOfFailure } from './errors.ts'

@@ -7,9 +7,9 @@
  * of BEGIN and would admit a bid that waited past the end. The idempotency keys are looked up by a second
  * statement after the lock, because a statement does not see what was committed while it waited.
  */
-import { constraintOf, errorCode, isContention } from '@bidmesh/platform/errors.ts'
-import type { ReservedSql } from '@bidmesh/platform/postgres.ts'
-import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
+import { constraintOf, errorCode, isContention } from '@bidmesh/platform/process/errors.ts'
+import type { ReservedSql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/postgres/session.ts'
 import {
   type BidEntry,
   type CommandEntry,

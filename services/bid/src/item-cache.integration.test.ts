@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { type Item, ItemSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { connectRedis, type Redis } from '@bidmesh/platform/redis.ts'
+import { connectRedis, type Redis } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'

@@ -9,7 +9,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type Item, ItemSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import type { Redis } from '@bidmesh/platform/redis.ts'
+import type { Redis } from '@bidmesh/platform/redis/redis.ts'
 import type { Invalidate } from './execute-batch.ts'
 
 /** Life of a copy: the longest a lost tombstone can matter. */

@@ -17,7 +17,7 @@ import {
   ItemExtendedSchema,
 } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { ErrorInfoSchema, RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'

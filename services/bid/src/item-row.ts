@@ -1,6 +1,6 @@
 /**
- * An item as Postgres holds it, the columns the rules need, and the translations to an auction state and to the
- * `Item` message. The only file that knows both names of a column.
+ * An item as Postgres holds it, the columns the rules need, and the translations to an auction state and back. The only
+ * file that knows both names of a column.
  */
 import type {
   AuctionState,
@@ -8,16 +8,8 @@ import type {
   Outcome,
   SoftClose,
 } from '@bidmesh/auction/auction-state.ts'
-import { minimumNextBid } from '@bidmesh/auction/decide.ts'
-import { create } from '@bufbuild/protobuf'
-import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt'
-import {
-  type Item,
-  ItemSchema,
-  ItemStatus,
-  SoftClose_Mode,
-} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
+import { itemMessage } from '@bidmesh/events/item-message.ts'
+import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 
 /** Columns of `items` that make a state; for `sql(stateColumns)`. */
 export const stateColumns = [
@@ -148,71 +140,14 @@ export function stateToRow(state: AuctionState): StateRow {
   }
 }
 
-const statuses = {
-  scheduled: ItemStatus.SCHEDULED,
-  active: ItemStatus.ACTIVE,
-  ended: ItemStatus.ENDED,
-  cancelled: ItemStatus.CANCELLED,
-} as const satisfies Record<Status, ItemStatus>
-
-const statusNames: readonly Status[] = ['scheduled', 'active', 'ended', 'cancelled']
-
-/** The status column's value for a filter; undefined for UNSPECIFIED (any). */
-export function statusName(status: ItemStatus): Status | undefined {
-  return statusNames.find((name) => statuses[name] === status)
-}
-
-export const outcomes = {
-  sold: ItemOutcome.SOLD,
-  unsold: ItemOutcome.UNSOLD,
-} as const satisfies Record<Outcome, ItemOutcome>
-
-const modes = {
-  add: SoftClose_Mode.ADD,
-  reset: SoftClose_Mode.RESET,
-} as const satisfies Record<SoftClose['mode'], SoftClose_Mode>
-
-function softCloseFrom({ softClose }: AuctionState) {
-  const { mode, windowMs, extensionMs, maxExtensions, maxTotalMs } = softClose
-  return {
-    mode: modes[mode],
-    window: durationFromMs(windowMs),
-    ...(mode === 'add' && { extension: durationFromMs(extensionMs) }),
-    maxExtensions,
-    ...(maxTotalMs > 0 && { maxTotal: durationFromMs(maxTotalMs) }),
-  }
-}
-
 export function itemFromRow(row: ItemRow): Item {
-  const sold = row.outcome === 'sold'
-  const state = stateFromRow(row)
-  return create(ItemSchema, {
-    id: row.id,
+  return itemMessage(stateFromRow(row), {
     title: row.title,
     description: row.description,
-    startPrice: row.start_price,
-    currentHighestBid: row.current_highest_bid,
-    endAt: timestampFromDate(row.end_at),
-    createdAt: timestampFromDate(row.created_at),
-    updatedAt: timestampFromDate(row.updated_at),
     images: row.images,
     category: row.category,
-    sellerId: row.seller_id,
-    status: statuses[row.status],
-    currency: row.currency,
-    startAt: timestampFromDate(row.start_at),
-    minimumNextBid: minimumNextBid(state),
-    bidCount: row.sequence,
-    sequence: row.sequence,
-    highestBidderId: row.highest_bidder_id,
-    outcome: row.outcome ? outcomes[row.outcome] : ItemOutcome.UNSPECIFIED,
-    winnerId: sold ? row.highest_bidder_id : '',
-    hammerPrice: sold ? row.current_highest_bid : 0n,
-    originalEndAt: timestampFromDate(row.original_end_at),
-    extensionCount: row.extension_count,
-    softClose: softCloseFrom(state),
-    minIncrement: row.min_increment,
-    version: row.version,
     cancelReason: row.cancel_reason,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
   })
 }

@@ -2,9 +2,9 @@
  * Has the partitions of bids and history made before their month begins: three months ahead, so that it does no harm
  * when nobody gets to it for weeks. A database function makes them, because services may not.
  */
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/process/run-periodically.ts'
 
 /** A month lasts longer than any number of failures in a row that nobody has seen. */
 const INTERVAL_MS = 3_600_000

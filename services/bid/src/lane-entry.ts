@@ -2,7 +2,7 @@
  * What waits in a lane, and how a batch of it is committed and answered. An entry is answered after its
  * batch is committed, or dropped before it is decided: never after.
  */
-import { ContentionError, OverloadedError } from '@bidmesh/platform/errors.ts'
+import { ContentionError, OverloadedError } from '@bidmesh/platform/process/errors.ts'
 
 /** What `commit` says of an entry when somebody else holds what it needs. Nothing was done with it. */
 export const BUSY = Symbol('busy')

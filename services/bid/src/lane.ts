@@ -10,7 +10,7 @@
  * beside the lane (`busy-lane.ts`), together with whatever else wants the same key. So entries of one key
  * are decided in order of arrival, and those of other keys are not held up.
  */
-import { TransientError } from '@bidmesh/platform/errors.ts'
+import { TransientError } from '@bidmesh/platform/process/errors.ts'
 import { createBusyLane } from './busy-lane.ts'
 import {
   commitAndAnswer,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'

@@ -11,7 +11,7 @@ import {
   type ListItemsRequest,
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { itemColumns, itemFromRow, type ItemRow, summaryColumns } from './item-row.ts'
 import {
   decodePageToken,
@@ -24,7 +24,7 @@ import {
   type PageRequest,
   type Position,
   type PositionKind,
-} from './page-token.ts'
+} from '@bidmesh/platform/server/page-token.ts'
 
 /**
  * Of a page, as text: when so many are reached, it ends early. Clients of gRPC take 4 MiB unless told

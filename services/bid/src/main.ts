@@ -1,5 +1,5 @@
 /** The bid service as a process. */
-import { runProcess } from '@bidmesh/platform/run-process.ts'
+import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { startBid } from './bid-component.ts'
 import { readBidConfig } from './config.ts'
 

@@ -5,8 +5,8 @@
  * forgetting one: it is found again while it is due.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isContention } from '@bidmesh/platform/errors.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import { isContention } from '@bidmesh/platform/process/errors.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { settleItem } from './close-items.ts'
 import type { Invalidate } from './execute-batch.ts'
 

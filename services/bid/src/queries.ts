@@ -12,7 +12,7 @@ import {
   ItemEventSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { itemNotFound } from './errors.ts'
 import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
 import {
@@ -23,7 +23,7 @@ import {
   type Page,
   pageOf,
   type PageRequest,
-} from './page-token.ts'
+} from '@bidmesh/platform/server/page-token.ts'
 
 /** Throws NOT_FOUND. */
 export async function getItem(sql: Sql, id: string): Promise<Item> {

@@ -5,13 +5,13 @@ import {
   type ListItemsRequest,
   type ListSellerItemsRequest,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { createTurns } from '@bidmesh/platform/turns.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { createTurns } from '@bidmesh/platform/process/turns.ts'
 import type { ServiceImpl } from '@connectrpc/connect'
-import { canonicalId } from './canonical-id.ts'
-import { callerId } from './identity.ts'
+import { canonicalId } from '@bidmesh/platform/server/canonical-id.ts'
+import { callerId } from '@bidmesh/platform/server/identity.ts'
 import type { ItemCache } from './item-cache.ts'
-import { statusName } from './item-row.ts'
+import { statusName } from '@bidmesh/events/item-message.ts'
 import { listItems, noFilter } from './list-items.ts'
 import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
 import { createItemStreams } from './stream-items.ts'

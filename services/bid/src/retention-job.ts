@@ -2,9 +2,9 @@
  * The write side's retention job, run by every auctioneer: forgets idempotency keys that nobody sends again. Any number
  * may run it.
  */
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/process/run-periodically.ts'
 
 /** A request with a key that is older is a new one. Clients send again for minutes, people for days. */
 export const KEY_RETENTION_DAYS = 7

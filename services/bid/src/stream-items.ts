@@ -5,8 +5,8 @@
  * A few at a time, each time a statement of its own: nothing is held up by a caller who is slow, or there are very many.
  */
 import type { Bid, Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { OverloadedError } from '@bidmesh/platform/errors.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import { OverloadedError } from '@bidmesh/platform/process/errors.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { itemFromRow, type ItemRow, summaryColumns } from './item-row.ts'
 import { bidColumns, bidFromRow, type BidRow } from './queries.ts'
 

@@ -1,6 +1,6 @@
 /** For tests: an item put up through the command itself, and bids on it. */
 import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { createItem, type NewItem } from './create-item.ts'
 import type { BidEntry } from './decide-batch.ts'
 import { stateFromRow } from './item-row.ts'

@@ -1,8 +1,8 @@
 /** `npm run verify-history`: whether the history of items is what was written. */
 import { parseArgs } from 'node:util'
-import { ConfigError } from '@bidmesh/platform/config.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import { connectPostgres } from '@bidmesh/platform/postgres.ts'
+import { ConfigError } from '@bidmesh/platform/process/config.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { readVerifyConfig } from './config.ts'
 import { verifyHistory, type VerifyOptions } from './verify-history.ts'
 

@@ -7,7 +7,7 @@
  * before the first event, in a rollout between two), and the chain passes over them. An event that was taken out breaks
  * the chain instead, because the next one was linked to it.
  */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { linkHash, NO_HASH } from './event-chain.ts'
 
 export type HistoryFinding = {

@@ -2,10 +2,10 @@
  * The only way in which items change and bids come about: a decided batch in one statement, with its events in outbox
  * and history. Texts, which few batches have, are a second one.
  */
-import { BYTEA_ARRAY } from '@bidmesh/platform/postgres-arrays.ts'
-import type { Queryable } from '@bidmesh/platform/postgres.ts'
+import { BYTEA_ARRAY } from '@bidmesh/platform/postgres/postgres-arrays.ts'
+import type { Queryable } from '@bidmesh/platform/postgres/postgres.ts'
 import type { ChangedTexts, DecidedBatch } from './decide-batch.ts'
-import { insertEvents } from './events.ts'
+import { insertEvents } from './append-events.ts'
 
 export function writeBatch(sql: Queryable, { bids, changed, events }: DecidedBatch) {
   const items = [...changed.values()]

@@ -7,7 +7,7 @@ import {
   readConfig,
   redisUrl,
   wholeNumber,
-} from '@bidmesh/platform/config.ts'
+} from '@bidmesh/platform/process/config.ts'
 
 /** At about 20 kB each, what a gigabyte holds with room to spare. */
 export const VIEWERS_MAX_DEFAULT = 25_000

@@ -1,7 +1,7 @@
 /** What the live service counts and times; on `/metrics` the names have `_` for `.`, counters end in `_total`. */
 import { metrics } from '@opentelemetry/api'
-import type { Hub } from './hub.ts'
-import type { ViewerEvents } from './viewer.ts'
+import type { Hub } from './feed/hub.ts'
+import type { ViewerEvents } from './streams/viewer.ts'
 
 export type LiveMetrics = ViewerEvents & {
   /** One burst was written to so many viewers; `lagMs` since its oldest bid was decided. */

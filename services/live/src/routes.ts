@@ -1,8 +1,8 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
-import { canonicalId } from '@bidmesh/bid/canonical-id.ts'
-import { callerId } from '@bidmesh/bid/identity.ts'
+import { canonicalId } from '@bidmesh/platform/server/canonical-id.ts'
+import { callerId } from '@bidmesh/platform/server/identity.ts'
 import { itemNotFound } from '@bidmesh/bid/errors.ts'
-import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/bid/page-token.ts'
+import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/server/page-token.ts'
 import {
   LiveService,
   type WatchItemRequest,
@@ -10,17 +10,17 @@ import {
   type WatchItemsRequest,
   type WatchItemsResponse,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
-import { createChatLimits } from './chat-limits.ts'
-import { type Chat, chatMessage, isMessageId } from './chat.ts'
-import type { StreamMessage } from './frame.ts'
-import type { Hub } from './hub.ts'
-import type { ListFilter } from './lists.ts'
-import { createMailboxViewer, type MailboxViewer } from './mailbox-viewer.ts'
-import { getPriceHistory, itemExists, listTopBids } from './queries.ts'
-import type { OpenViewer, ViewerEvents } from './viewer.ts'
-import type { Watch } from './watch-streams.ts'
+import { createChatLimits } from './chat/chat-limits.ts'
+import { type Chat, chatMessage, isMessageId } from './chat/chat.ts'
+import type { StreamMessage } from './streams/frame.ts'
+import type { Hub } from './feed/hub.ts'
+import type { ListFilter } from './lists/lists.ts'
+import { createMailboxViewer, type MailboxViewer } from './streams/mailbox-viewer.ts'
+import { getPriceHistory, itemExists, listTopBids } from './feed/queries.ts'
+import type { OpenViewer, ViewerEvents } from './streams/viewer.ts'
+import type { Watch } from './streams/watch-streams.ts'
 
 const DEFAULT_POINTS = 200
 

@@ -2,7 +2,7 @@
  * The outbox table as the relay sees it; all of its SQL is here. Whoever reads or deletes rows of a shard
  * holds that shard's advisory lock until the end of the transaction, so two relays never have one shard.
  */
-import type { ReservedSql, Sql } from '@bidmesh/platform/postgres.ts'
+import type { ReservedSql, Sql } from '@bidmesh/platform/postgres/postgres.ts'
 
 /** Shards of the outbox; the table's CHECK says the same. */
 export const SHARD_COUNT = 8

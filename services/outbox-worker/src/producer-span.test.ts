@@ -1,7 +1,7 @@
 import { SpanKind, trace } from '@opentelemetry/api'
-import { captureSpans } from '@bidmesh/platform/capture-spans.ts'
-import type { CapturedSpans } from '@bidmesh/platform/capture-spans.ts'
-import type { OutgoingEvent } from '@bidmesh/platform/broker.ts'
+import { captureSpans } from '@bidmesh/platform/testing/capture-spans.ts'
+import type { CapturedSpans } from '@bidmesh/platform/testing/capture-spans.ts'
+import type { OutgoingEvent } from '@bidmesh/platform/broker/broker.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { traceProducing } from './producer-span.ts'
 

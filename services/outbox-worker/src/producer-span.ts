@@ -5,8 +5,8 @@
  */
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Span, Tracer } from '@opentelemetry/api'
-import type { OutgoingEvent } from '@bidmesh/platform/broker.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { OutgoingEvent } from '@bidmesh/platform/broker/broker.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 
 /** https://www.w3.org/TR/trace-context/#traceparent-header: version, trace id, parent id, flags. */
 const traceparentPattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/

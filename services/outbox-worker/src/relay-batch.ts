@@ -5,9 +5,9 @@
  * events and loses none.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UnroutableError } from '@bidmesh/platform/broker.ts'
-import type { Broker, OutgoingEvent } from '@bidmesh/platform/broker.ts'
-import type { Session, Transaction } from '@bidmesh/platform/session.ts'
+import { UnroutableError } from '@bidmesh/platform/broker/broker.ts'
+import type { Broker, OutgoingEvent } from '@bidmesh/platform/broker/broker.ts'
+import type { Session, Transaction } from '@bidmesh/platform/postgres/session.ts'
 import type { Tracer } from '@opentelemetry/api'
 import { deleteRows, readRows, takeShards } from './outbox.ts'
 import type { OutboxRow, Scan } from './outbox.ts'

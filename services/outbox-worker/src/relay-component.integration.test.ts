@@ -1,7 +1,7 @@
 /** The relay beside a process that only watches: what the watcher gets must still reach the statistics. */
 import { randomUUID } from 'node:crypto'
-import { statsQueue } from '@bidmesh/platform/broker.ts'
-import { createLog } from '@bidmesh/platform/log.ts'
+import { statsQueue } from '@bidmesh/events/queues.ts'
+import { createLog } from '@bidmesh/platform/process/log.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { recorder } from '@bidmesh/platform/testing/test-brokers.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'

@@ -3,10 +3,10 @@
  * every durable queue that must get it is there. Otherwise an event that only a queue of some passing process
  * takes would count as published, leave the outbox and be lost for the rest.
  */
-import { durableQueues } from '@bidmesh/platform/broker.ts'
-import type { Broker } from '@bidmesh/platform/broker.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Component } from '@bidmesh/platform/component.ts'
+import { durableQueues } from '@bidmesh/events/queues.ts'
+import type { Broker } from '@bidmesh/platform/broker/broker.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
 import { startRelay } from './relay.ts'
 
 export type RelayComponentOptions = {

@@ -4,7 +4,7 @@
  */
 import { metrics as api } from '@opentelemetry/api'
 import type { BatchObservableCallback } from '@opentelemetry/api'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { measureBacklog } from './outbox.ts'
 
 /** Seconds; a quorum queue confirms a full batch in 10–50 ms, and 5 s is when waiting ends. */

@@ -3,7 +3,7 @@
  * again. What must stay true: a scan from the beginning is due every second, and a failing shard is tried with
  * a single row.
  */
-import { backoffMs } from '@bidmesh/platform/deliver-batch.ts'
+import { backoffMs } from '@bidmesh/platform/broker/deliver-batch.ts'
 import type { Scan } from './outbox.ts'
 import { startOfShard } from './scan-cursor.ts'
 import type { ScanCursor } from './scan-cursor.ts'

@@ -6,7 +6,7 @@ import {
   processShape,
   readConfig,
   redisUrl,
-} from '@bidmesh/platform/config.ts'
+} from '@bidmesh/platform/process/config.ts'
 
 const statsShape = {
   /** Its own database, not the write side's. */

@@ -1,6 +1,6 @@
 /** The moment between commit and acknowledgement: what is lost there is delivered again, and counts once. */
 import { randomUUID } from 'node:crypto'
-import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
+import type { IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'

@@ -3,10 +3,10 @@
  * count once, and a database that is away holds events up without losing or burying any.
  */
 import { randomUUID } from 'node:crypto'
-import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
-import type { Broker, IncomingEvent } from '@bidmesh/platform/broker.ts'
-import { connectPostgres } from '@bidmesh/platform/postgres.ts'
-import { openSession } from '@bidmesh/platform/session.ts'
+import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
+import type { Broker, IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
+import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
+import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'

@@ -3,10 +3,10 @@
  * It is acknowledged when this returns; whatever dies before leaves the batch to be delivered again, and
  * the inbox to recognise it.
  */
-import { statsQueue } from '@bidmesh/platform/broker.ts'
-import type { Broker, Subscription } from '@bidmesh/platform/broker.ts'
-import { startSampledSpans } from '@bidmesh/platform/sampled-spans.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import { statsQueue } from '@bidmesh/events/queues.ts'
+import type { Broker, Subscription } from '@bidmesh/platform/broker/broker.ts'
+import { startSampledSpans } from '@bidmesh/platform/telemetry/sampled-spans.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { SpanKind, trace } from '@opentelemetry/api'
 import type { Leaderboards } from './leaderboards.ts'
 import type { StatsMetrics } from './metrics.ts'

@@ -7,8 +7,9 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { BidPlacedSchema, ItemEndedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
-import type { EventType, IncomingEvent } from '@bidmesh/platform/broker.ts'
-import { messageOf } from '@bidmesh/platform/errors.ts'
+import type { IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
+import type { EventType } from '@bidmesh/events/event-types.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
 
 /** The events that change a statistic. All others are let pass: they are nothing to us, now or later. */
 export const projectedTypes = ['bid.placed', 'item.ended'] as const satisfies readonly EventType[]

@@ -3,7 +3,7 @@
  * writes it never got, and while it is away.
  */
 import { randomUUID } from 'node:crypto'
-import { connectRedis, type Redis, redisUp } from '@bidmesh/platform/redis.ts'
+import { connectRedis, type Redis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'

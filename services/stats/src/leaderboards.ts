@@ -13,10 +13,10 @@
  * never written over: a refill begins with empty sets.
  */
 import { randomUUID } from 'node:crypto'
-import { messageOf } from '@bidmesh/platform/errors.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { type Redis, redisUp } from '@bidmesh/platform/redis.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { type Redis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import {
   type Ranking,
   readAmountRows,

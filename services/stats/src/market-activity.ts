@@ -11,7 +11,7 @@ import {
   type GetMarketActivityResponse,
   GetMarketActivityResponseSchema,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { saturated } from './queries.ts'
 
 /** Of a bucket: all of it where `currency` is null. */

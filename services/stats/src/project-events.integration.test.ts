@@ -3,7 +3,7 @@
  * what a recomputation from the facts gives. A deadlock between them would reject, and fail the test.
  */
 import { randomUUID } from 'node:crypto'
-import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
+import type { IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'

@@ -12,10 +12,10 @@
  * Measured side by side on 2 cores, medians of 7 rounds: 20,000 events/s in batches of 1,000; one transaction
  * per event 840/s in sequence and 1,400/s with the 8 or 16 in parallel that serve it best.
  */
-import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
-import { failureKind, messageOf, TransientError } from '@bidmesh/platform/errors.ts'
-import type { Queryable } from '@bidmesh/platform/postgres.ts'
-import type { Committed, Session, Transaction } from '@bidmesh/platform/session.ts'
+import type { IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
+import { failureKind, messageOf, TransientError } from '@bidmesh/platform/process/errors.ts'
+import type { Queryable } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Committed, Session, Transaction } from '@bidmesh/platform/postgres/session.ts'
 import { type Fact, factOf } from './facts.ts'
 import {
   type AmountRow,

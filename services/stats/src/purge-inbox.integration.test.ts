@@ -1,6 +1,6 @@
 /** Which inbox rows are old enough to go: by the time of the event and by that of its arrival. */
 import { randomUUID } from 'node:crypto'
-import { failureKind } from '@bidmesh/platform/errors.ts'
+import { failureKind } from '@bidmesh/platform/process/errors.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'

@@ -6,9 +6,9 @@
  * Whole days go with their partition (`rotate_inbox` in the migrations). Events of days without one, late ones
  * and those of a rebuild, are in the default partition `inbox`, which is deleted from.
  */
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { runPeriodically } from '@bidmesh/platform/run-periodically.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { runPeriodically } from '@bidmesh/platform/process/run-periodically.ts'
 
 /** Longer than a message can wait in a queue or an outbox without somebody having been called. As in `rotate_inbox`. */
 export const RETENTION_DAYS = 7

@@ -12,7 +12,7 @@ import {
   type UserStats,
   UserStatsSchema,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Leaderboards } from './leaderboards.ts'
 import type { Ranking } from './standings.ts'
 

@@ -1,7 +1,7 @@
 /** Thrown away and recomputed: while events keep arriving, while Redis is away, and killed in the middle. */
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
-import { connectRedis, redisUp } from '@bidmesh/platform/redis.ts'
+import { connectRedis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'

@@ -8,10 +8,10 @@
  * before it, so step 2 reads it. An event that arrives after step 1 may also be read by step 2; the inbox
  * takes whichever comes first and drops the other. Killed in the middle, it is simply run again.
  */
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import type { Session } from '@bidmesh/platform/session.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import type { BidFact, EndFact } from './facts.ts'
-import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
+import { lifecycleEventId } from '@bidmesh/events/event-id.ts'
 import type { Leaderboards } from './leaderboards.ts'
 import { projectFacts } from './project-events.ts'
 

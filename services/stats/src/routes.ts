@@ -5,8 +5,8 @@ import {
   ListTopBiddersRequest_OrderBy as OrderBy,
   UserStatsService,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
-import { createTurns } from '@bidmesh/platform/turns.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { createTurns } from '@bidmesh/platform/process/turns.ts'
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
 import type { Leaderboards } from './leaderboards.ts'
 import { getMarketActivity } from './market-activity.ts'

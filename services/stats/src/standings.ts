@@ -1,5 +1,5 @@
 /** Where users stand in a ranking: what leaderboards are made of. */
-import type { Queryable } from '@bidmesh/platform/postgres.ts'
+import type { Queryable } from '@bidmesh/platform/postgres/postgres.ts'
 
 /** By a count, or by the sum in one currency. */
 export type Ranking = 'bids' | 'won' | `amount:${string}`

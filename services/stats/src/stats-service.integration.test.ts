@@ -9,9 +9,9 @@ import {
   ListTopBiddersRequest_OrderBy as OrderBy,
   UserStatsService,
 } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
-import { createMemoryBroker } from '@bidmesh/platform/broker-memory.ts'
-import { freePort } from '@bidmesh/platform/free-port.ts'
-import type { Server } from '@bidmesh/platform/server.ts'
+import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
+import type { Server } from '@bidmesh/platform/server/server.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { silentLog } from '@bidmesh/platform/testing/test-rabbit.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'

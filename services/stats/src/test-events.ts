@@ -7,9 +7,9 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { BidPlacedSchema, ItemEndedSchema } from '@bidmesh/gen/events/v1/events_pb.ts'
-import type { IncomingEvent } from '@bidmesh/platform/broker.ts'
-import { lifecycleEventId } from '@bidmesh/platform/event-id.ts'
-import type { Sql } from '@bidmesh/platform/postgres.ts'
+import type { IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
+import { lifecycleEventId } from '@bidmesh/events/event-id.ts'
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 
 export type TestBid = {
   id: string

@@ -1,6 +1,6 @@
 /** The web app's files as a process, for where the procedures are served by others under the same name. */
-import { runProcess } from '@bidmesh/platform/run-process.ts'
-import { StartError } from '@bidmesh/platform/start-error.ts'
+import { runProcess } from '@bidmesh/platform/process/run-process.ts'
+import { StartError } from '@bidmesh/platform/process/start-error.ts'
 import { readWebConfig } from './config.ts'
 import { builtWebDir, createWebComponent, isBuilt } from './web-component.ts'
 

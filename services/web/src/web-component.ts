@@ -8,9 +8,9 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { HttpRequest, HttpResponse } from '@bidmesh/platform/http-handler.ts'
-import type { Log } from '@bidmesh/platform/log.ts'
-import type { Component } from '@bidmesh/platform/component.ts'
+import type { HttpRequest, HttpResponse } from '@bidmesh/platform/server/http-handler.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
 import sirv from 'sirv'
 
 /** What the build makes: `npm run build -w web`. */
@@ -20,7 +20,7 @@ export function isBuilt(dir: string): boolean {
   return existsSync(join(dir, PAGE))
 }
 
-/** What `web/src/app.tsx` has a page for; a slash more at the end changes nothing. */
+/** What `web/src/app/app.tsx` has a page for; a slash more at the end changes nothing. */
 const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?\/*$/i
 /** A name with an extension in plain folders; a procedure has its dots before the last slash. */
 const filePath = /^\/(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)+$/

@@ -1,8 +1,8 @@
 import { connect } from 'amqplib'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { connectPostgres } from '../postgres.ts'
-import { isRunning } from '../process-end.ts'
+import { connectPostgres } from '../postgres/postgres.ts'
+import { isRunning } from '../process/process-end.ts'
 import { type BackingServices, startBackingServices } from './backing-services.ts'
 import { eventually } from './eventually.ts'
 

@@ -4,7 +4,7 @@
  * else as private instances of the machine's own binaries, installed first where we may; else one message
  * that says what to install. The machine's running services are never touched.
  */
-import type { ProgressLog } from '../progress-log.ts'
+import type { ProgressLog } from '../process/progress-log.ts'
 import { dockerAnswers, startContainers } from './containers.ts'
 import { installPrograms, type Program } from './install.ts'
 import { startNativePostgres } from './native-postgres.ts'

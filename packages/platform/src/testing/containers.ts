@@ -1,7 +1,7 @@
 /** Postgres, RabbitMQ and Redis from Docker, for those who have an engine. */
 import type { StartedTestContainer } from 'testcontainers'
-import { freePort } from '../free-port.ts'
-import type { ProgressLog } from '../progress-log.ts'
+import { freePort } from '../process/free-port.ts'
+import type { ProgressLog } from '../process/progress-log.ts'
 import { eventually } from './eventually.ts'
 import type { RunningService, ServiceName, StartedServices } from './running-service.ts'
 import { serviceChecks } from './service-checks.ts'

@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events'
 import { z } from 'zod'
-import { processShape, readConfig, wholeNumber } from '../config.ts'
-import { runProcess } from '../run-process.ts'
-import { StartError } from '../start-error.ts'
+import { processShape, readConfig, wholeNumber } from '../process/config.ts'
+import { runProcess } from '../process/run-process.ts'
+import { StartError } from '../process/start-error.ts'
 
 const behaviours = [
   'well',

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
-import { progressOnStderr } from '../progress-log.ts'
+import { progressOnStderr } from '../process/progress-log.ts'
 import { type BackingServices, startBackingServices } from './backing-services.ts'
 import { dropTestDatabases } from './test-database.ts'
 

@@ -1,5 +1,5 @@
 /** For tests that hold locks: a transaction beside the code under test. */
-import { connectSingle, type ReservedSql, reserve } from '../postgres.ts'
+import { connectSingle, type ReservedSql, reserve } from '../postgres/postgres.ts'
 
 /** Runs `work` in a transaction on a connection of its own, and rolls back when it throws. */
 export async function inTransaction<Result>(

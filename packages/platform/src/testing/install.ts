@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process'
 import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { errorCode } from '../errors.ts'
-import type { ProgressLog } from '../progress-log.ts'
+import { errorCode } from '../process/errors.ts'
+import type { ProgressLog } from '../process/progress-log.ts'
 
 /**
  * The Debian package of each program, and where to look before the PATH: an ordinary user's often lacks

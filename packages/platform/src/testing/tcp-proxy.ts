@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
-import { freePort } from '../free-port.ts'
+import { freePort } from '../process/free-port.ts'
 
 /** Of services whose address need not name it. */
 const defaultPorts: Readonly<Record<string, number>> = {

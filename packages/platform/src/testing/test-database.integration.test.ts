@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { connectPostgres } from '../postgres.ts'
+import { connectPostgres } from '../postgres/postgres.ts'
 import { createTestDatabase } from './test-database.ts'
 
 describe('createTestDatabase', () => {

@@ -6,11 +6,15 @@ import { randomUUID } from 'node:crypto'
 import { connect } from 'amqplib'
 import type { Channel, GetMessage } from 'amqplib'
 import { inject } from 'vitest'
-import { connectRabbitBroker } from '../broker-rabbitmq.ts'
-import type { RabbitBrokerOptions } from '../broker-rabbitmq.ts'
-import type { Broker, BrokerLog, QueueSpec } from '../broker.ts'
-import { topologyOf } from '../rabbitmq-topology.ts'
-import type { Topology } from '../rabbitmq-topology.ts'
+import { connectRabbitBroker } from '../broker/broker-rabbitmq.ts'
+import type { RabbitBrokerOptions } from '../broker/broker-rabbitmq.ts'
+import type { Broker, BrokerLog, DurableQueue, Exchanges, QueueSpec } from '../broker/broker.ts'
+import { topologyOf } from '../broker/rabbitmq-topology.ts'
+import type { Topology } from '../broker/rabbitmq-topology.ts'
+
+export const exchanges: Exchanges = { events: 'test.events', dead: 'test.dead' }
+/** Kept, and bound to everything. */
+export const keptQueue: DurableQueue = { name: 'kept', bindings: ['#'] }
 
 export const silentLog: BrokerLog = {
   info: () => undefined,
@@ -34,11 +38,11 @@ export async function startTestRabbit(
   over: Partial<RabbitBrokerOptions> = {},
 ): Promise<TestRabbit> {
   const namespace = over.namespace ?? `test-${randomUUID()}`
-  const topology = topologyOf(namespace)
+  const topology = topologyOf(exchanges, namespace)
   const url = inject('amqpUrl')
   const connection = await connect(url)
   const admin = await connection.createChannel()
-  const real = await connectRabbitBroker({ url, log: silentLog, ...over, namespace })
+  const real = await connectRabbitBroker({ url, exchanges, log: silentLog, ...over, namespace })
   const queues = new Set<string>()
   const dead = new Map<string, GetMessage[]>()
   const broker: Broker = {

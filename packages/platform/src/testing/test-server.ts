@@ -1,7 +1,7 @@
 /** A component on a real server, for tests that call procedures the way clients do. */
-import { createLog } from '../log.ts'
-import type { Component } from '../component.ts'
-import { startServer, type Server } from '../server.ts'
+import { createLog } from '../process/log.ts'
+import type { Component } from '../process/component.ts'
+import { startServer, type Server } from '../server/server.ts'
 
 export const quietLog = createLog({ name: 'test', level: 'silent' })
 

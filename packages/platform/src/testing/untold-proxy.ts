@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { freePort } from '../free-port.ts'
+import { freePort } from '../process/free-port.ts'
 
 /** Type, channel and size before what a frame carries; its end mark after it. */
 const headBytes = 7

@@ -1,0 +1,28 @@
+/**
+ * What the streams of the live service are held against: the same process with the same hub, without its own
+ * answering of streams, so that connect-node's generic server streaming writes each message for each viewer.
+ */
+import { exchanges } from '@bidmesh/events/queues.ts'
+import { connectRabbitBroker } from '@bidmesh/platform/broker/broker-rabbitmq.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
+import { runProcess } from '@bidmesh/platform/process/run-process.ts'
+import { readLiveConfig } from '@bidmesh/live/config.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
+
+await runProcess({
+  name: 'live-generic',
+  config: readLiveConfig,
+  start: async (config, { log, signal, onStop }) => {
+    const broker = await connectRabbitBroker({ url: config.AMQP_URL, exchanges, log, signal })
+    onStop(() => broker.close())
+    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
+    const live = await startLive({ databaseUrl, redisUrl, viewersMax, broker, log, signal })
+    return [withoutHandle(live)]
+  },
+})
+
+function withoutHandle(component: Component): Component {
+  const rest = { ...component }
+  delete rest.handle
+  return rest
+}

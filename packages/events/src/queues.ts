@@ -1,0 +1,14 @@
+/** Where events go on the broker: names that publishers, consumers and operators share. */
+import type { DurableQueue, Exchanges } from '@bidmesh/platform/broker/broker.ts'
+
+export const exchanges: Exchanges = { events: 'auction.events', dead: 'auction.dead' }
+
+/** The stats service's queue. Bound to everything, so that no type of event is without a queue that keeps it. */
+export const statsQueue: DurableQueue = { name: 'stats', bindings: ['#'] }
+
+/**
+ * The queues every event must reach that they are bound for, whether or not their consumer has ever run.
+ * RabbitMQ counts an event as routed when any queue takes it, an exclusive one as well, so whoever publishes
+ * declares these first.
+ */
+export const durableQueues: readonly DurableQueue[] = [statsQueue]

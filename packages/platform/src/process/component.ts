@@ -1,0 +1,40 @@
+import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
+import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
+
+/**
+ * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
+ * one component (`services/bid/src/main.ts`) or several (`standalone/src/main.ts`) on one port.
+ */
+export type Component = {
+  /** Short name for logs and `/readyz`, e.g. `bid`. */
+  name: string
+  /** Descriptors of what `routes` registers, for gRPC health and reflection. */
+  services: readonly DescService[]
+  /** Files of the messages that its answers hold as `google.protobuf.Any`, for JSON and reflection. */
+  held?: readonly DescFile[]
+  routes: (router: ConnectRouter) => void
+  /** Procedures whose calls go before all others of the process, e.g. bids. */
+  urgent?: readonly DescMethod[]
+  /**
+   * Around the calls of the whole process, inside the translation of errors and outside validation: check
+   * the service of a request before touching it. For what only this part can say about an error.
+   */
+  interceptors?: readonly Interceptor[]
+  /**
+   * Sees each request before the procedures do, and answers those that are its own: true when it has taken
+   * the request, false when it has not touched it. For what the procedures are no good for, such as pages
+   * and streams with very many readers.
+   */
+  handle?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
+  handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */
+  pages?: readonly string[]
+  /** Called when the process begins to stop: ends answers that would never end by themselves. */
+  drain?: () => void
+  /** Resolves when what the component depends on answers; rejects with a reason fit for `/readyz`. */
+  check: () => Promise<void>
+  /** Called after the server has finished its last request. Finishes work in hand and closes connections. */
+  stop: () => Promise<void>
+}

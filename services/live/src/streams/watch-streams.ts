@@ -1,0 +1,235 @@
+/**
+ * The streams of HTTP/1.1, answered here and not by the library: see `frame.ts` for what that saves. Takes
+ * only plain requests (no compression, no deadline); all others are the library's, with the same messages.
+ */
+import type { Writable } from 'node:stream'
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type MessageShape,
+} from '@bufbuild/protobuf'
+import { violationsToProto } from '@bufbuild/protovalidate'
+import {
+  type WatchItemRequest,
+  WatchItemRequestSchema,
+  type WatchItemsRequest,
+  WatchItemsRequestSchema,
+} from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import type { HttpRequest, HttpResponse } from '@bidmesh/platform/server/http-handler.ts'
+import type { Log } from '@bidmesh/platform/process/log.ts'
+import { messageLimitBytes } from '@bidmesh/platform/server/message-size.ts'
+import { requestValidator } from '@bidmesh/platform/server/request-validator.ts'
+import { toConnectError } from '@bidmesh/platform/server/rpc-errors.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
+import { framed, type WireFormat } from './frame.ts'
+import type { Leave } from '../feed/hub.ts'
+import { SocketViewer } from './socket-viewer.ts'
+import {
+  isPassing,
+  serverSentEvents,
+  type StreamProtocol,
+  streamProtocolOf,
+} from './stream-protocol.ts'
+import type { Turns } from '../feed/turns.ts'
+import type { OpenViewer, ViewerEvents } from './viewer.ts'
+
+/**
+ * How a stream is asked for: once its request is known, by whoever can open a viewer for it. The signal aborts
+ * when the caller leaves.
+ */
+export type Watch<Request> = (
+  request: Request,
+  open: OpenViewer,
+  signal: AbortSignal,
+) => Promise<Leave>
+
+export type WatchStreamsOptions = {
+  watchItem: Watch<WatchItemRequest>
+  watchItems: Watch<WatchItemsRequest>
+  events: ViewerEvents
+  /** Shared with all other work for viewers. */
+  turns: Turns
+  log: Log
+}
+
+/** Of a request with 500 ids, 20 kB, reading and checking takes 2 ms: as much as there is in one turn. */
+const BYTES_PER_UNIT = 100
+
+/** A request that was read and checked, waiting for its viewer. */
+type Asked = { userId: string; watch: (open: OpenViewer, signal: AbortSignal) => Promise<Leave> }
+
+const pagePath = /^\/live\/items\/([^/?]+)$/
+
+/** A handler that returns false for requests that are not for it, without having touched them. */
+export function createWatchStreams(options: WatchStreamsOptions) {
+  const item = asker(WatchItemRequestSchema, options.watchItem)
+  const items = asker(WatchItemsRequestSchema, options.watchItems)
+  const procedures = new Map<string | undefined, (body: Body) => Asked>([
+    ['/live.v1.LiveService/WatchItem', item],
+    ['/live.v1.LiveService/WatchItems', items],
+  ])
+
+  async function answer(
+    response: HttpResponse,
+    protocol: StreamProtocol,
+    ask: () => Promise<Asked>,
+    refuse: (error: ConnectError) => void,
+  ): Promise<void> {
+    let leave: Leave | undefined
+    const left = new AbortController()
+    response.once('close', () => {
+      left.abort()
+      leave?.()
+    })
+    try {
+      const { userId, watch } = await ask()
+      leave = await watch((source) => {
+        const socket = begin(response, protocol)
+        const { events } = options
+        return new SocketViewer({ response, socket, protocol, userId, source, events })
+      }, left.signal)
+      if (left.signal.aborted) leave()
+    } catch (error) {
+      if (left.signal.aborted) return
+      const call = { procedure: 'live.v1.LiveService', signal: left.signal, log: options.log }
+      refuse(toConnectError(error, call))
+    }
+  }
+
+  return (request: HttpRequest, response: HttpResponse): boolean => {
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const itemId = pagePath.exec(path)?.[1]
+    if (itemId !== undefined && request.method === 'GET') {
+      const lastEventId = request.headers['last-event-id']
+      const ask = async () => item(pageBody(itemId, query, lastEventId))
+      const protocol = serverSentEvents(request.httpVersion === '1.1')
+      void answer(response, protocol, ask, (error) => {
+        // An `EventSource` comes back after an answer that ends, and never after one that is an error.
+        if (isPassing(error)) endAtOnce(response, protocol, error)
+        else refusePage(response, error)
+      })
+      return true
+    }
+    const procedure = procedures.get(path)
+    const protocol = procedure && streamProtocolOf(request.headers['content-type'])
+    if (!protocol || request.method !== 'POST' || request.httpVersion !== '1.1') return false
+    // A pipelined request has no socket until the answer before it is out.
+    if (!isPlain(request.headers) || response.socket === null) return false
+    const ask = async () => {
+      const bytes = await readMessage(request)
+      await options.turns.room(bytes.length / BYTES_PER_UNIT)
+      return procedure({ format: protocol.format, bytes })
+    }
+    void answer(response, protocol, ask, (error) => endAtOnce(response, protocol, error))
+    return true
+  }
+}
+
+/** A request message as it came. */
+type Body = { format: WireFormat; bytes: Uint8Array }
+
+function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape<Desc>>) {
+  // Its first use takes 100 ms, which nobody is to wait for.
+  requestValidator.validate(schema, create(schema))
+  return (body: Body): Asked => {
+    const request = parse(schema, body)
+    const result = requestValidator.validate(schema, request)
+    if (result.kind !== 'valid') {
+      const [value, desc] = violationsToProto(result.violations ?? [])
+      const details = [{ desc, value }]
+      throw new ConnectError(result.error.message, Code.InvalidArgument, undefined, details)
+    }
+    const userId = 'userId' in request ? String(request.userId) : ''
+    return { userId, watch: (open, signal) => watch(request, open, signal) }
+  }
+}
+
+function parse<Desc extends DescMessage>(schema: Desc, { format, bytes }: Body) {
+  try {
+    if (format === 'proto') return fromBinary(schema, bytes)
+    return fromJsonString(schema, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new ConnectError(`the message cannot be read: ${messageOf(error)}`, Code.InvalidArgument)
+  }
+}
+
+/** Compression and deadlines are the library's. */
+function isPlain(headers: HttpRequest['headers']): boolean {
+  const encodings = ['content-encoding', 'connect-content-encoding', 'grpc-encoding']
+  if (headers['connect-timeout-ms'] ?? headers['grpc-timeout']) return false
+  return encodings.every((name) => (headers[name] ?? 'identity') === 'identity')
+}
+
+const ENVELOPE_BYTES = 5
+/** Of both requests: 500 ids are 20 kB. */
+const READ_MAX_BYTES = Math.max(
+  ...[WatchItemRequestSchema, WatchItemsRequestSchema].map(messageLimitBytes),
+)
+
+/** The one enveloped message of a request. */
+async function readMessage(request: HttpRequest): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > READ_MAX_BYTES + ENVELOPE_BYTES) {
+      throw new ConnectError(
+        `message is larger than ${READ_MAX_BYTES} bytes`,
+        Code.ResourceExhausted,
+      )
+    }
+    chunks.push(part)
+  }
+  const body = Buffer.concat(chunks)
+  const fits = length >= ENVELOPE_BYTES && body.readUInt32BE(1) === length - ENVELOPE_BYTES
+  if (fits && body[0] === 0) return body.subarray(ENVELOPE_BYTES)
+  throw new ConnectError('expected one uncompressed message in an envelope', Code.InvalidArgument)
+}
+
+const sequencePattern = /^\d{1,18}$/
+
+/** What the address of the page says, as the JSON of a `WatchItemRequest`. */
+function pageBody(itemId: string, query: string, lastEventId: string | string[] | undefined): Body {
+  const parameters = new URLSearchParams(query)
+  // A browser sends back the id it was given last, whoever gave it: what is not one of ours says nothing.
+  const id = String(lastEventId ?? '')
+  const after = sequencePattern.test(id) ? id : (parameters.get('after_sequence') ?? '')
+  const user = parameters.get('user_id') ?? ''
+  const request = { item_id: itemId, user_id: user, ...(after !== '' && { after_sequence: after }) }
+  return { format: 'json', bytes: Buffer.from(JSON.stringify(request)) }
+}
+
+function refusePage(response: HttpResponse, error: ConnectError): void {
+  response.writeHead(codeToHttpStatus(error.code), { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(errorToJson(error, undefined))}\n`)
+}
+
+/** Needs no socket: an answer to a pipelined request has none yet. */
+function endAtOnce(response: HttpResponse, protocol: StreamProtocol, reason: ConnectError): void {
+  writeStreamHead(response, protocol)
+  response.end(protocol.ending(reason))
+}
+
+/** Writes the head; from here on bytes go to what it returns. */
+function begin(response: HttpResponse, protocol: StreamProtocol): Writable {
+  const socket = 'stream' in response ? response.stream : response.socket
+  if (socket === null) throw new ConnectError('a stream needs a connection', Code.Canceled)
+  writeStreamHead(response, protocol)
+  // HTTP/2 has sent it by now.
+  if (!('stream' in response)) response.flushHeaders()
+  if (protocol.opening) socket.write(framed(protocol.opening(), protocol.format))
+  return socket
+}
+
+function writeStreamHead(response: HttpResponse, { contentType }: StreamProtocol): void {
+  response.writeHead(200, {
+    'content-type': contentType,
+    'cache-control': 'no-store',
+    // nginx would keep a stream until its buffer is full.
+    'x-accel-buffering': 'no',
+  })
+}
