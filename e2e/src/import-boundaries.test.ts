@@ -95,7 +95,9 @@ it('packages import nothing of services, and services no other service', () => {
   ])
   const services = found.filter((each) => /^services\/.* imports (?!packages\/)/.test(each))
   expect(services).toEqual([])
-  expect(found.filter((each) => /^services\/.* imports packages\/invariants/.test(each))).toEqual([])
+  expect(found.filter((each) => /^services\/.* imports packages\/invariants/.test(each))).toEqual(
+    [],
+  )
 })
 
 it('the platform knows no auction', () => {

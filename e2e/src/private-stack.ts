@@ -24,6 +24,8 @@ export type PrivateStack = {
   postgresProxy: TcpProxy
   amqpProxy: TcpProxy
   redisProxy: TcpProxy
+  /** Between live and each bid process. */
+  bidProxies: TcpProxy[]
   /** Past the proxy. Survives a restart of Postgres, as every pool of the project does. */
   bidSql: Sql
   statsSql: Sql
@@ -53,6 +55,7 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
   const postgresProxy = await proxyOf(services.databaseUrl)
   const amqpProxy = await proxyOf(services.amqpUrl)
   const redisProxy = await proxyOf(services.redisUrl)
+  const bidProxies: TcpProxy[] = []
   const stack = await startStack({
     log,
     services: {
@@ -62,6 +65,11 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
       redisUrl: redisProxy.url,
     },
     env,
+    leadToBid: async (url) => {
+      const proxy = await proxyOf(url)
+      bidProxies.push(proxy)
+      return proxy.url
+    },
     output: (process, line) => {
       if (lastLines.push(`${process}: ${line}`) > keptLines) lastLines.shift()
       if (/"level":"(error|fatal)"/.test(line)) mishaps.push(`${process}: ${line}`)
@@ -85,6 +93,7 @@ export async function startPrivateStack(env: StackOptions['env'] = {}): Promise<
     postgresProxy,
     amqpProxy,
     redisProxy,
+    bidProxies,
     bidSql,
     statsSql,
     mishaps,

@@ -18,14 +18,14 @@ const root = path.resolve(import.meta.dirname, '../..')
 
 const databases = { bid: 'bidmesh_bid', stats: 'bidmesh_stats' } as const
 
-/** The processes of the stack: which database each owns, and where it begins. */
+/** The processes of the stack: which database each is given, and where it begins. */
 const kinds = {
   bid: { main: 'services/bid/src/main.ts', database: 'bid' },
   auctioneer: { main: 'services/bid/src/auctioneer-main.ts', database: 'bid' },
   relay: { main: 'services/outbox-worker/src/main.ts', database: 'bid' },
   stats: { main: 'services/stats/src/main.ts', database: 'stats' },
-  live: { main: 'services/live/src/main.ts', database: 'bid' },
-} as const satisfies Record<string, { main: string; database: keyof typeof databases }>
+  live: { main: 'services/live/src/main.ts' },
+} as const satisfies Record<string, { main: string; database?: keyof typeof databases }>
 
 export type ProcessKind = keyof typeof kinds
 
@@ -45,6 +45,8 @@ export type StackOptions = {
   env?: Readonly<Record<string, string>>
   /** Gets every line a process writes. */
   output?: (process: string, line: string) => void
+  /** Where live processes find a bid process instead of at its own address. */
+  leadToBid?: (url: string) => Promise<string>
   /** Entry points other than the services' own, for tests of the stack itself. */
   mains?: Readonly<Partial<Record<ProcessKind, string>>>
 }
@@ -111,25 +113,28 @@ async function createProcesses(
   const names = counts.flatMap(([kind, count]) =>
     Array.from({ length: count }, (_, index) => ({ kind, name: `${kind}-${index + 1}` })),
   )
+  const bidUrls: string[] = []
   for (const [index, { kind, name }] of names.entries()) {
-    const { main, database } = kinds[kind]
+    const { main, ...reads } = kinds[kind]
     const port = await freePort(options.firstPort && options.firstPort + index)
-    processes[kind].push(
-      createBidmeshProcess({
-        name,
-        main: options.mains?.[kind] ?? path.join(root, main),
-        port,
-        env: {
-          AUTH_MODE: 'trusted',
-          ...options.env,
-          DATABASE_URL: withDatabase(services.databaseUrl, databases[database]),
-          AMQP_URL: services.amqpUrl,
-          REDIS_URL: services.redisUrl,
-        },
-        log: options.log,
-        output: (line) => options.output?.(name, line),
-      }),
-    )
+    const started = createBidmeshProcess({
+      name,
+      main: options.mains?.[kind] ?? path.join(root, main),
+      port,
+      env: {
+        AUTH_MODE: 'trusted',
+        ...options.env,
+        ...('database' in reads
+          ? { DATABASE_URL: withDatabase(services.databaseUrl, databases[reads.database]) }
+          : { BID_URL: bidUrls.join() }),
+        AMQP_URL: services.amqpUrl,
+        REDIS_URL: services.redisUrl,
+      },
+      log: options.log,
+      output: (line) => options.output?.(name, line),
+    })
+    processes[kind].push(started)
+    if (kind === 'bid') bidUrls.push((await options.leadToBid?.(started.url)) ?? started.url)
   }
 }
 

@@ -3,6 +3,7 @@ import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { type Bid, BidService, type Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
+import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
 import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -25,7 +26,13 @@ beforeEach(async () => {
   const { signal } = new AbortController()
   const services = { databaseUrl: database.url, redisUrl: undefined, log, signal }
   const bid = await startBid({ ...services, lanes: 2 })
-  const live = await startLive({ ...services, broker: createMemoryBroker({ log }), viewersMax: 1 })
+  const live = await startLive({
+    bidService: callInProcess(bid, log),
+    redisUrl: undefined,
+    broker: createMemoryBroker({ log }),
+    viewersMax: 1,
+    log,
+  })
   bots = createBots({ count: 12, log, pace: { leastMs: 5, mostMs: 30 } })
   server = await startTestServer([bid, live, bots.component])
   bids = createClient(

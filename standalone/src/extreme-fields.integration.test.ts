@@ -20,6 +20,7 @@ import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
 import { type Server, startServer } from '@bidmesh/platform/server/server.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
@@ -38,10 +39,16 @@ beforeAll(async () => {
   const [bidUrl = '', statsUrl = ''] = databases.map(({ url }) => url)
   const broker = createMemoryBroker({ log })
   const common = { redisUrl: undefined, log, signal: new AbortController().signal }
+  const bid = await startBid({ ...common, databaseUrl: bidUrl, lanes: 1 })
   const components = [
     await startStats({ ...common, databaseUrl: statsUrl, broker }),
-    await startBid({ ...common, databaseUrl: bidUrl, lanes: 1 }),
-    await startLive({ ...common, databaseUrl: bidUrl, broker, viewersMax: 100 }),
+    bid,
+    await startLive({
+      ...common,
+      bidService: callInProcess(bid, log),
+      broker,
+      viewersMax: 100,
+    }),
   ]
   server = await startServer({
     host: '127.0.0.1',

@@ -15,6 +15,7 @@ import type { Log } from '@bidmesh/platform/process/log.ts'
 import { isRunning } from '@bidmesh/platform/process/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/process/run-process.ts'
 import type { Server } from '@bidmesh/platform/server/server.ts'
+import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
@@ -52,7 +53,13 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   const stats = await startStats({ databaseUrl: statsUrl, redisUrl, broker, log, signal })
   const bid = await startBid({ ...writeSide, lanes: LANES, operatorIds: config.OPERATOR_IDS })
   if (config.BOTS > 0) await giveBotsAPast(bidUrl, log)
-  const live = await startLive({ ...writeSide, broker, viewersMax: VIEWERS_MAX })
+  const live = await startLive({
+    bidService: callInProcess(bid, log),
+    redisUrl,
+    broker,
+    viewersMax: VIEWERS_MAX,
+    log,
+  })
   const auctioneer = await startAuctioneerComponent(writeSide)
   const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log, signal })
   const web = createWebComponent({ dir: builtWebDir, log })

@@ -6,6 +6,7 @@ import { exchanges } from '@bidmesh/events/queues.ts'
 import { connectRabbitBroker } from '@bidmesh/platform/broker/broker-rabbitmq.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
+import { connectService } from '@bidmesh/platform/server/service-client.ts'
 import { readLiveConfig } from '@bidmesh/live/config.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 
@@ -15,8 +16,10 @@ await runProcess({
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectRabbitBroker({ url: config.AMQP_URL, exchanges, log, signal })
     onStop(() => broker.close())
-    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
-    const live = await startLive({ databaseUrl, redisUrl, viewersMax, broker, log, signal })
+    const bid = connectService(config.BID_URL)
+    onStop(async () => bid.close())
+    const { REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
+    const live = await startLive({ bidService: bid.transport, redisUrl, viewersMax, broker, log })
     return [withoutHandle(live)]
   },
 })

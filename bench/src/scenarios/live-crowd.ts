@@ -40,7 +40,7 @@ export async function runLiveCrowd(world: World): Promise<Outcome> {
   const generic = await runLiveLoad(world, lanes, {
     ...load,
     name: 'generic',
-    main: '../baseline/generic-live-server.ts',
+    main: './baseline/generic-live-server.ts',
     measureMs: world.measureMs * genericLengthFactor,
   })
   return {

@@ -71,7 +71,7 @@ export async function runLiveLoad(
   const { name, viewers } = options
   await expectOpenFiles(viewers)
   const live = await spawnServer(cleanup, options.main, {
-    DATABASE_URL: target.databaseUrl,
+    BID_URL: target.server.url,
     AMQP_URL: world.amqpUrl,
     REDIS_URL: world.redisUrl,
     VIEWERS_MAX: String(viewers),

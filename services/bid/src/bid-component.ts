@@ -1,5 +1,6 @@
 /** The bid service put together: pool for commands and queries, lanes for bids, cache for items. */
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ItemSourceService } from '@bidmesh/gen/bids/v1/item_source_service_pb.ts'
 import { file_events_v1_events } from '@bidmesh/gen/events/v1/events_pb.ts'
 import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
@@ -16,6 +17,7 @@ import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRejection } from './explain-rejection.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
+import { itemSourceRoutes } from './item-source-routes.ts'
 import { keepPartitions } from './keep-partitions.ts'
 import { createLanes } from './lanes.ts'
 import { createBidMetrics } from './metrics.ts'
@@ -25,8 +27,8 @@ import { keepRetention } from './retention-job.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
 
-/** Connections for queries, and for putting items up; commands on items have their lanes. */
-const QUERY_CONNECTIONS = 6
+/** Connections for queries, of clients and of other services, and for putting items up; commands on items have their lanes. */
+const QUERY_CONNECTIONS = 10
 const CREATE_CONNECTIONS = 4
 /** Longest wait for a lock at a time, so that those who wait for other items have their turn. */
 const LOCK_TIMEOUT_MS = 250
@@ -59,10 +61,13 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
   const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, metrics })
   return {
     name: 'bid',
-    services: [BidService],
+    services: [BidService, ItemSourceService],
     held: [file_events_v1_events],
     urgent: [BidService.method.placeBid],
-    routes: bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }),
+    routes: (router) => {
+      bidRoutes({ sql, session, lanes, cache, metrics, operatorIds })(router)
+      itemSourceRoutes(sql)(router)
+    },
     interceptors: [explainRejection],
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {

@@ -10,8 +10,8 @@ import {
   BidRejectionReason as Reason,
   BidRejectionSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { isContention, isUnavailable } from '@bidmesh/platform/process/errors.ts'
+import { errorInfo } from '@bidmesh/platform/server/error-info.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Rejected } from './decide-batch.ts'
 import { LaneFullError } from './lane-entry.ts'
@@ -154,9 +154,6 @@ export function reasonOfFailure(error: unknown): RejectionReason | undefined {
   return undefined
 }
 
-/** Whose reasons the `ErrorInfo` of a change tells. */
-const ERROR_DOMAIN = 'bidmesh'
-
 /**
  * The error that tells a caller why a change of an item was rejected, with an `ErrorInfo` detail: the reason in
  * capitals and the item as it was.
@@ -196,12 +193,7 @@ export function changeRejection(reason: RejectionReason, state?: AuctionState) {
     bid_count: String(state.sequence),
     end_at: new Date(state.endAtMs).toISOString(),
   }
-  const value = {
-    reason: reason.toUpperCase(),
-    domain: ERROR_DOMAIN,
-    ...(metadata && { metadata }),
-  }
-  return { desc: ErrorInfoSchema, value: create(ErrorInfoSchema, value) }
+  return errorInfo(reason, metadata)
 }
 
 /** No item has the id asked for. */

@@ -2,10 +2,10 @@
 import {
   amqpUrl,
   authMode,
-  postgresUrl,
   processShape,
   readConfig,
   redisUrl,
+  serviceUrls,
   wholeNumber,
 } from '@bidmesh/platform/process/config.ts'
 
@@ -17,8 +17,8 @@ export function readLiveConfig(env?: NodeJS.ProcessEnv) {
     {
       ...processShape,
       AUTH_MODE: authMode(),
-      /** The write side's: read, never written. */
-      DATABASE_URL: postgresUrl(),
+      /** The bid service's: what is watched is read there. */
+      BID_URL: serviceUrls(),
       AMQP_URL: amqpUrl(),
       /** Without Redis chat and viewer counts are those of this process alone. */
       REDIS_URL: redisUrl().optional(),

@@ -1,16 +1,12 @@
 /** The live service put together: events in, viewers out, and the chores that keep both right. */
 import { setImmediate } from 'node:timers/promises'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { bidSchema } from '@bidmesh/bid/schema.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
-import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
-import { checkMigrations } from '@bidmesh/platform/postgres/ensure-schema.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
-import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis/redis.ts'
-import { Code, ConnectError } from '@connectrpc/connect'
+import { Code, ConnectError, type Transport } from '@connectrpc/connect'
 import { createMemoryChat } from './chat/chat-memory.ts'
 import { createRedisChat } from './chat/chat-redis.ts'
 import type { Chat } from './chat/chat.ts'
@@ -20,15 +16,11 @@ import { decodeItemEvent, type ItemEvent } from '@bidmesh/events/decode-event.ts
 import { createLiveMetrics } from './metrics.ts'
 import { createRedisPresence } from './presence/presence-redis.ts'
 import { createLocalPresence, type Presence } from './presence/presence.ts'
-import { findItems, readItems, readVersions } from './feed/queries.ts'
+import { createItemSource, type ItemSource } from './feed/item-source.ts'
 import { liveRoutes, watchesOf } from './routes.ts'
 import { createServerClock } from './feed/server-clock.ts'
 import { createWatchStreams } from './streams/watch-streams.ts'
 
-/** One for rooms, one for the look at versions, the rest for chat, top bids and charts. */
-const POOL_SIZE = 6
-/** A query that takes longer helps no viewer. */
-const STATEMENT_TIMEOUT_MS = 4_000
 /** Largest batch of events; what is sent for one item of it is one write per viewer. */
 const PREFETCH = 1_000
 /** Decoded and applied in one turn of the event loop: 2 ms. */
@@ -38,8 +30,8 @@ const LOOK_INTERVAL_MS = 1_000
 const SWEEP_INTERVAL_MS = 5_000
 
 export type LiveComponentOptions = {
-  /** The write side's. */
-  databaseUrl: string
+  /** To the bid service, whose items are watched. */
+  bidService: Transport
   /** Undefined: chat and viewer counts of this process alone. */
   redisUrl: string | undefined
   /** Most viewers at once. */
@@ -47,31 +39,18 @@ export type LiveComponentOptions = {
   /** The component does not close it. */
   broker: Broker
   log: Log
-  /** Gives up waiting for the database. */
-  signal: AbortSignal
 }
 
-/** Waits for the database, subscribes, and returns the running service. */
+/** Subscribes, and returns the running service. */
 export async function startLive(options: LiveComponentOptions): Promise<Component> {
-  const { databaseUrl, broker, log, signal } = options
-  const sql = connectPostgres(databaseUrl, {
-    max: POOL_SIZE,
-    applicationName: 'bidmesh live',
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    settings: { default_transaction_read_only: 'on' },
-  })
-  await waitForPostgres(sql, log, { signal })
+  const { bidService, broker, log } = options
   const clock = createServerClock()
+  const source = withClock(createItemSource(bidService), clock)
   const metrics = createLiveMetrics()
   const hub = new Hub({
-    readItems: (ids) => readItems(sql, ids),
-    findItems: (filter, limit) => findItems(sql, filter, limit),
-    readVersions: async (ids) => {
-      const sentMs = Date.now()
-      const { now, versions } = await readVersions(sql, ids)
-      clock.observe(now.getTime(), sentMs, Date.now())
-      return versions
-    },
+    readItems: source.readItems,
+    findItems: source.findItems,
+    readVersions: async (ids) => (await source.readVersions(ids)).versions,
     now: clock.now,
     viewersMax: options.viewersMax,
     onOpened: (itemId) => chat.follow(itemId),
@@ -94,14 +73,13 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
   return {
     name: 'live',
     services: [LiveService],
-    routes: liveRoutes({ sql, hub, chat, events: metrics }),
+    routes: liveRoutes({ source, hub, chat, events: metrics }),
     handle: createWatchStreams({ ...watchesOf(hub), events: metrics, log }),
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
     drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),
     check: async () => {
-      // Ready once the tables are there, as its code knows them.
-      await checkDatabase(sql, { tables: ['items', 'bids'], writes: false })
-      await checkMigrations(sql, bidSchema)
+      // Whoever comes is to find an item.
+      await source.readVersions([])
       await broker.check()
     },
     async stop() {
@@ -109,7 +87,19 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
       await subscription.stop()
       await Promise.all([chat.close(), presence.close()])
       disconnect()
-      await sql.end({ timeout: 1 })
+    },
+  }
+}
+
+/** Each look at versions sets the clock. */
+function withClock(source: ItemSource, clock: ReturnType<typeof createServerClock>): ItemSource {
+  return {
+    ...source,
+    readVersions: async (ids) => {
+      const sentMs = Date.now()
+      const answer = await source.readVersions(ids)
+      clock.observe(answer.now.getTime(), sentMs, Date.now())
+      return answer
     },
   }
 }
@@ -154,7 +144,7 @@ function startChores(hub: Hub, log: Log): () => void {
       await hub.look()
       failing = false
     } catch (error) {
-      if (!failing) log.warn({ reason: messageOf(error) }, 'cannot compare with Postgres')
+      if (!failing) log.warn({ reason: messageOf(error) }, 'cannot compare with the bid service')
       failing = true
     }
     looking = false

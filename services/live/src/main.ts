@@ -1,5 +1,6 @@
 /** The live service as a process. */
 import { exchanges } from '@bidmesh/events/queues.ts'
+import { connectService } from '@bidmesh/platform/server/service-client.ts'
 import { connectRabbitBroker } from '@bidmesh/platform/broker/broker-rabbitmq.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { readLiveConfig } from './config.ts'
@@ -11,7 +12,9 @@ await runProcess({
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectRabbitBroker({ url: config.AMQP_URL, exchanges, log, signal })
     onStop(() => broker.close())
-    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
-    return [await startLive({ databaseUrl, redisUrl, viewersMax, broker, log, signal })]
+    const bid = connectService(config.BID_URL)
+    onStop(async () => bid.close())
+    const { REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
+    return [await startLive({ bidService: bid.transport, redisUrl, viewersMax, broker, log })]
   },
 })

@@ -1,7 +1,6 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
 import { canonicalId } from '@bidmesh/platform/server/canonical-id.ts'
 import { callerId } from '@bidmesh/platform/server/identity.ts'
-import { itemNotFound } from '@bidmesh/bid/errors.ts'
 import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/server/page-token.ts'
 import {
   LiveService,
@@ -10,7 +9,6 @@ import {
   type WatchItemsRequest,
   type WatchItemsResponse,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
 import { createChatLimits } from './chat/chat-limits.ts'
 import { type Chat, chatMessage, isMessageId } from './chat/chat.ts'
@@ -18,11 +16,13 @@ import type { StreamMessage } from './streams/frame.ts'
 import type { Hub } from './feed/hub.ts'
 import type { ListFilter } from './lists/lists.ts'
 import { createMailboxViewer, type MailboxViewer } from './streams/mailbox-viewer.ts'
-import { getPriceHistory, itemExists, listTopBids } from './feed/queries.ts'
+import { itemNotFound } from './feed/item-not-found.ts'
+import type { ItemSource } from './feed/item-source.ts'
 import type { OpenViewer, ViewerEvents } from './streams/viewer.ts'
 import type { Watch } from './streams/watch-streams.ts'
 
 const DEFAULT_POINTS = 200
+const TOP_BIDDERS = 3
 
 /** The two streams as asked for, whoever writes them. */
 export function watchesOf(hub: Hub) {
@@ -41,9 +41,9 @@ function filterOf({ filter }: WatchItemsRequest): ListFilter {
   }
 }
 
-export type RoutesOptions = { sql: Sql; hub: Hub; chat: Chat; events: ViewerEvents }
+export type RoutesOptions = { source: ItemSource; hub: Hub; chat: Chat; events: ViewerEvents }
 
-export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
+export function liveRoutes({ source, hub, chat, events }: RoutesOptions) {
   const { watchItem, watchItems } = watchesOf(hub)
   const takeMessage = createChatLimits()
   return (router: ConnectRouter): ConnectRouter =>
@@ -62,7 +62,7 @@ export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
         const itemId = canonicalId(request.itemId)
         const userId = callerId(request.userId, 'user_id')
         takeMessage(itemId, userId)
-        if (!(await itemExists(sql, itemId))) throw itemNotFound()
+        if (!(await source.exists(itemId))) throw itemNotFound()
         return { message: chatMessage(await chat.send({ itemId, userId, text: request.text })) }
       },
 
@@ -73,19 +73,27 @@ export function liveRoutes({ sql, hub, chat, events }: RoutesOptions) {
         const [before] = decodePageToken(request.pageToken, list, [isMessageId]) ?? []
         const [messages, exists] = await Promise.all([
           chat.list(itemId, size + 1, before),
-          itemExists(sql, itemId),
+          source.exists(itemId),
         ])
         if (!exists) throw itemNotFound()
         const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], chatMessage)
         return { messages: rows, nextPageToken }
       },
 
-      async listTopBids(request) {
-        return { bids: await listTopBids(sql, canonicalId(request.itemId)) }
+      async listTopBids({ itemId }) {
+        return { bids: (await source.listTopBids({ itemId, maxBidders: TOP_BIDDERS })).bids }
       },
 
-      getPriceHistory: (request) =>
-        getPriceHistory(sql, canonicalId(request.itemId), request.maxPoints || DEFAULT_POINTS),
+      async getPriceHistory({ itemId, maxPoints }) {
+        const sample = await source.sampleBids({ itemId, maxBids: maxPoints || DEFAULT_POINTS })
+        const { bids, startPrice, startAt, currency } = sample
+        const points = bids.map(({ createdAt, amount, sequence }) => ({
+          ...(createdAt && { time: createdAt }),
+          amount,
+          sequence,
+        }))
+        return { points, startPrice, currency, ...(startAt && { startAt }) }
+      },
     })
 }
 

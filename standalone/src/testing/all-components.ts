@@ -17,6 +17,7 @@ import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
+import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
@@ -37,7 +38,12 @@ export async function startWorld(
   const [bidUrl, statsUrl] = [url(names.bid), url(names.stats)]
   const stats = await startStats({ ...common, databaseUrl: statsUrl, broker })
   const bid = await startBid({ ...common, databaseUrl: bidUrl, lanes: 2 })
-  const live = await startLive({ ...common, databaseUrl: bidUrl, broker, viewersMax: 10 })
+  const live = await startLive({
+    ...common,
+    bidService: callInProcess(bid, quietLog),
+    broker,
+    viewersMax: 10,
+  })
   const auctioneer = await startAuctioneerComponent({ ...common, databaseUrl: bidUrl })
   const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log: quietLog, signal })
   const server = await startTestServer([stats, bid, live, auctioneer, relay])

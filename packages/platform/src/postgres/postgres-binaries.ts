@@ -29,7 +29,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 
 function packageRoot(name: string): string {
   try {
-    return path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '../..')
+    return path.resolve(path.dirname(createRequire(import.meta.url).resolve(name)), '..')
   } catch (cause) {
     throw new StartError(
       `npm package ${name} is not installed. Run "npm install" without --omit=optional; ` +

@@ -95,6 +95,13 @@ export function redisUrl() {
   return url('redis://host:6379', ['redis:', 'rediss:'])
 }
 
+/** `BID_URL` and its kind: addresses of one service, between commas. */
+export function serviceUrls() {
+  return text('URLs between commas, such as http://bid:8080', (value) =>
+    listed(value).every((item) => /^http:\/\/[^/]+\/?$/.test(item) && URL.canParse(item)),
+  ).transform(listed)
+}
+
 /** A role of Postgres, without quotes. */
 export function roleName() {
   return text('the name of a database role', (value) => /^[A-Za-z_][\w$-]{0,62}$/.test(value))

@@ -12,7 +12,7 @@ import {
   type WatchItemResponse,
   WatchItemResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { itemNotFound } from '@bidmesh/bid/errors.ts'
+import { itemNotFound } from './item-not-found.ts'
 import { type Burst, burstOf, type Frame, itemFrame, sharedBurst } from '../streams/frame.ts'
 import { type ChatMessage, chatMessage } from '../chat/chat.ts'
 import type { ItemEvent } from '@bidmesh/events/decode-event.ts'

@@ -1,4 +1,5 @@
 /** Two live services on one RabbitMQ and one Redis: what one viewer sees, all see, wherever they are. */
+import { connectService, type ServiceClient } from '@bidmesh/platform/server/service-client.ts'
 import { randomBytes } from 'node:crypto'
 import { migrationsDirectory, startBid } from '@bidmesh/bid/bid-component.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
@@ -14,13 +15,14 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { startLive } from './live-component.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
 
 let database: TestDatabase
 const servers: Server[] = []
 const rabbits: TestRabbit[] = []
 let bids: Client<typeof BidService>
 let lives: Client<typeof LiveService>[]
+let bidService: ServiceClient
 
 const overHttp1 = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '1.1' })
 
@@ -36,12 +38,21 @@ beforeAll(async () => {
     rabbits.push(rabbit)
     const components =
       role === 'live'
-        ? [await startLive({ ...common, broker, viewersMax: 100 })]
+        ? [
+            await startLive({
+              ...common,
+              bidService: bidService.transport,
+              broker,
+              viewersMax: 100,
+            }),
+          ]
         : [
             await startBid({ ...common, lanes: 1 }),
             await startRelayComponent({ ...common, broker }),
           ]
-    servers.push(await startTestServer(components))
+    const server = await startTestServer(components)
+    servers.push(server)
+    if (role === 'write side') bidService = connectService([server.url])
   }
   const [bidUrl = '', ...liveUrls] = servers.map(({ url }) => url)
   bids = createClient(BidService, overHttp1(bidUrl))
@@ -49,6 +60,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  bidService.close()
   await Promise.all(servers.map(async (server) => await server.stop()))
   const [rabbit] = rabbits
   // Declared by the relay, consumed by nobody here.

@@ -32,7 +32,8 @@ import {
   createGrpcWebTransport as createBrowserGrpcWebTransport,
 } from '@connectrpc/connect-web'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { startLive } from './live-component.ts'
+import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
+import { startLive } from '@bidmesh/live/live-component.ts'
 
 let database: TestDatabase
 let broker: Broker
@@ -64,10 +65,11 @@ beforeAll(async () => {
   const common = { databaseUrl: database.url, redisUrl: inject('redisUrl'), broker, log, signal }
   // In place of the statistics, whose queue the relay insists on.
   await broker.subscribe({ ...statsQueue, prefetch: 100 }, async () => undefined)
+  const bid = await startBid({ ...common, lanes: 1 })
   const parts = [
-    await startBid({ ...common, lanes: 1 }),
+    bid,
     await startAuctioneerComponent(common),
-    await startLive({ ...common, viewersMax: 50 }),
+    await startLive({ ...common, bidService: callInProcess(bid, log), viewersMax: 50 }),
     await startRelayComponent(common),
   ]
   server = await startTestServer(parts)
