@@ -1,10 +1,11 @@
 /**
- * Every connection to Postgres, RabbitMQ or Redis becomes a black hole (no goodbye, no answer) while bidders
+ * Every connection to Postgres, RabbitMQ or Redis, or from live to the bid service, becomes a black hole (no goodbye, no answer) while bidders
  * bid; new ones work. As when a failover's old primary has vanished.
  */
 import type { TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
+import { callJson } from './call-json.ts'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
 
@@ -13,15 +14,14 @@ const bidsAfter = 60
 /** From the first swallowed byte until everything serves again. */
 const servesAgainMs = 10_000
 
-function blackHoles(name: string, proxyOf: (world: FaultWorld) => TcpProxy): Fault {
+function blackHoles(name: string, proxiesOf: (world: FaultWorld) => readonly TcpProxy[]): Fault {
   return {
     name: `all connections to ${name} become black holes`,
     strike: async (world, _random, crowd) => {
-      const proxy = proxyOf(world)
-      proxy.swallow()
+      for (const proxy of proxiesOf(world)) proxy.swallow()
       const startedMs = performance.now()
       await acceptsMore(crowd, bidsAfter)
-      await Promise.all([eventsArrive(world), everybodyIsReady(world)])
+      await Promise.all([eventsArrive(world), everybodyIsReady(world), viewersAreServed(world)])
       const tookMs = performance.now() - startedMs
       console.log(`${name} serves again after ${Math.round(tookMs)} ms`)
       expect(tookMs).toBeLessThan(servesAgainMs)
@@ -47,8 +47,19 @@ async function everybodyIsReady({ stack }: FaultWorld): Promise<void> {
   })
 }
 
+/** Each live process reads of the bid service. */
+async function viewersAreServed({ bidSql, stack }: FaultWorld): Promise<void> {
+  const [item] = await bidSql<{ id: string }[]>`SELECT id FROM items ORDER BY id DESC LIMIT 1`
+  for (const { url } of stack.live) {
+    await eventually(async () => {
+      await callJson(url, 'live.v1.LiveService/GetPriceHistory', { itemId: item?.id })
+    })
+  }
+}
+
 faultSeries([
-  blackHoles('Postgres', ({ postgresProxy }) => postgresProxy),
-  blackHoles('RabbitMQ', ({ amqpProxy }) => amqpProxy),
-  blackHoles('Redis', ({ redisProxy }) => redisProxy),
+  blackHoles('Postgres', ({ postgresProxy }) => [postgresProxy]),
+  blackHoles('RabbitMQ', ({ amqpProxy }) => [amqpProxy]),
+  blackHoles('Redis', ({ redisProxy }) => [redisProxy]),
+  blackHoles('the bid service', ({ bidProxies }) => bidProxies),
 ])

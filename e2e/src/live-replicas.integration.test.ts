@@ -52,7 +52,7 @@ beforeAll(async () => {
           ]
     const server = await startTestServer(components)
     servers.push(server)
-    if (role === 'write side') bidService = connectService([server.url])
+    if (role === 'write side') bidService = connectService('bid', [server.url])
   }
   const [bidUrl = '', ...liveUrls] = servers.map(({ url }) => url)
   bids = createClient(BidService, overHttp1(bidUrl))

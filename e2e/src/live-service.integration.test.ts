@@ -65,11 +65,11 @@ beforeAll(async () => {
   const common = { databaseUrl: database.url, redisUrl: inject('redisUrl'), broker, log, signal }
   // In place of the statistics, whose queue the relay insists on.
   await broker.subscribe({ ...statsQueue, prefetch: 100 }, async () => undefined)
-  const bid = await startBid({ ...common, lanes: 1 })
+  const writeSide = await startBid({ ...common, lanes: 1 })
   const parts = [
-    bid,
+    writeSide,
     await startAuctioneerComponent(common),
-    await startLive({ ...common, bidService: callInProcess(bid, log), viewersMax: 50 }),
+    await startLive({ ...common, bidService: callInProcess(writeSide, log), viewersMax: 50 }),
     await startRelayComponent(common),
   ]
   server = await startTestServer(parts)

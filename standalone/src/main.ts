@@ -45,7 +45,7 @@ await runProcess({ name: 'standalone', config: readStandaloneConfig, start, star
 async function start(config: StandaloneConfig, context: ProcessContext) {
   const { log, signal, onStop } = context
   const { bidUrl, statsUrl } = await startDatabases(config, context)
-  const broker = await createMemoryBroker({ log })
+  const broker = createMemoryBroker({ log })
   onStop(() => broker.close())
   const redisUrl = undefined
   const writeSide = { databaseUrl: bidUrl, redisUrl, log, signal }

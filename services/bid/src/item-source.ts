@@ -6,7 +6,9 @@ import type {
   FindOpenItemsRequest,
   SampleBidsResponseSchema,
 } from '@bidmesh/gen/bids/v1/item_source_service_pb.ts'
+import { STANDBY } from '@bidmesh/platform/postgres/check-database.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { ReadOnlyServerError } from '@bidmesh/platform/process/errors.ts'
 import { itemNotFound } from './errors.ts'
 import { itemColumns, itemFromRow, type ItemRow } from './item-row.ts'
 import { bidColumns, bidFromRow, type BidRow } from './queries.ts'
@@ -19,15 +21,20 @@ export async function readItems(sql: Sql, ids: readonly string[]): Promise<Item[
 
 export type Versions = { now: Date; versions: ReadonlyMap<string, bigint> }
 
-/** Versions of those that exist, and the database's clock. */
+/**
+ * Versions of those that exist, and the database's clock. Rejects when the server is a standby: what it shows may be
+ * older than what was acknowledged.
+ */
 export async function readVersions(sql: Sql, ids: readonly string[]): Promise<Versions> {
   const [[clock], rows] = await Promise.all([
-    sql<[{ now: Date }]>`SELECT clock_timestamp() AS now`,
+    sql<[{ now: Date; standby: boolean }]>`
+      SELECT clock_timestamp() AS now, pg_is_in_recovery() AS standby`,
     ids.length > 0
       ? sql<{ id: string; version: bigint }[]>`
           SELECT id, version FROM items WHERE id = ANY (${[...ids]}::uuid[])`
       : [],
   ])
+  if (clock.standby) throw new ReadOnlyServerError(STANDBY)
   return { now: clock.now, versions: new Map(rows.map(({ id, version }) => [id, version])) }
 }
 

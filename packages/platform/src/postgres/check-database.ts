@@ -2,6 +2,8 @@
 import { type Sql } from './postgres.ts'
 import { ReadOnlyServerError, TransientError } from '../process/errors.ts'
 
+export const STANDBY = 'the database server is a standby: it takes reads only'
+
 export type DatabaseNeeds = {
   /** Tables that must be there, whoever made them. */
   tables: readonly string[]
@@ -21,8 +23,7 @@ export async function checkDatabase(sql: Sql, { tables, writes }: DatabaseNeeds)
         SELECT name FROM unnest(${[...tables]}::text[]) AS name WHERE to_regclass(name) IS NULL
       ) AS missing`
   if (!found) throw new TransientError('the database did not answer')
-  if (found.standby)
-    throw new ReadOnlyServerError('the database server is a standby: it takes reads only')
+  if (found.standby) throw new ReadOnlyServerError(STANDBY)
   if (writes && found.reads_only === 'on')
     throw new ReadOnlyServerError('the database takes reads only')
   if (found.missing.length > 0) throw new TransientError(missingTables(found.missing))

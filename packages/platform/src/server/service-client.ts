@@ -8,28 +8,33 @@ import { connect, type Socket } from 'node:net'
 import { Code, ConnectError, createRouterTransport, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
 import type { Component } from '../process/component.ts'
-import { errorCode, isUnavailable, TransientError } from '../process/errors.ts'
+import { errorCode, isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
 import { rpcInterceptors } from './rpc-interceptors.ts'
 
 /** Of a unary call, at one address; a query may take as long. */
 const ATTEMPT_LIMIT_MS = 2_000
 const ATTEMPTS = 3
+/** No attempt begins later: what takes long is not asked for a third time. */
+const BEGIN_LIMIT_MS = 3_000
 /** Before the same address is tried again. */
 const PAUSE_MS = 100
 const CONNECT_LIMIT_MS = 1_000
 /** A connection that is in use and silent for so long is asked for a sign of life … */
 const PING_INTERVAL_MS = 1_000
-/** … and given up without one. A process that did not get to run for a second is not dead. */
-const PING_LIMIT_MS = 2_000
+/** … and given up without one, so that the next attempt has another. */
+const PING_LIMIT_MS = 1_000
 
 export type ServiceClient = {
   transport: Transport
   close: () => void
 }
 
-/** @param urls addresses of one service, `http://host:port`, any of which will do */
-export function connectService(urls: readonly string[]): ServiceClient {
+/**
+ * @param name of the service, for messages
+ * @param urls its addresses, `http://host:port`, any of which will do
+ */
+export function connectService(name: string, urls: readonly string[]): ServiceClient {
   const connections = urls.map((url) => {
     const sessionManager = new Http2SessionManager(
       url,
@@ -40,7 +45,10 @@ export function connectService(urls: readonly string[]): ServiceClient {
     return { transport, sessionManager }
   })
   return {
-    transport: againAndElsewhere(connections.map(({ transport }) => transport)),
+    transport: againAndElsewhere(
+      name,
+      connections.map((each) => each.transport),
+    ),
     close: () => connections.forEach(({ sessionManager }) => sessionManager.abort()),
   }
 }
@@ -62,7 +70,7 @@ function connectWithin(host: string, port: number): Socket {
 }
 
 /** Begins where the last call had its answer. */
-function againAndElsewhere(transports: readonly Transport[]): Transport {
+function againAndElsewhere(name: string, transports: readonly Transport[]): Transport {
   let current = 0
 
   async function attempt<Answer>(
@@ -70,6 +78,7 @@ function againAndElsewhere(transports: readonly Transport[]): Transport {
     attempts: number,
     call: (transport: Transport) => Promise<Answer>,
   ): Promise<Answer> {
+    const startedMs = performance.now()
     for (let left = attempts; ; left -= 1) {
       const index = current % transports.length
       try {
@@ -80,7 +89,8 @@ function againAndElsewhere(transports: readonly Transport[]): Transport {
         if (signal?.aborted) throw error
         if (!isAway(error)) throw passedOn(error)
         if (current % transports.length === index) current += 1
-        if (left <= 1) throw new TransientError('another service is away', { cause: error })
+        const isLast = left <= 1 || performance.now() - startedMs > BEGIN_LIMIT_MS
+        if (isLast) throw new TransientError(`the ${name} service is away: ${messageOf(error)}`)
         if (transports.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
       }
     }
