@@ -7,7 +7,7 @@ import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
 import { claimStatsQueue } from './claim-stats-queue.ts'
 import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import type { Target } from './target.ts'
-import { untilDrained } from './until-drained.ts'
+import { untilDrained } from '@bidmesh/invariants/until-drained.ts'
 import { openSql, type World } from './world.ts'
 
 /** The read side behind a target. */

@@ -13,7 +13,7 @@ import { medianOf, p99Ms, ratioOf, type Results, runOn, takeTurns, warmUp } from
 import { spawnServer } from '../spawn-server.ts'
 import { insertItems, startTarget, type Target } from '../target.ts'
 import { targetNotes } from '../report/target-notes.ts'
-import { untilDrained } from '../until-drained.ts'
+import { untilDrained } from '@bidmesh/invariants/until-drained.ts'
 import type { World } from '../world.ts'
 
 const endingCount = 10_000

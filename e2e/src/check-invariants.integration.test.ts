@@ -12,9 +12,9 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { projectedTypes } from '@bidmesh/stats/facts.ts'
 import { projectEvents } from '@bidmesh/stats/project-events.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkInvariants } from './check-invariants.ts'
-import type { LedgerEntry } from './ledger.ts'
-import { untilDrained } from '@bidmesh/bench/until-drained.ts'
+import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
+import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
+import { untilDrained } from '@bidmesh/invariants/until-drained.ts'
 
 let bids: TestDatabase
 let stats: TestDatabase

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { bidSchema } from '@bidmesh/bid/schema.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { migrate } from './migrate.ts'
-import { connectPostgres, type Sql } from './postgres.ts'
-import { StartError } from '../process/start-error.ts'
-import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
+import { migrate } from '@bidmesh/platform/postgres/migrate.ts'
+import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { StartError } from '@bidmesh/platform/process/start-error.ts'
+import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 
 const log = { info: () => undefined, warn: () => undefined }
 

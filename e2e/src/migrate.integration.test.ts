@@ -1,9 +1,9 @@
 import { bidSchema } from '@bidmesh/bid/schema.ts'
 import { statsSchema } from '@bidmesh/stats/schema.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { migrate, type Schema } from './migrate.ts'
-import { StartError } from '../process/start-error.ts'
-import { createTestDatabase, type TestDatabase } from '../testing/test-database.ts'
+import { migrate, type Schema } from '@bidmesh/platform/postgres/migrate.ts'
+import { StartError } from '@bidmesh/platform/process/start-error.ts'
+import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 
 let database: TestDatabase
 beforeEach(async () => {
