@@ -78,7 +78,7 @@ test('readiness says that it was missing', async () => {
   const { broker, admin, queue } = await startRelaying({ lookIntervalMs: never })
   await broker.check()
   await admin.deleteQueue(queue)
-  await expect(broker.check()).rejects.toThrow('queue stats was missing')
+  await expect(broker.check()).rejects.toThrow(`queue ${keptQueue.name} was missing`)
   await broker.check()
 })
 
