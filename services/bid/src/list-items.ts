@@ -115,7 +115,7 @@ function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: Ite
     LIMIT ${limit}`
 }
 
-/** All that a filter says but its words. A price is found by its band. */
+/** All that a filter says but its words. A price is found by its level. */
 function matches(sql: Sql, filter: ItemFilter): Fragment {
   const { category, status, sellerId, currency, minPrice, maxPrice } = filter
   return sql`true
@@ -123,14 +123,14 @@ function matches(sql: Sql, filter: ItemFilter): Fragment {
     ${status ? sql`AND status = ${status}` : sql``}
     ${sellerId ? sql`AND seller_id = ${sellerId}` : sql``}
     ${currency ? sql`AND currency = ${currency}` : sql``}
-    ${minPrice > 0n ? withBand(sql, '>=', String(minPrice)) : sql``}
-    ${maxPrice > 0n ? withBand(sql, '<=', String(maxPrice)) : sql``}`
+    ${minPrice > 0n ? withLevel(sql, '>=', String(minPrice)) : sql``}
+    ${maxPrice > 0n ? withLevel(sql, '<=', String(maxPrice)) : sql``}`
 }
 
-function withBand(sql: Sql, than: '<=' | '>=', price: string): Fragment {
+function withLevel(sql: Sql, than: '<=' | '>=', price: string): Fragment {
   const compare = than === '<=' ? sql`<=` : sql`>=`
   return sql`AND ${shownPrice(sql)} ${compare} ${price}::bigint
-    AND price_band ${compare} price_band(${price}::bigint)`
+    AND price_level ${compare} price_level(${price}::bigint)`
 }
 
 const foundBy = (sql: Sql, query: string) =>
@@ -166,7 +166,7 @@ type ItemOrder = {
   kinds: readonly PositionKind[]
 }
 
-/** The price shown: the start price until somebody bids. Its band is indexed. */
+/** The price shown: the start price until somebody bids. Its level is indexed. */
 const shownPrice = (sql: Sql): Fragment => sql`greatest(current_highest_bid, start_price)`
 
 /**
@@ -194,15 +194,15 @@ const heldColumns = (sql: Sql, after: Position | undefined): Fragment =>
     : sql`, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held,
         date_trunc('milliseconds', clock_timestamp() - ${UNSEEN_MAX}::interval) AS since`
 
-/** Bands are in the order of prices, so only what is in the band of the position has to be compared. */
+/** Levels are in the order of prices, so only what is on the level of the position has to be compared. */
 function alongRisingPrices({ sql, filter, after, columns, limit }: Asked): Fragment {
   const [price = '', id = ''] = after ?? []
   return sql`
     SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
     WHERE ${matches(sql, filter)}
       ${after ? sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_band >= price_band(${price}::bigint)` : sql``}
-    ORDER BY price_band, price, id
+      ${after ? sql`AND price_level >= price_level(${price}::bigint)` : sql``}
+    ORDER BY price_level, price, id
     LIMIT ${limit}`
 }
 
@@ -216,9 +216,9 @@ function alongFallingPrices({ sql, filter, after, columns, limit }: Asked): Frag
     SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
     WHERE ${matches(sql, filter)}
       ${after ? sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_band <= price_band(${price}::bigint)` : sql``}
+      ${after ? sql`AND price_level <= price_level(${price}::bigint)` : sql``}
       ${after ? sql`AND id NOT IN (SELECT item_id FROM moved)` : sql``}
-    ORDER BY price_band DESC, price DESC, id DESC
+    ORDER BY price_level DESC, price DESC, id DESC
     LIMIT ${limit}`
   if (!after) return sql`SELECT * ${heldColumns(sql, after)} FROM (${unmoved}) AS unmoved`
   return sql`
