@@ -84,23 +84,23 @@ export async function takeTurns(
 }
 
 function logRound(world: World, what: string, result: LoadResult): void {
-  const { latency, refused, failed } = result
+  const { latency, rejected, failed } = result
   const fields = {
     'accepted/s': Math.round(acceptedPerSecond(result)),
     p50Ms: latency.p50Ms.toFixed(1),
     p99Ms: latency.p99Ms.toFixed(1),
   }
-  world.log.info({ ...fields, ...refused, ...failed }, what)
+  world.log.info({ ...fields, ...rejected, ...failed }, what)
 }
 
 export function acceptedPerSecond({ accepted, measuredMs }: LoadResult): number {
   return (accepted / measuredMs) * 1_000
 }
 
-/** Accepted or refused by the rules. */
+/** Accepted or rejected by the rules. */
 export function decidedPerSecond(result: LoadResult): number {
-  const refused = Object.values(result.refused).reduce((sum, count) => sum + count, 0)
-  return ((result.accepted + refused) / result.measuredMs) * 1_000
+  const rejected = Object.values(result.rejected).reduce((sum, count) => sum + count, 0)
+  return ((result.accepted + rejected) / result.measuredMs) * 1_000
 }
 
 export type Measure = (result: LoadResult) => number

@@ -7,7 +7,7 @@ import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
 import { withRedis } from './with-redis.ts'
 
-/** Bids that must be accepted while something is away. */
+/** Bids that must be accepted while something is unavailable. */
 const outageBids = 60
 /** Before the process is started again, at most. */
 const mostDownMs = 500

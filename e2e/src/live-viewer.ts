@@ -1,7 +1,7 @@
 /**
  * One viewer as a page is one: server-sent events, and whenever the stream is lost a new one from where it
  * was, from the other server when its own refuses. It checks all that it is told over its whole life, and
- * never gives up: that a server is away is no reason to complain.
+ * never gives up: that a server is unavailable is no reason to complain.
  */
 import { Agent, type ClientRequest, get, type IncomingMessage } from 'node:http'
 import { errorCode, messageOf } from '@bidmesh/platform/process/errors.ts'

@@ -34,7 +34,7 @@ const brokerCut: LiveFault = {
       // Without events each process is somewhere else, and may be behind what its newcomers know.
       await crowd.swap()
       await sleep(random.between(brokerAwayMs.least, brokerAwayMs.most))
-      // A broker that is away costs viewers single steps, not the state.
+      // A broker that is unavailable costs viewers single steps, not the state.
       await areUpToDate(world)
       bids.go()
     } finally {

@@ -11,7 +11,7 @@ import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
 import { withRedis } from './with-redis.ts'
 
-/** Bids that must be accepted while the broker or Redis is away. */
+/** Bids that must be accepted while the broker or Redis is unavailable. */
 const outageBids = 200
 /** Before a service is started again, at most. */
 const mostDownMs = 1_000

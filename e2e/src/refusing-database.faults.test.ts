@@ -1,4 +1,4 @@
-/** Postgres is there and refuses: it takes reads only, or a table is away, for a while, while bidders bid. */
+/** Postgres is there and refuses: it takes reads only, or a table is unavailable, for a while, while bidders bid. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'

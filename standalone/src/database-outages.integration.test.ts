@@ -1,5 +1,5 @@
 /**
- * All parts of Bidmesh on a Postgres that is changed under them: it takes reads only for a while, a table is away,
+ * All parts of Bidmesh on a Postgres that is changed under them: it takes reads only for a while, a table is unavailable,
  * a standby takes over, columns are added, and its settings are not those we would choose. Seen from outside, by
  * callers and probes.
  */
@@ -29,7 +29,7 @@ import {
   placeBid,
   publishBid,
   putItem,
-  refusesCommands,
+  rejectsCommands,
   serves,
   startWorld as startWorldOn,
 } from './testing/all-components.ts'
@@ -82,7 +82,7 @@ test('a database that takes reads only for a while', async () => {
   await eventually(async () =>
     expect(await failureOf(placeBid(world, id))).toMatchObject({ code: Code.Unavailable }),
   )
-  await refusesCommands(world, id)
+  await rejectsCommands(world, id)
   const published = publishBid(world, 'zoe')
   await eventually(async () => {
     const reads = expect.stringMatching(/reads only/)
@@ -236,10 +236,10 @@ test('a standby takes over, while connections to the old server stay open', asyn
       bid: standby,
       relay: standby,
       stats: standby,
-      live: expect.stringMatching(/away/),
+      live: expect.stringMatching(/unavailable/),
     })
   })
-  await refusesCommands(world, id)
+  await rejectsCommands(world, id)
 
   proxy.redirect(next.url('postgres'))
   const nextAdmin = connectPostgres(next.url('postgres'), { max: 1, applicationName: 'test' })

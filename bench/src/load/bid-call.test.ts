@@ -40,16 +40,16 @@ describe('readBidAnswer', () => {
     })
   })
 
-  it('reads why a bid was refused, and the price to beat', () => {
+  it('reads why a bid was rejected, and the price to beat', () => {
     const state = { ...newItem(Date.now()), currentHighestBid: 41n, sequence: 3n }
     expect(readBidAnswer(400, errorBody(bidRejected('too_low', state)))).toEqual({
-      kind: 'refused',
+      kind: 'rejected',
       reason: 'too_low',
       minimumNextBid: 42,
     })
   })
 
-  it('does not take an undecided bid for a refused one', () => {
+  it('does not take an undecided bid for a rejected one', () => {
     expect(readBidAnswer(429, errorBody(bidRejected('overloaded')))).toEqual({
       kind: 'failed',
       code: 'overloaded',

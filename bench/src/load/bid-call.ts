@@ -21,7 +21,7 @@ export type BidAnswer =
   /** `createdAt` as it came, RFC 3339: read for the few bids that are followed. */
   | { kind: 'accepted'; bidId: string; sequence: bigint; createdAt: string; minimumNextBid: number }
   /** Decided against, with the price that made it so. */
-  | { kind: 'refused'; reason: string; minimumNextBid: number }
+  | { kind: 'rejected'; reason: string; minimumNextBid: number }
   /** Not decided, or nobody can tell: the Connect code, or the status of an answer that has none. */
   | { kind: 'failed'; code: string }
 
@@ -55,7 +55,7 @@ export function readBidAnswer(status: number, body: string): BidAnswer {
   const { reason, minimumNextBid } = fromBinary(BidRejectionSchema, base64Decode(detail.value))
   const name = BidRejectionReasonSchema.value[reason]?.localName.toLowerCase() ?? 'unknown'
   if (undecided.has(reason)) return { kind: 'failed', code: name }
-  return { kind: 'refused', reason: name, minimumNextBid: Number(minimumNextBid) }
+  return { kind: 'rejected', reason: name, minimumNextBid: Number(minimumNextBid) }
 }
 
 function readError(body: string): ErrorBody {

@@ -85,20 +85,20 @@ describe('runLoad', () => {
     const first = await runLoad(load({ bidders: 1 }))
     const next = items.map((id, index) => ({ id, nextBid: first.nextBids[index] ?? 0 }))
     const second = await runLoad(load({ bidders: 1, items: next }))
-    expect(second.refused).toEqual({})
+    expect(second.rejected).toEqual({})
     expect(second.accepted).toBeGreaterThan(0)
   })
 
   it('learns the price from rejections when bidders see only their own answers', async () => {
     const result = await runLoad(load({ sight: 'own' }))
-    expect(result.refused['too_low']).toBeGreaterThan(0)
+    expect(result.rejected['too_low']).toBeGreaterThan(0)
     expect(result.accepted).toBeGreaterThan(0)
     expect(byId(result.ledger)).toEqual(byId(accepted))
   })
 
   it('keeps to its rate, however fast the answers are', async () => {
     const result = await runLoad(load({ ratePerSecond: 200, measureMs: 400 }))
-    const decided = result.accepted + (result.refused['too_low'] ?? 0)
+    const decided = result.accepted + (result.rejected['too_low'] ?? 0)
     // As fast as it could it would be thousands; a busy machine only bunches arrivals.
     const perSecond = decided / (result.measuredMs / 1_000)
     expect(perSecond).toBeGreaterThan(50)

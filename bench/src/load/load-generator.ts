@@ -48,7 +48,7 @@ export type LoadResult = {
   measuredMs: number
   accepted: number
   /** Decided against, by reason. */
-  refused: Record<string, number>
+  rejected: Record<string, number>
   /** Not decided, by code. */
   failed: Record<string, number>
   /** Of all answers, from the moment the bid was due. */
@@ -60,7 +60,7 @@ export type LoadResult = {
   freshness: Freshness | undefined
 }
 
-type Tally = Pick<LoadResult, 'accepted' | 'refused' | 'failed'> & { latenciesMs: number[] }
+type Tally = Pick<LoadResult, 'accepted' | 'rejected' | 'failed'> & { latenciesMs: number[] }
 
 type Bidder = {
   userId: string
@@ -108,13 +108,13 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 }
 
 function newTally(): Tally {
-  return { accepted: 0, refused: {}, failed: {}, latenciesMs: [] }
+  return { accepted: 0, rejected: {}, failed: {}, latenciesMs: [] }
 }
 
 function count(tally: Tally, answer: BidAnswer): void {
   if (answer.kind === 'accepted') tally.accepted += 1
-  else if (answer.kind === 'refused') {
-    tally.refused[answer.reason] = (tally.refused[answer.reason] ?? 0) + 1
+  else if (answer.kind === 'rejected') {
+    tally.rejected[answer.reason] = (tally.rejected[answer.reason] ?? 0) + 1
   } else tally.failed[answer.code] = (tally.failed[answer.code] ?? 0) + 1
 }
 

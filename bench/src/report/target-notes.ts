@@ -34,8 +34,8 @@ function coresOfOthers({ cpuSeconds, measuredMs }: LoadResult): number {
 
 function notAccepted(rounds: readonly LoadResult[]): string {
   const sums = new Map<string, number>()
-  for (const { refused, failed } of rounds) {
-    for (const [reason, count] of [...Object.entries(refused), ...Object.entries(failed)]) {
+  for (const { rejected, failed } of rounds) {
+    for (const [reason, count] of [...Object.entries(rejected), ...Object.entries(failed)]) {
       sums.set(reason, (sums.get(reason) ?? 0) + count)
     }
   }

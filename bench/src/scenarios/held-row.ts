@@ -25,7 +25,7 @@ import { targetNotes } from '../report/target-notes.ts'
 import type { World } from '../world.ts'
 
 const itemCount = 20
-/** Together with `measureMs` the four seconds: a bid on the held item waits for five and is refused then. */
+/** Together with `measureMs` the four seconds: a bid on the held item waits for five and is rejected then. */
 const warmUpMs = 500
 const measureMs = 3_500
 const heldBids = 8

@@ -150,7 +150,7 @@ async function bidOneByOne(
   return { ledger, latenciesMs }
 }
 
-/** Alone: there is nobody to be refused for. */
+/** Alone: there is nobody to be rejected for. */
 const bidder = { bidders: 1, sight: 'shared', warmUpMs: 0 } as const
 
 async function bidAtRate(

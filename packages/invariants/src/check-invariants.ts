@@ -1,7 +1,7 @@
 /**
  * The end of every run, however rough: what clients were told and what the consumers made of it is held
  * against the stored bids. Invariants as the project names them: I1 every acknowledged bid exists exactly
- * once; I2 sequences gapless and amounts rising; I3 heads equal a replay of the pure rules; I4 every
+ * once; I2 sequences gapless and amounts rising; I3 states equal a replay of the pure rules; I4 every
  * event reached its effect exactly once; I5 statistics equal a recomputation; I7 the versions of an item's
  * events are 1, 2, 3 … in a history whose chain holds.
  *

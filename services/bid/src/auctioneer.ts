@@ -27,7 +27,7 @@ const FULL_BATCH_INTERVAL_MS = 33
 const MIN_SLEEP_MS = 5
 /** An item that is due for so long is always locked when we look: somebody has to queue for its lock. */
 const OVERDUE_MS = 100
-/** After a failure, so that a database that is away is not hammered. */
+/** After a failure, so that a database that is unavailable is not hammered. */
 const FAILURE_PAUSE_MS = 500
 
 export type Auctioneer = {

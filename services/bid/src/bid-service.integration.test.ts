@@ -159,12 +159,12 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
     await client().placeBid({ itemId: item.id, amount: 100n, userId: 'a' })
   })
 
-  it('says why a bid is refused, and what would be enough', async () => {
+  it('says why a bid is rejected, and what would be enough', async () => {
     const item = await putItem()
     await client().placeBid({ itemId: item.id, amount: 200n, userId: 'ann', idempotencyKey })
     const cancelled = await putItem()
     await client().cancelItem({ id: cancelled.id, reason: 'broken', userId: 'seller' })
-    const refused = [
+    const rejected = [
       [{ itemId: item.id, amount: 200n, userId: 'bob' }, Code.FailedPrecondition, Reason.TOO_LOW],
       [{ itemId: item.id, amount: 999n, userId: 'seller' }, Code.PermissionDenied, Reason.OWN_ITEM],
       [
@@ -188,7 +188,7 @@ describe.each(['JSON over HTTP/1.1', 'gRPC over h2c'])('%s', (protocol) => {
         Reason.INVALID_REQUEST,
       ],
     ] as const
-    for (const [request, code, reason] of refused) {
+    for (const [request, code, reason] of rejected) {
       const error = await errorOf(client().placeBid(request))
       expect([Code[error.code], rejectionOf(error)?.reason]).toEqual([Code[code], reason])
     }
@@ -477,7 +477,7 @@ describe('when the moment is bad', () => {
     expect((await bids.placeBid(request)).bid?.sequence).toBe(1n)
   })
 
-  it('a database that is away is UNAVAILABLE, and bids go on when it is back', async () => {
+  it('a database that is unavailable is UNAVAILABLE, and bids go on when it is back', async () => {
     const proxy = await startTcpProxy(database.url)
     const component = await startBid({
       databaseUrl: proxy.url,

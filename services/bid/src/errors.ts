@@ -109,7 +109,7 @@ const answers = {
     code: Code.Unavailable,
     reason: Reason.UNAVAILABLE,
     message:
-      'the database is away or takes no changes now: send the bid again with the same idempotency_key',
+      'the database is unavailable or takes no changes now: send the bid again with the same idempotency_key',
   },
 } as const satisfies Record<RejectionReason, Answer>
 
@@ -182,7 +182,7 @@ const undecided: Partial<Record<RejectionReason, string>> = {
   overloaded:
     'too many calls are waiting and this one was not decided: send it again after a pause',
   unavailable:
-    'the database is away or refuses work for the moment: send it again shortly, it may have been decided',
+    'the database is unavailable or refuses work for the moment: send it again shortly, it may have been decided',
 }
 
 /** The detail of a rejected change. */

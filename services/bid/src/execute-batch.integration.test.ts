@@ -140,7 +140,7 @@ describe('an idempotency key', () => {
     await expectInvariants(itemId, outcomes)
   })
 
-  it('answers with its bid after that was outbid, and refuses other contents', async () => {
+  it('answers with its bid after that was outbid, and rejects other contents', async () => {
     const { itemId } = await putItem(session)
     const other = await putItem(session)
     const entry = bidOn(itemId, { amount: 100n, idempotencyKey: 'k' })
@@ -209,7 +209,7 @@ describe('the end', () => {
     expect(ended).toHaveLength(1)
   })
 
-  it('refuses a bid that came in time but waited for the lock until after it', async () => {
+  it('rejects a bid that came in time but waited for the lock until after it', async () => {
     const { itemId } = await putItem(session, { endAtMs: Date.now() + 400 })
     let waiting: Promise<BidOutcome> | undefined
     await inTransaction(database.url, async (tx) => {

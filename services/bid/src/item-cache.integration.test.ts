@@ -67,10 +67,10 @@ it('knows nothing, and fails nothing, when Redis is gone or holds nonsense', asy
   await redis.hset(`item:${id}`, 'version', '1', 'item', 'not a protobuf')
   expect(await cache.get(id)).toBeUndefined()
 
-  const away = await connectRedis('redis://127.0.0.1:1', { log: quietLog })
-  const without = createItemCache(away)
+  const unavailable = await connectRedis('redis://127.0.0.1:1', { log: quietLog })
+  const without = createItemCache(unavailable)
   expect(await without.get(id)).toBeUndefined()
   without.offer(itemOf(id, 1n))
   await without.invalidate(new Map([[id, 2n]]))
-  away.disconnect()
+  unavailable.disconnect()
 })

@@ -57,7 +57,7 @@ export function createItemCache(redis: Redis): ItemCache {
         const bytes = await redis.hgetBuffer(key(id), 'item')
         return bytes ? fromBinary(ItemSchema, bytes) : undefined
       } catch {
-        return undefined // Away or talking nonsense: Postgres knows.
+        return undefined // Unavailable or talking nonsense: Postgres knows.
       }
     },
     offer(item) {

@@ -147,13 +147,13 @@ describe('a lane', () => {
   })
 
   it('fails the whole batch at once when no entry could do better alone, and goes on after', async () => {
-    let away = true
+    let unavailable = true
     let calls = 0
     const lane = createLane<number, number>({
       ...alone,
       commit: async (entries) => {
         calls += 1
-        if (away) throw new Error('database away')
+        if (unavailable) throw new Error('database unavailable')
         return entries.slice()
       },
       isBatchFatal: () => true,
@@ -162,7 +162,7 @@ describe('a lane', () => {
     expect(results.every((result) => result.status === 'rejected')).toBe(true)
     // The lone first, then the two others together; none of them alone.
     expect(calls).toBe(2)
-    away = false
+    unavailable = false
     expect(await lane.submit(4)).toBe(4)
   })
 })

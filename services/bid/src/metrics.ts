@@ -25,7 +25,7 @@ export function createBidMetrics(): BidMetrics {
     description: 'Bids accepted and committed',
   })
   const rejected = meter.createCounter('bidmesh.bids.rejected', {
-    description: 'Bids refused, by reason; early: without asking Postgres',
+    description: 'Bids rejected, by reason; early: without asking Postgres',
   })
   const changesRejected = meter.createCounter('bidmesh.changes.rejected', {
     description: 'Commands on items other than bids that were rejected, by command and reason',

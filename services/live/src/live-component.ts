@@ -1,4 +1,4 @@
-/** The live service put together: events in, viewers out, and the chores that keep both right. */
+/** The live service put together: events in, viewers out, and the periodic work that keeps both right. */
 import { setImmediate } from 'node:timers/promises'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { Broker, IncomingEvent } from '@bidmesh/platform/broker/broker.ts'
@@ -25,8 +25,8 @@ import { createWatchStreams } from './streams/watch-streams.ts'
 const PREFETCH = 1_000
 /** Decoded and applied in one turn of the event loop: 2 ms. */
 const EVENTS_PER_TURN = 100
-/** A lost event with nothing behind it is noticed at the second look. */
-const LOOK_INTERVAL_MS = 1_000
+/** A lost event with nothing behind it is noticed the second time. */
+const RECONCILE_INTERVAL_MS = 1_000
 const SWEEP_INTERVAL_MS = 5_000
 
 export type LiveComponentOptions = {
@@ -69,7 +69,7 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
       hub.receive(decodeAll(batch.slice(start, start + EVENTS_PER_TURN), log))
     }
   })
-  const stopChores = startChores(hub, log)
+  const stopPeriodicWork = startPeriodicWork(hub, log)
   return {
     name: 'live',
     services: [LiveService],
@@ -83,7 +83,7 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
       await broker.check()
     },
     async stop() {
-      stopChores()
+      stopPeriodicWork()
       await subscription.stop()
       await Promise.all([chat.close(), presence.close()])
       disconnect()
@@ -91,7 +91,7 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
   }
 }
 
-/** Each look at versions sets the clock. */
+/** Each reading of versions sets the clock. */
 function withClock(source: ItemSource, clock: ReturnType<typeof createServerClock>): ItemSource {
   return {
     ...source,
@@ -109,7 +109,7 @@ async function startCompany(
   { redisUrl, log }: LiveComponentOptions,
   hub: Hub,
 ): Promise<{ chat: Chat; presence: Presence; disconnect: () => void }> {
-  const onMessage: Hub['say'] = (line) => hub.say(line)
+  const onMessage: Hub['say'] = (message) => hub.say(message)
   const onCount: Hub['setViewerCount'] = (itemId, count) => hub.setViewerCount(itemId, count)
   if (redisUrl === undefined) {
     const [chat, presence] = [createMemoryChat({ onMessage }), createLocalPresence({ onCount })]
@@ -134,26 +134,26 @@ function decodeAll(batch: readonly IncomingEvent[], log: Log): ItemEvent[] {
   })
 }
 
-function startChores(hub: Hub, log: Log): () => void {
-  let looking = false
+function startPeriodicWork(hub: Hub, log: Log): () => void {
+  let reconciling = false
   let failing = false
-  const look = async (): Promise<void> => {
-    if (looking) return
-    looking = true
+  const reconcile = async (): Promise<void> => {
+    if (reconciling) return
+    reconciling = true
     try {
-      await hub.look()
+      await hub.reconcile()
       failing = false
     } catch (error) {
       if (!failing) log.warn({ reason: messageOf(error) }, 'cannot compare with the bid service')
       failing = true
     }
-    looking = false
+    reconciling = false
   }
   const timers = [
     setInterval(() => hub.turn(Date.now()), SLOT_INTERVAL_MS),
-    setInterval(() => void look(), LOOK_INTERVAL_MS),
+    setInterval(() => void reconcile(), RECONCILE_INTERVAL_MS),
     setInterval(() => hub.sweep(Date.now()), SWEEP_INTERVAL_MS),
   ]
-  void look()
+  void reconcile()
   return () => timers.forEach((timer) => clearInterval(timer))
 }

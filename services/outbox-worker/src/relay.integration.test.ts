@@ -259,9 +259,9 @@ test('an unroutable event stays, holds up its own shard only, and goes once a qu
   expect(lines).toHaveLength(2)
 })
 
-test('a broker that is away: events wait, it is said once, and all drain when it is back', async () => {
+test('a broker that is unavailable: events wait, it is said once, and all drain when it is back', async () => {
   const { broker, ids } = await memoryBroker()
-  let away = true
+  let unavailable = true
   let tries = 0
   const { lines, log } = recordLog()
   await relayWith(
@@ -269,8 +269,8 @@ test('a broker that is away: events wait, it is said once, and all drain when it
       ...broker,
       publish: (events) => {
         tries += 1
-        return away
-          ? Promise.reject(new TransientError('RabbitMQ is away'))
+        return unavailable
+          ? Promise.reject(new TransientError('RabbitMQ is unavailable'))
           : broker.publish(events)
       },
     },
@@ -279,11 +279,11 @@ test('a broker that is away: events wait, it is said once, and all drain when it
   const sent = [await append(sql), await append(sql), await append(sql)]
   await eventually(() => expect(tries).toBeGreaterThanOrEqual(3))
   expect(await outboxIds()).toEqual(sent)
-  away = false
+  unavailable = false
   await untilOutboxIsEmpty()
   expect(ids()).toEqual(sent)
   await eventually(() => expect(lines).toHaveLength(2))
-  expect(lines[0]).toContain('RabbitMQ is away')
+  expect(lines[0]).toContain('RabbitMQ is unavailable')
 })
 
 test('a relay that starts before the outbox exists waits for it', async () => {

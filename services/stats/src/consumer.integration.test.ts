@@ -1,6 +1,6 @@
 /**
  * From a real queue into the projections, over both brokers: poison goes to the dead letters alone, repeats
- * count once, and a database that is away holds events up without losing or burying any.
+ * count once, and a database that is unavailable holds events up without losing or burying any.
  */
 import { randomUUID } from 'node:crypto'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
@@ -112,7 +112,7 @@ describe.each(brokers)('%s', (_, start) => {
     expect(await deadLetters()).toEqual([])
   })
 
-  it('a database that goes away holds events up; none is lost or buried', async () => {
+  it('a database that becomes unavailable holds events up; none is lost or buried', async () => {
     const { broker, deadLetters } = await start()
     const proxy = await startTcpProxy(database.url)
     cleanups.push(proxy.close)

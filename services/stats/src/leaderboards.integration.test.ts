@@ -1,6 +1,6 @@
 /**
  * Redis ranks exactly as Postgres does, or says that it cannot: with ties, after its keys are gone, after
- * writes it never got, and while it is away.
+ * writes it never got, and while it is unavailable.
  */
 import { randomUUID } from 'node:crypto'
 import { connectRedis, type Redis, redisUp } from '@bidmesh/platform/redis/redis.ts'

@@ -32,7 +32,7 @@ export type Leaderboards = {
   top(ranking: Ranking, limit: number): Promise<string[] | undefined>
   /** Fills the sets from Postgres when the marker is missing; one replica at a time. */
   refill(): Promise<void>
-  /** Drops the sets: the projections they show are being rebuilt. Rejects when Redis is away. */
+  /** Drops the sets: the projections they show are being rebuilt. Rejects when Redis is unavailable. */
   clear(): Promise<void>
 }
 
@@ -85,7 +85,7 @@ export function createLeaderboards(redis: Redis, sql: Sql, log: Log): Leaderboar
   return {
     async update(standings) {
       try {
-        if (!redisUp(redis)) throw new Error('Redis is away')
+        if (!redisUp(redis)) throw new Error('Redis is unavailable')
         const written = await writeStandings(redis, standings)
         if (written.some((ranking) => !listed.has(ranking))) isUnlisted = true
       } catch {

@@ -1,7 +1,7 @@
 /** What the consumer counts. */
 import { metrics } from '@opentelemetry/api'
 
-/** Seconds from an event to its effect: 10–50 ms in good health, more when something was away. */
+/** Seconds from an event to its effect: 10–50 ms in good health, more when something was unavailable. */
 const LAG_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600]
 
 export type StatsMetrics = {

@@ -45,7 +45,7 @@ async function main(): Promise<number> {
     const startMs = performance.now()
     const rate = (done: number) => Math.round((done / (performance.now() - startMs)) * 1_000)
     try {
-      // Rejects with the reason when Redis is away: before anything is thrown away.
+      // Rejects with the reason when Redis is unavailable: before anything is thrown away.
       if (redis) await once(redis, 'ready').catch(refuseWithoutRedis)
       bar.start(0, 0, { rate: 0 })
       const done = await rebuild({
@@ -73,5 +73,7 @@ async function main(): Promise<number> {
 }
 
 function refuseWithoutRedis(error: unknown): never {
-  throw new Error(`Redis is away, so nothing was touched: ${messageOf(error)}`, { cause: error })
+  throw new Error(`Redis is unavailable, so nothing was touched: ${messageOf(error)}`, {
+    cause: error,
+  })
 }

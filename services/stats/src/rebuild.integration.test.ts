@@ -1,4 +1,4 @@
-/** Thrown away and recomputed: while events keep arriving, while Redis is away, and killed in the middle. */
+/** Thrown away and recomputed: while events keep arriving, while Redis is unavailable, and killed in the middle. */
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { connectRedis, redisUp } from '@bidmesh/platform/redis/redis.ts'
@@ -228,7 +228,7 @@ it('the leaderboards are dropped and filled again: none keeps a total that was t
 it('without the Redis it was to clear, nothing is thrown away', async () => {
   const bid = testBid()
   await projectEvents(stats.session, [bidEvent(bid)])
-  const away = new Error('Redis is away')
+  const away = new Error('Redis is unavailable')
   const leaderboards = { ...noLeaderboards, clear: () => Promise.reject(away) }
   await expect(rebuild(options({ leaderboards }))).rejects.toBe(away)
   expect(await stored()).toEqual(recomputedProjections([bid], []))

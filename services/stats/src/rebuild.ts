@@ -54,7 +54,7 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
     }
   }
   // Anew: a consumer that had committed before the TRUNCATE may have written its totals after the clearing.
-  // Should Redis be away now, the marker's hour mends it.
+  // Should Redis be unavailable now, the marker's hour mends it.
   await leaderboards.clear().catch(() => undefined)
   await leaderboards.refill()
   return done

@@ -100,8 +100,8 @@ export async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
   )
 }
 
-/** Every command is refused for the moment, in words without SQL; a bid with its rejection. */
-export async function refusesCommands(world: World, itemId: string): Promise<void> {
+/** Every command is rejected for the moment, in words without SQL; a bid with its rejection. */
+export async function rejectsCommands(world: World, itemId: string): Promise<void> {
   const bid = await failureOf(placeBid(world, itemId))
   expect(bid.code).toBe(Code.Unavailable)
   expect(bid.findDetails(BidRejectionSchema)).toMatchObject([
@@ -115,7 +115,7 @@ export async function refusesCommands(world: World, itemId: string): Promise<voi
   for (const command of commands) {
     const error = await failureOf(command())
     expect(error.code).toBe(Code.Unavailable)
-    expect(error.rawMessage).toMatch(/away or refuses/)
+    expect(error.rawMessage).toMatch(/unavailable or refuses/)
   }
 }
 

@@ -13,7 +13,7 @@ export function wordsFor(error: unknown): string {
   return `${rawMessage.charAt(0).toUpperCase()}${rawMessage.slice(1)}.`
 }
 
-/** Why a bid was refused, and what would be accepted; undefined when the error says nothing of it. */
+/** Why a bid was rejected, and what would be accepted; undefined when the error says nothing of it. */
 export function rejectionOf(error: unknown): BidRejection | undefined {
   return ConnectError.from(error).findDetails(BidRejectionSchema)[0]
 }

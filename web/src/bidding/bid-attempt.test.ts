@@ -11,23 +11,23 @@ import { type Attempt, failedAttempt, isWorthRetrying, settled } from './bid-att
 
 function rejected(code: Code, reason: Reason, minimumNextBid = 0n): ConnectError {
   const value = create(BidRejectionSchema, { reason, minimumNextBid })
-  return new ConnectError('refused', code, undefined, [{ desc: BidRejectionSchema, value }])
+  return new ConnectError('rejected', code, undefined, [{ desc: BidRejectionSchema, value }])
 }
 
 describe('failedAttempt', () => {
   it.each([
-    ['too low', rejected(Code.FailedPrecondition, Reason.TOO_LOW, 120n), 'refused'],
-    ['own item', rejected(Code.PermissionDenied, Reason.OWN_ITEM), 'refused'],
-    ['a malformed request', new ConnectError('bad', Code.InvalidArgument), 'refused'],
+    ['too low', rejected(Code.FailedPrecondition, Reason.TOO_LOW, 120n), 'rejected'],
+    ['own item', rejected(Code.PermissionDenied, Reason.OWN_ITEM), 'rejected'],
+    ['a malformed request', new ConnectError('bad', Code.InvalidArgument), 'rejected'],
     ['a lock wait', rejected(Code.Aborted, Reason.CONTENTION), 'undecided'],
     ['overload', rejected(Code.ResourceExhausted, Reason.OVERLOADED), 'undecided'],
-    ['a database that is away', rejected(Code.Unavailable, Reason.UNAVAILABLE), 'unknown'],
-    ['a server that is away', new ConnectError('gone', Code.Unavailable), 'unknown'],
+    ['a database that is unavailable', rejected(Code.Unavailable, Reason.UNAVAILABLE), 'unknown'],
+    ['a server that is unavailable', new ConnectError('gone', Code.Unavailable), 'unknown'],
     ['a deadline', new ConnectError('late', Code.DeadlineExceeded), 'unknown'],
     ['a lost connection', new TypeError('Failed to fetch'), 'unknown'],
   ])('after %s', (_, error, phase) => {
     expect(failedAttempt(100n, 'key', error)).toMatchObject({ phase, amount: 100n, key: 'key' })
-    expect(isWorthRetrying(error)).toBe(phase !== 'refused')
+    expect(isWorthRetrying(error)).toBe(phase !== 'rejected')
   })
 
   it('keeps the minimum it was told', () => {
@@ -48,8 +48,8 @@ describe('settled', () => {
 
   it('leaves what is decided', () => {
     const error = rejected(Code.FailedPrecondition, Reason.TOO_LOW, 120n)
-    const refused = failedAttempt(100n, 'key', error)
-    expect(settled(refused, [mine], 'me')).toBe(refused)
+    const rejected = failedAttempt(100n, 'key', error)
+    expect(settled(rejected, [mine], 'me')).toBe(rejected)
     expect(settled(undefined, [mine], 'me')).toBeUndefined()
   })
 })

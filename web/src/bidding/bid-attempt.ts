@@ -10,7 +10,7 @@ export type Attempt = { amount: bigint; key: string } & (
   | { phase: 'placing' }
   | { phase: 'accepted' }
   /** Decided against, for good. */
-  | { phase: 'refused'; reason: Reason; minimumNextBid: bigint; words: string }
+  | { phase: 'rejected'; reason: Reason; minimumNextBid: bigint; words: string }
   /** Certainly not decided: the server was too busy. */
   | { phase: 'undecided' }
   /** No answer: nobody here knows. */
@@ -38,7 +38,7 @@ export function failedAttempt(amount: bigint, key: string, error: unknown): Atte
   const decided = rejection !== undefined || decisive.has(ConnectError.from(error).code)
   if (!decided || reason === Reason.UNAVAILABLE) return { phase: 'unknown', amount, key }
   const minimumNextBid = rejection?.minimumNextBid ?? 0n
-  return { phase: 'refused', amount, key, reason, minimumNextBid, words: wordsFor(error) }
+  return { phase: 'rejected', amount, key, reason, minimumNextBid, words: wordsFor(error) }
 }
 
 /** The key of a bid that was accepted, to notice each acceptance once. */
@@ -48,7 +48,7 @@ export function acceptedKey(attempt: Attempt | undefined): string | undefined {
 
 /** Whether sending the same again, with the same key, may do better. */
 export function isWorthRetrying(error: unknown): boolean {
-  return failedAttempt(0n, '', error).phase !== 'refused'
+  return failedAttempt(0n, '', error).phase !== 'rejected'
 }
 
 /**
@@ -60,7 +60,7 @@ export function settled(
   bids: readonly Bid[],
   userId: string,
 ): Attempt | undefined {
-  if (!attempt || attempt.phase === 'refused' || attempt.phase === 'accepted') return attempt
+  if (!attempt || attempt.phase === 'rejected' || attempt.phase === 'accepted') return attempt
   const { amount, key } = attempt
   const placed = bids.some((bid) => bid.userId === userId && bid.amount === amount)
   return placed ? { phase: 'accepted', amount, key } : attempt

@@ -17,8 +17,8 @@ function notice(standing: Partial<Standing>) {
   return bidNotice({ item, userId: 'me', mine: undefined, attempt: undefined, ...standing })
 }
 
-function refused(reason: Reason, minimumNextBid = 0n): Attempt {
-  return { ...sent, phase: 'refused', reason, minimumNextBid, words: 'In other words.' }
+function rejected(reason: Reason, minimumNextBid = 0n): Attempt {
+  return { ...sent, phase: 'rejected', reason, minimumNextBid, words: 'In other words.' }
 }
 
 describe('bidNotice', () => {
@@ -46,18 +46,18 @@ describe('bidNotice', () => {
   })
 
   it('offers the higher of what the rejection and the stream say', () => {
-    expect(notice({ attempt: refused(Reason.TOO_LOW, 19_000n) })?.offer).toBe(20_250n)
-    expect(notice({ attempt: refused(Reason.TOO_LOW, 22_000n) })?.offer).toBe(22_000n)
+    expect(notice({ attempt: rejected(Reason.TOO_LOW, 19_000n) })?.offer).toBe(20_250n)
+    expect(notice({ attempt: rejected(Reason.TOO_LOW, 22_000n) })?.offer).toBe(22_000n)
   })
 
   it('does not bother the leader with an old rejection', () => {
-    expect(notice({ item: led, attempt: refused(Reason.TOO_LOW) })?.tone).toBe('good')
+    expect(notice({ item: led, attempt: rejected(Reason.TOO_LOW) })?.tone).toBe('good')
   })
 
   it.each([Reason.OWN_ITEM, Reason.NOT_STARTED, Reason.ENDED, Reason.CANCELLED, Reason.KEY_REUSED])(
     'explains rejection %i without offering anything',
     (reason) => {
-      const told = notice({ attempt: refused(reason) })
+      const told = notice({ attempt: rejected(reason) })
       expect(told?.tone).toBe('bad')
       expect(told?.text).not.toBe('In other words.')
       expect(told).not.toHaveProperty('offer')
@@ -65,7 +65,7 @@ describe('bidNotice', () => {
   )
 
   it('passes on what it has no words for', () => {
-    expect(notice({ attempt: refused(Reason.INVALID_REQUEST) })?.text).toBe('In other words.')
+    expect(notice({ attempt: rejected(Reason.INVALID_REQUEST) })?.text).toBe('In other words.')
   })
 
   it.each(['undecided', 'unknown'] as const)('lets a bid that is %s be tried again', (phase) => {

@@ -44,7 +44,7 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
           'Trying again is safe: it counts once.',
         retry: true,
       }
-    case 'refused':
+    case 'rejected':
       // Overtaken by events: no point in telling the leader of a bid that was too low.
       if (!leads || attempt.reason !== Reason.TOO_LOW) return rejection(attempt, item, money)
       break
@@ -66,7 +66,7 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
 }
 
 function rejection(
-  attempt: Extract<Attempt, { phase: 'refused' }>,
+  attempt: Extract<Attempt, { phase: 'rejected' }>,
   item: Standing['item'],
   money: (amount: bigint) => string,
 ): Notice {

@@ -1,4 +1,4 @@
-/** A line to write to everybody who watches an item. What was written stays until it is sent. */
+/** A message to write to everybody who watches an item. What was written stays until it is sent. */
 import { ActionIcon, Loader, TextInput } from '@mantine/core'
 import { IconSend } from '@tabler/icons-react'
 import { type SubmitEvent, useState } from 'react'

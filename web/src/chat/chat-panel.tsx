@@ -1,11 +1,11 @@
-/** What viewers say to each other: history, what the stream tells, and a line to write. */
+/** What viewers say to each other: history, what the stream tells, and a message to write. */
 import { Box, Button, Center, Loader, Stack, Text } from '@mantine/core'
 import type { UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useInfiniteQuery } from '@connectrpc/connect-query'
 import { type ChatMessage, LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { ChatForm } from './chat-form.tsx'
-import { ChatLine } from './chat-line.tsx'
+import { ChatMessageRow } from './chat-message-row.tsx'
 import { mergeChat } from './chat-list.ts'
 import type { Connection } from '../app/follow-stream.ts'
 import { Section } from '../ui/section.tsx'
@@ -104,7 +104,7 @@ function Messages({ messages, history, userId }: MessagesProps) {
         </Button>
       )}
       {messages.map((message) => (
-        <ChatLine key={message.id} message={message} you={message.userId === userId} />
+        <ChatMessageRow key={message.id} message={message} you={message.userId === userId} />
       ))}
     </Stack>
   )

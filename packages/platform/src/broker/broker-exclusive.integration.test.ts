@@ -134,16 +134,16 @@ describe.each(testBrokers)('$name', ({ open, keepsNothing }) => {
     const { broker } = await start()
     const durable = recorder()
     await broker.subscribe(all, durable.handle)
-    let away = true
+    let unavailable = true
     const shown = recorder(() => {
-      if (away) throw new TransientError('database away')
+      if (unavailable) throw new TransientError('database unavailable')
     })
     await broker.subscribe(live, shown.handle)
     const sent = testEvents(3)
     await broker.publish(sent)
     await eventually(() => shown.batches.length >= 2)
     expect(shown.batches[1]).toEqual(shown.batches[0])
-    away = false
+    unavailable = false
     await shown.until(3)
     expect(idsOf(shown.seen)).toEqual(idsOf(sent))
   })

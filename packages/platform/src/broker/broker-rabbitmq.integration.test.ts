@@ -255,7 +255,7 @@ test('stopping counts one return per message, and none when everything was ackno
   }
 })
 
-test('a broker that is away at the start is waited for, in the log without its password', async () => {
+test('a broker that is unavailable at the start is waited for, in the log without its password', async () => {
   const { proxy, url } = await proxied()
   await proxy.refuse()
   const lines: string[] = []

@@ -40,7 +40,7 @@ export type RabbitBrokerOptions = {
   log: BrokerLog
   /** Put before every exchange and queue name: tests share a broker without meeting. */
   namespace?: string
-  /** Ends the wait for a broker that is away; the call then rejects. */
+  /** Ends the wait for a broker that is unavailable; the call then rejects. */
   signal?: AbortSignal
   /** Longest wait for confirms; for tests. */
   confirmTimeoutMs?: number
@@ -58,7 +58,7 @@ type Publishing = {
   check: () => Promise<void>
 }
 
-/** Connects, waiting for a broker that is away with a log line per attempt. */
+/** Connects, waiting for a broker that is unavailable with a log line per attempt. */
 export async function connectRabbitBroker(options: RabbitBrokerOptions): Promise<Broker> {
   const { url, exchanges, log, namespace, signal, exclusiveMaxLength, lookIntervalMs } = options
   const topology = topologyOf(exchanges, namespace)
@@ -164,9 +164,9 @@ function publishing(topology: Topology, confirmTimeoutMs?: number): Publishing {
       }
     },
     publish: (exchange, letters) =>
-      current ? current.publisher.publish(exchange, letters) : Promise.reject(away()),
+      current ? current.publisher.publish(exchange, letters) : Promise.reject(unavailable()),
     check: async () => {
-      if (!current) throw away()
+      if (!current) throw unavailable()
       await withTimeLimit(current.ping(), CHECK_TIMEOUT_MS, 'RabbitMQ')
     },
   }
@@ -188,6 +188,6 @@ async function onceConnected(
   }
 }
 
-function away(): TransientError {
-  return new TransientError('RabbitMQ is away')
+function unavailable(): TransientError {
+  return new TransientError('RabbitMQ is unavailable')
 }

@@ -125,7 +125,7 @@ describe.each(testBrokers)('$name', ({ open, keepsNothing }) => {
     let failures = 0
     const all = recorder(() => {
       failures += 1
-      if (failures <= 3) throw new TransientError('database away')
+      if (failures <= 3) throw new TransientError('database unavailable')
     })
     await broker.subscribe({ name: 'all', bindings: ['#'], prefetch: 10 }, all.handle)
     const sent = events(3)

@@ -64,7 +64,7 @@ export type DurableQueue = {
 
 /**
  * A queue that belongs to one subscription and vanishes with it: each gets every event published while it is
- * there. Nothing is promised beyond that. What is published while the connection is away is lost for it, a
+ * there. Nothing is promised beyond that. What is published while the connection is unavailable is lost for it, a
  * consumer that does not keep up loses the oldest events, and an event may come again: the consumer must see
  * the gap (by version) and read the state anew. In return it can hold up nobody, and no event counts as safe
  * because this queue has it.
@@ -107,7 +107,7 @@ export type Broker = {
    * Rejects when any event is not safe:
    * - `UnroutableError` names the events no queue is bound for; every *other* event of the call is safe. In
    *   memory they have gone to exclusive queues all the same, and go there again with the next try: what is
-   *   shown live does not wait for a consumer that is away;
+   *   shown live does not wait for a consumer that is unavailable;
    * - anything else is transient (connection lost, no confirm in time, a declared queue was deleted), and some
    *   or all of the events may have been published: the caller publishes them again.
    */

@@ -36,12 +36,12 @@ describe('deliverBatch', () => {
           batch,
           delivery({
             handle: async (part) => {
-              if (handlerFails.next().value) throw new TransientError('database away')
+              if (handlerFails.next().value) throw new TransientError('database unavailable')
               if (part.some((event) => bad.has(event))) throw new Error('undecodable')
               handled.push(...part)
             },
             deadLetter: async (event, error) => {
-              if (deadLetterFails.next().value) throw new Error('broker away')
+              if (deadLetterFails.next().value) throw new Error('broker unavailable')
               expect(error).toMatchObject({ message: 'undecodable' })
               dead.push(event)
             },
@@ -77,7 +77,7 @@ describe('deliverBatch', () => {
       delivery({
         handle: async (part) => {
           seen.push([...part])
-          if (seen.length < 4) throw new TransientError('database away')
+          if (seen.length < 4) throw new TransientError('database unavailable')
         },
         sleep: async (ms) => {
           waits.push(ms)
@@ -102,7 +102,7 @@ describe('deliverBatch', () => {
       delivery({
         handle: async (part) => {
           if (part.length > 1) throw new Error('halve me')
-          if (part.includes(2)) throw new TransientError('database away')
+          if (part.includes(2)) throw new TransientError('database unavailable')
         },
         settled: (events) => settled.push(...events),
         sleep: async () => stop.abort(),

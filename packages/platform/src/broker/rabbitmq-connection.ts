@@ -13,7 +13,7 @@ import { withTimeLimit } from '../process/time-limit.ts'
 
 /** First wait before connecting again, doubled each time: a restarted broker is used soon … */
 const RECONNECT_MIN_MS = 100
-/** … and one that is away for long is asked, and logged about, every few seconds. */
+/** … and one that is unavailable for long is asked, and logged about, every few seconds. */
 const RECONNECT_MAX_MS = 3_000
 /** Longest TCP connect and handshake: a host that swallows packets must not hang the start. */
 const CONNECT_TIMEOUT_MS = 5_000
@@ -50,7 +50,7 @@ export type RabbitConnectionOptions = {
   signal?: AbortSignal
 }
 
-/** Connects; waits for ever for a broker that is away, with a log line per attempt, until `signal` aborts. */
+/** Connects; waits for ever for a broker that is unavailable, with a log line per attempt, until `signal` aborts. */
 export async function connectRabbit(options: RabbitConnectionOptions): Promise<RabbitConnection> {
   const { log, setup, signal } = options
   const where = withoutPassword(options.url)

@@ -69,7 +69,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
   }
 
   async function mend(): Promise<void> {
-    if (model === undefined || !link.isCurrent(model)) throw new TransientError('RabbitMQ is away')
+    if (model === undefined || !link.isCurrent(model))
+      throw new TransientError('RabbitMQ is unavailable')
     if (current !== undefined) void closeChannel(current.channel)
     await open(model)
     log.warn({ queue: queue.name }, 'a durable queue was deleted or unbound: declared again')

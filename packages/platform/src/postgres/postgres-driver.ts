@@ -78,7 +78,7 @@ function postgresSettings(options: PostgresOptions) {
   } as const
 }
 
-/** A server that takes longer to accept a connection is treated as away. */
+/** A server that takes longer to accept a connection is treated as unavailable. */
 const CONNECT_TIMEOUT_SECONDS = 5
 
 /** Whether the server takes reads only, as it says with each connection and at each change. */

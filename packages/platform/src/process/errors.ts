@@ -4,7 +4,7 @@
  * (`ABORTED`, `UNAVAILABLE` or `INTERNAL`).
  *
  * - `contention`: somebody else held the row or won the conflict; the same request may come again at once
- * - `unavailable`: the database, the broker, the cache, or what must be there in it, is away or refuses
+ * - `unavailable`: the database, the broker, the cache, or what must be there in it, is unavailable or refuses
  *   work. Not about what was asked: it passes by itself or is mended from outside, so whoever can waits
  * - `data`: the values asked for can never be stored. The only kind that is about the message itself
  * - undefined: the error says nothing. At the RPC boundary that is a fault of ours
@@ -107,7 +107,7 @@ export function isContention(error: unknown): boolean {
   return failureKind(error) === 'contention'
 }
 
-/** The database, broker or cache, or what must be in it, is away, or is refusing work for now. */
+/** The database, broker or cache, or what must be in it, is unavailable, or is refusing work for now. */
 export function isUnavailable(error: unknown): boolean {
   return failureKind(error) === 'unavailable'
 }

@@ -137,7 +137,7 @@ test('while it starts it is alive, not ready, and says what it waits for', async
     const response = await fetch(at + path)
     return [response.status, await response.json()]
   }
-  const message = 'waiting for Godot: it is away'
+  const message = 'waiting for Godot: it is unavailable'
   expect(await answers('/healthz')).toEqual([200, { status: 'ok' }])
   expect(await answers('/readyz')).toEqual([503, expect.objectContaining({ reason: message })])
   expect(await answers('/any.v1.Any/Thing')).toEqual([503, { code: 'unavailable', message }])

@@ -7,7 +7,7 @@ import { OverloadedError, TransientError } from './errors.ts'
 
 /** A command or query takes about 2 ms of a connection: more would wait for half a second and longer. */
 const MAX_WAITING = 1_000
-/** Whoever did not get a turn by then meets a database that is away, or drowning. */
+/** Whoever did not get a turn by then meets a database that is unavailable, or drowning. */
 const MAX_WAIT_MS = 5_000
 
 export type Turns<Place> = {

@@ -1,4 +1,4 @@
-/** Redis may go away at any moment; what must hold is how fast that is noticed, and that it comes back. */
+/** Redis may vanish at any moment; what must hold is how fast that is noticed, and that it comes back. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -36,7 +36,7 @@ async function failureOf(work: Promise<unknown>): Promise<{ ms: number }> {
   return { ms: performance.now() - startedAt }
 }
 
-test('away: commands fail at once and once is said so; back: it works again by itself', async () => {
+test('unavailable: commands fail at once and once is said so; back: it works again by itself', async () => {
   const { proxy, redis, said } = await start()
   await eventually(() => redisUp(redis))
   await redis.set('a', '1', 'EX', 60)
@@ -47,7 +47,7 @@ test('away: commands fail at once and once is said so; back: it works again by i
   let attempts = 0
   redis.on('reconnecting', () => (attempts += 1))
   await eventually(() => attempts >= 3)
-  expect(said()).toEqual(['Redis is connected', 'Redis is away: going on without it'])
+  expect(said()).toEqual(['Redis is connected', 'Redis is unavailable: going on without it'])
   await proxy.listen()
   await eventually(() => redisUp(redis))
   expect(await redis.get('a')).toBe('1')

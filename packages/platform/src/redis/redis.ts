@@ -35,7 +35,7 @@ const LISTENER_PING_MS = 5_000
 const LISTENER_PINGS_MISSED_MAX = 2
 
 /**
- * Connects in the background and does not wait for it. While Redis is away commands reject immediately
+ * Connects in the background and does not wait for it. While Redis is unavailable commands reject immediately
  * (see {@link redisUp}); a command in flight rejects after 200 ms, and after 2 s without a word the connection is
  * replaced. The caller calls `disconnect()`.
  */
@@ -66,7 +66,7 @@ export async function connectRedis(
     reason = messageOf(error) || reason
   })
   redis.on('close', () => {
-    if (!saidDown) log.warn({ reason }, 'Redis is away: going on without it')
+    if (!saidDown) log.warn({ reason }, 'Redis is unavailable: going on without it')
     saidDown = true
   })
   redis.on('ready', () => {
@@ -97,7 +97,7 @@ export type RedisListenerOptions = {
 }
 
 export type RedisListener = {
-  /** Resolves when all that was published before the call has come; rejects when the connection is away. */
+  /** Resolves when all that was published before the call has come; rejects when the connection is unavailable. */
   settled: () => Promise<void>
   close: () => void
 }
@@ -126,7 +126,7 @@ export async function listenRedis(
     missed = 0
     redis.subscribe(channel).then(
       () => say(redisUp(redis)),
-      // Not subscribed is as good as away: the next connection tries again.
+      // Not subscribed is as good as unavailable: the next connection tries again.
       () => redisUp(redis) && redis.disconnect(true),
     )
   })

@@ -49,14 +49,14 @@ function translated(error: unknown, call: CallContext): ConnectError {
   if (isUnavailable(error)) {
     noteUnavailable(error, call)
     const message =
-      'the database or the broker is away or refuses work for the moment: send it again shortly'
+      'the database or the broker is unavailable or refuses work for the moment: send it again shortly'
     return new ConnectError(message, Code.Unavailable)
   }
   call.log.error({ err: error, procedure: call.procedure }, 'call failed for an unknown reason')
   return new ConnectError(`internal error${traceHint()}`, Code.Internal)
 }
 
-/** While something is away every call fails for it: its reason is logged this often, not with each call. */
+/** While something is unavailable every call fails for it: its reason is logged this often, not with each call. */
 const NOTE_INTERVAL_MS = 10_000
 /** When each reason was logged last, by its code: as many as a database has states. */
 const notedAtMs = new Map<string, number>()
@@ -66,7 +66,7 @@ function noteUnavailable(error: unknown, { log, procedure }: CallContext): void 
   const nowMs = performance.now()
   if (nowMs - (notedAtMs.get(code) ?? -NOTE_INTERVAL_MS) < NOTE_INTERVAL_MS) return
   notedAtMs.set(code, nowMs)
-  log.warn({ reason: messageOf(error), code, procedure }, 'calls need what is away')
+  log.warn({ reason: messageOf(error), code, procedure }, 'calls need what is unavailable')
 }
 
 function isAbort(error: unknown): boolean {

@@ -296,12 +296,12 @@ describe('bad requests get typed errors', () => {
 describe('errors of handlers', () => {
   type Failure = [name: string, error: Error, code: Code, says: RegExp, retryMs?: number]
   const tooFast = new ConnectError('too fast', Code.ResourceExhausted, { 'retry-after': '3' })
-  const away = Object.assign(new Error('x'), { code: 'ECONNREFUSED' })
+  const unavailable = Object.assign(new Error('x'), { code: 'ECONNREFUSED' })
   const held = Object.assign(new Error('canceling'), { code: '55P03' })
   const failures: Failure[] = [
     ['lock wait', held, Code.Aborted, /again/, 100],
-    ['database away', away, Code.Unavailable, /database/, 1_000],
-    ['broker away', new TransientError('amqp://u:p@h'), Code.Unavailable, /broker/, 1_000],
+    ['database unavailable', unavailable, Code.Unavailable, /database/, 1_000],
+    ['broker unavailable', new TransientError('amqp://u:p@h'), Code.Unavailable, /broker/, 1_000],
     ['a full queue', new OverloadedError('full'), Code.ResourceExhausted, /later/, 1_000],
     ['a pace', tooFast, Code.ResourceExhausted, /too fast/, 3_000],
     ['anything', new Error('SELECT secret'), Code.Internal, /^internal error/],

@@ -141,11 +141,11 @@ describe('without an answer', () => {
     expect(await titleOf(clientOf(frozen.url, url))).toBe('two')
   })
 
-  it('whoever asks is told that the service is away, and not where it was', async () => {
+  it('whoever asks is told that the service is unavailable, and not where it was', async () => {
     const client = clientOf(`http://127.0.0.1:${await freePort()}`)
     const error = await client.getItem({ id: any }).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(TransientError)
-    expect(messageOf(error)).toContain('the bid service is away')
+    expect(messageOf(error)).toContain('the bid service is unavailable')
   })
 
   it('within seconds the wait is over, however long the answer takes', async () => {

@@ -87,10 +87,11 @@ function againAndElsewhere(name: string, transports: readonly Transport[]): Tran
         return await call(transport)
       } catch (error) {
         if (signal?.aborted) throw error
-        if (!isAway(error)) throw passedOn(error)
+        if (!isUnanswered(error)) throw passedOn(error)
         if (current % transports.length === index) current += 1
         const isLast = left <= 1 || performance.now() - startedMs > BEGIN_LIMIT_MS
-        if (isLast) throw new TransientError(`the ${name} service is away: ${messageOf(error)}`)
+        if (isLast)
+          throw new TransientError(`the ${name} service is unavailable: ${messageOf(error)}`)
         if (transports.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
       }
     }
@@ -107,7 +108,7 @@ function againAndElsewhere(name: string, transports: readonly Transport[]): Tran
   }
 }
 
-const awayCodes = new Set([
+const unavailableCodes = new Set([
   Code.Unavailable,
   Code.DeadlineExceeded,
   Code.ResourceExhausted,
@@ -116,8 +117,9 @@ const awayCodes = new Set([
 ])
 
 /** It says nothing of what was asked: no answer, or one of a server that is not ready for it yet. */
-function isAway(error: unknown): boolean {
-  if (error instanceof ConnectError) return awayCodes.has(error.code) || isUnavailable(error.cause)
+function isUnanswered(error: unknown): boolean {
+  if (error instanceof ConnectError)
+    return unavailableCodes.has(error.code) || isUnavailable(error.cause)
   return isUnavailable(error) || errorCode(error)?.startsWith('ERR_HTTP2_') === true
 }
 

@@ -138,7 +138,7 @@ test('one signal can be sent without the other', async () => {
   expect([...paths]).toEqual(['/v1/metrics'])
 })
 
-test('a collector that is away delays the end by a second at most', async () => {
+test('a collector that is unavailable delays the end by a second at most', async () => {
   vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', 'http://127.0.0.1:1')
   const telemetry = await start()
   trace.getTracer('bidmesh').startSpan('work').end()

@@ -36,7 +36,7 @@ await runProcess({
     if (BEHAVE === 'cannot') throw new StartError('the data directory is in use')
     if (BEHAVE === 'break') throw new Error('broken', { cause: new Error('deep down') })
     if (BEHAVE === 'wait' || BEHAVE === 'be late') {
-      log.warn({ reason: 'it is away' }, 'waiting for Godot')
+      log.warn({ reason: 'it is unavailable' }, 'waiting for Godot')
       say('waiting')
       await (BEHAVE === 'wait' ? once(signal, 'abort') : once(process, 'SIGUSR2'))
       signal.throwIfAborted()

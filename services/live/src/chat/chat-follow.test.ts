@@ -19,9 +19,9 @@ function start() {
   const messages: ChatMessage[] = []
   const shown: string[] = []
   const held: (() => void)[] = []
-  const world = { hold: false, away: false, nowMs: startMs, reads: 0 }
+  const world = { hold: false, unavailable: false, nowMs: startMs, reads: 0 }
   const answer = async <T>(value: T): Promise<T> => {
-    if (world.away) throw new Error('away')
+    if (world.unavailable) throw new Error('unavailable')
     if (world.hold) await new Promise<void>((resolve) => held.push(resolve))
     return value
   }
@@ -104,7 +104,7 @@ test('the answer comes after the subscription was lost: it says nothing of where
   expect(shown).toEqual([at(0), at(1)])
 })
 
-test('followed while away: messages since then, by the clock of the store', async () => {
+test('followed while unavailable: messages since then, by the clock of the store', async () => {
   const { world, follower, shown, write, regain } = start()
   world.nowMs += 60_000
   // Long before, however slow this machine is.
@@ -166,19 +166,19 @@ test('reads page by page', async () => {
   expect(world.reads).toBe(3)
 })
 
-test('tries again when the store is away, and meanwhile shows nothing out of turn', async () => {
+test('tries again when the store is unavailable, and meanwhile shows nothing out of turn', async () => {
   const { world, follower, shown, write, announce, lose, regain } = start()
   regain()
   follower.follow(itemId)
   announce(at(0))
   lose()
   write(at(1))
-  world.away = true
+  world.unavailable = true
   regain()
   await idle()
   announce(at(2))
   expect(shown).toEqual([at(0)])
-  world.away = false
+  world.unavailable = false
   await eventually(() => shown.length === 3)
   expect(shown).toEqual([at(0), at(1), at(2)])
 })

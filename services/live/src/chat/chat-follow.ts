@@ -17,10 +17,10 @@ import { type ChatMessage, compareMessageIds, type MessageId, requireMessageId }
 const MESSAGES_PER_READ = 100
 /** Items in one round trip. */
 const ITEMS_PER_READ = 20
-/** Between attempts while the store is away although its announcements come. */
+/** Between attempts while the store is unavailable although its announcements come. */
 const RETRY_MS = 250
 
-/** Each rejects when the store is away. */
+/** Each rejects when the store is unavailable. */
 export type MessageStore = {
   /** Up to `limit` messages each, oldest first, after `after` (exclusive). */
   readAfter: (

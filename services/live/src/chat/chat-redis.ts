@@ -8,7 +8,7 @@ import type { Log } from '@bidmesh/platform/process/log.ts'
 import { connectRedis, listenRedis, type Redis } from '@bidmesh/platform/redis/redis.ts'
 import {
   type Chat,
-  ChatAwayError,
+  ChatUnavailableError,
   type ChatMessage,
   MESSAGES_KEPT,
   MESSAGES_KEPT_MS,
@@ -36,7 +36,7 @@ redis.call('PUBLISH', ARGV[3], cjson.encode({
 }))
 return id`
 
-/** Connects in the background: until then, and whenever Redis is away, `send` and `list` reject at once. */
+/** Connects in the background: until then, and whenever Redis is unavailable, `send` and `list` reject at once. */
 export async function createRedisChat(options: RedisChatOptions): Promise<Chat> {
   const { redisUrl, log, keyPrefix = '', onMessage } = options
   const channel = `${keyPrefix}live:chat`
@@ -149,7 +149,7 @@ function parseMessage(message: string): ChatMessage | undefined {
 }
 
 /**
- * Makes ChatAwayError of whatever fails. That the connection is away is in the log already; that Redis is
+ * Makes ChatUnavailableError of whatever fails. That the connection is unavailable is in the log already; that Redis is
  * there and refuses (no memory, read only) is said here, once until it answers again.
  */
 function awayUnlessAnswered(log: Log): <T>(work: Promise<T>) => Promise<T> {
@@ -164,7 +164,7 @@ function awayUnlessAnswered(log: Log): <T>(work: Promise<T>) => Promise<T> {
         saidRefused = true
         log.warn({ reason: messageOf(error) }, 'Redis refuses chat')
       }
-      throw new ChatAwayError({ cause: error })
+      throw new ChatUnavailableError({ cause: error })
     }
   }
 }

@@ -1,4 +1,4 @@
-/** One contract, two stores; then what only several replicas and a store that goes away can show. */
+/** One contract, two stores; then what only several replicas and a store that becomes unavailable can show. */
 import { randomUUID } from 'node:crypto'
 import { connectRedis } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -9,7 +9,7 @@ import { createMemoryChat } from './chat-memory.ts'
 import { chatKey, createRedisChat } from './chat-redis.ts'
 import {
   type Chat,
-  ChatAwayError,
+  ChatUnavailableError,
   type ChatMessage,
   MESSAGES_KEPT,
   MESSAGES_KEPT_MS,
@@ -228,7 +228,7 @@ describe('chat over several replicas', () => {
     expect(new Set(near.heard.map(({ id }) => id))).toEqual(new Set(sent.map(({ id }) => id)))
   })
 
-  it('makes up for what was sent while the connection was away', async () => {
+  it('makes up for what was sent while the connection was unavailable', async () => {
     const { proxy, far, itemId, say } = await startTwo()
     await say('before it was followed')
     await isUp(far)
@@ -269,7 +269,7 @@ describe('chat over several replicas', () => {
     expect(far.texts()).toEqual(['first', 'second'])
   })
 
-  it('makes up for messages of items that are followed while the connection is away', async () => {
+  it('makes up for messages of items that are followed while the connection is unavailable', async () => {
     const { proxy, far, near, say, itemId, keyPrefix } = await startTwo()
     await proxy.refuse()
     await writeOld(keyPrefix, itemId)
@@ -309,13 +309,13 @@ describe('chat over several replicas', () => {
     await eventually(() => far.heard.length === 2)
     await proxy.refuse()
     await redis.del(chatKey(itemId))
-    await say('while away')
+    await say('while unavailable')
     await proxy.listen()
     await eventually(() => far.heard.length === 3)
-    expect(far.texts()).toEqual(['before', 'after', 'while away'])
+    expect(far.texts()).toEqual(['before', 'after', 'while unavailable'])
   })
 
-  it('says fast that it is away, hanging or gone', async () => {
+  it('says fast that it is unavailable, hanging or gone', async () => {
     const { proxy, far, itemId, say } = await startTwo()
     far.chat.follow(itemId)
     await say('kept')
@@ -325,7 +325,7 @@ describe('chat over several replicas', () => {
         () => far.chat.list(itemId, 10),
       ]) {
         const startedAtMs = performance.now()
-        await expect(work()).rejects.toThrow(ChatAwayError)
+        await expect(work()).rejects.toThrow(ChatUnavailableError)
         expect(performance.now() - startedAtMs).toBeLessThan(1_000)
       }
     }
@@ -341,12 +341,12 @@ describe('chat over several replicas', () => {
     expect(textsOf(listed)).toContain('kept')
   })
 
-  it('starts while Redis is away', async () => {
+  it('starts while Redis is unavailable', async () => {
     const { proxy, keyPrefix, itemId, say } = await startTwo()
     await proxy.refuse()
     const late = await connectReplica(proxy.url, keyPrefix)
     late.chat.follow(itemId)
-    await expect(late.chat.list(itemId, 10)).rejects.toThrow('chat is away for the moment')
+    await expect(late.chat.list(itemId, 10)).rejects.toThrow('chat is unavailable for the moment')
     await say('meanwhile')
     await proxy.listen()
     await eventually(() => late.heard.length === 1)

@@ -30,12 +30,12 @@ export function chatMessage({ sentAtMs, ...fields }: ChatMessage) {
 export type Chat = {
   /**
    * Stores a message and tells every replica's listener, this one's included. Rejects with
-   * {@link ChatAwayError}; a message whose answer got lost may be stored all the same.
+   * {@link ChatUnavailableError}; a message whose answer got lost may be stored all the same.
    */
   send: (message: { itemId: string; userId: string; text: string }) => Promise<ChatMessage>
   /**
    * Newest first, at most `limit`, older than `beforeId` (exclusive) when given. Rejects with
-   * {@link ChatAwayError}, or RangeError when `beforeId` is not the id of a message.
+   * {@link ChatUnavailableError}, or RangeError when `beforeId` is not the id of a message.
    */
   list: (itemId: string, limit: number, beforeId?: string) => Promise<ChatMessage[]>
   /**
@@ -47,12 +47,12 @@ export type Chat = {
   close: () => Promise<void>
 }
 
-/** The store of the chat is away. Its message is fit for callers. */
-export class ChatAwayError extends TransientError {
-  override name = 'ChatAwayError'
+/** The store of the chat is unavailable. Its message is fit for callers. */
+export class ChatUnavailableError extends TransientError {
+  override name = 'ChatUnavailableError'
 
   constructor(options?: ErrorOptions) {
-    super('chat is away for the moment: send it again shortly', options)
+    super('chat is unavailable for the moment: send it again shortly', options)
   }
 }
 

@@ -19,7 +19,7 @@ type Action =
   | { do: 'deliver' | 'lose' | 'repeat'; replica: number; events: number }
   | { do: 'connect'; viewer: number; replica: number; resume: boolean }
   | { do: 'disconnect' | 'freeze' | 'thaw'; viewer: number }
-  | { do: 'look' | 'turn'; replica: number }
+  | { do: 'reconcile' | 'turn'; replica: number }
   | { do: 'wait'; steps: number }
 
 const anyReplica = fc.nat(replicaCount - 1)
@@ -67,7 +67,7 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom('look' as const, 'turn' as const),
+      do: fc.constantFrom('reconcile' as const, 'turn' as const),
       replica: anyReplica,
     }),
   },
@@ -193,8 +193,8 @@ function createWorld(scheduler: fc.Scheduler) {
         return hubs[action.replica]?.receive(
           log.slice(0, heard[action.replica]).slice(-action.events - 1),
         )
-      case 'look':
-        return void hubs[action.replica]?.look()
+      case 'reconcile':
+        return void hubs[action.replica]?.reconcile()
       case 'turn':
         return hubs[action.replica]?.turn(0)
       case 'wait':
@@ -218,8 +218,8 @@ function createWorld(scheduler: fc.Scheduler) {
 
   /** No further event arrives; two looks at Postgres must do. */
   async function settle(): Promise<void> {
-    for (let look = 0; look < 2; look += 1) {
-      for (const hub of hubs) void hub.look()
+    for (let times = 0; times < 2; times += 1) {
+      for (const hub of hubs) void hub.reconcile()
       await scheduler.waitIdle()
     }
     for (const viewer of viewers) viewer.thaw()

@@ -18,8 +18,8 @@ import type { OpenViewer, Viewer } from '../streams/viewer.ts'
 const LINGER_MS = 30_000
 /** Rooms in use: two per viewer that the process may have, or the items of a hundred full lists. */
 const ROOMS_MAX = 50_000
-/** Ids in one look at versions. */
-const LOOK_BATCH = 1_000
+/** Ids in one question for versions. */
+const RECONCILE_BATCH = 1_000
 
 export type HubOptions = {
   /** The items with these ids. */
@@ -146,11 +146,11 @@ export class Hub {
   }
 
   /** Compares every watched item with Postgres; call every second. */
-  async look(): Promise<void> {
+  async reconcile(): Promise<void> {
     const ids = [...this.#rooms.keys()]
     // Also without any: the same query tells the time.
-    for (let start = 0; start === 0 || start < ids.length; start += LOOK_BATCH) {
-      const versions = await this.#options.readVersions(ids.slice(start, start + LOOK_BATCH))
+    for (let start = 0; start === 0 || start < ids.length; start += RECONCILE_BATCH) {
+      const versions = await this.#options.readVersions(ids.slice(start, start + RECONCILE_BATCH))
       for (const { id, version } of versions) this.#rooms.get(id)?.room.feed.notice(version)
     }
   }
@@ -197,7 +197,7 @@ export class Hub {
     if (!found) return
     found.users -= 1
     found.idleSinceMs = this.#options.now()
-    // Nothing was ever read here: no such item, or Postgres is away.
+    // Nothing was ever read here: no such item, or Postgres is unavailable.
     if (found.users === 0 && !found.room.feed.item) this.#close(itemId)
   }
 

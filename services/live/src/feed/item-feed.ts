@@ -85,7 +85,7 @@ export class ItemFeed {
 
   /**
    * Tells the version Postgres has now. What is still behind it at the next call has lost an event or
-   * waits for a relay that is away, and is read.
+   * waits for a relay that is unavailable, and is read.
    */
   notice(version: bigint): void {
     if (this.#item && this.#item.version < this.#noticed) void this.#readAnew()

@@ -8,7 +8,7 @@ function questions() {
   const asked: { ids: string[]; answer: (version: bigint) => void; fail: () => void }[] = []
   const reader = createItemReader((ids) => {
     const { promise, resolve, reject } = Promise.withResolvers<bigint>()
-    asked.push({ ids, answer: resolve, fail: () => reject(new Error('away')) })
+    asked.push({ ids, answer: resolve, fail: () => reject(new Error('unavailable')) })
     return promise.then((version) => ids.map((id) => create(ItemSchema, { id, version })))
   })
   return { reader, asked }
@@ -45,7 +45,7 @@ it('fails those who asked, and goes on', async () => {
   read.catch(() => undefined)
   await tick()
   asked[0]?.fail()
-  await expect(read).rejects.toThrow('away')
+  await expect(read).rejects.toThrow('unavailable')
   const next = reader.read('a')
   await tick()
   asked[1]?.answer(3n)

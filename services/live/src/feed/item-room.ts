@@ -131,7 +131,7 @@ export class ItemRoom implements Source {
     if (this.#sending) return false
     const frames = [...this.#messagesDue(), ...this.#countDue()]
     this.#last += frames.length
-    this.#send(burstOf(frames, this.#last))
+    this.#broadcast(burstOf(frames, this.#last))
     const counted = this.#viewerCount === this.#toldCount || this.#viewers.size === 0
     return counted && this.#messages.length === 0
   }
@@ -177,10 +177,10 @@ export class ItemRoom implements Source {
     this.#oldestMs = undefined
     const tooMany = frames.length * viewers > DELIVERIES_MAX
     const burst = tooMany ? this.latest() : burstOf(frames, this.#last)
-    this.#send(burst, () => this.#options.onSent?.(viewers, burst.frames.length, oldestMs))
+    this.#broadcast(burst, () => this.#options.onSent?.(viewers, burst.frames.length, oldestMs))
   }
 
-  #send(burst: Burst, onSent?: () => void): void {
+  #broadcast(burst: Burst, onSent?: () => void): void {
     if (burst.frames.length === 0) return
     this.#sending = true
     this.#options.turns.forEach(

@@ -32,8 +32,8 @@ it('is never older than the question, and asked once for all who wait', async ()
 it('fails those who asked, and goes on', async () => {
   const { runs, ask } = createWorld()
   const [first, second] = [ask(), ask()]
-  runs[0]?.reject(new Error('away'))
-  await expect(first).rejects.toThrow('away')
+  runs[0]?.reject(new Error('unavailable'))
+  await expect(first).rejects.toThrow('unavailable')
   await new Promise((resolve) => setImmediate(resolve))
   runs[1]?.resolve()
   await second

@@ -26,7 +26,7 @@ export type ChangeKind =
 
 export type Auction = {
   item: () => Item
-  /** What a change came to; nothing when the rules refuse it. */
+  /** What a change came to; nothing when the rules reject it. */
   change: (kind: ChangeKind, userId?: string) => ItemEvent[]
 }
 

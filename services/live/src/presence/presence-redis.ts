@@ -251,7 +251,7 @@ function tell(reporting: Reporting, item: Item): void {
   reporting.onCount(item.id, count)
 }
 
-/** That the connection is away is in the log already; that Redis refuses is said once until it does not. */
+/** That the connection is unavailable is in the log already; that Redis refuses is said once until it does not. */
 function noteRefusal(reporting: Reporting, error: Error | null | undefined): void {
   const isRefused = error?.name === 'ReplyError'
   if (isRefused && !reporting.saidRefused) {

@@ -1,4 +1,4 @@
-/** One contract, with Redis and without; then what only several replicas and a Redis that goes away show. */
+/** One contract, with Redis and without; then what only several replicas and a Redis that becomes unavailable show. */
 import { randomUUID } from 'node:crypto'
 import { connectRedis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
@@ -292,7 +292,7 @@ describe('presence over several replicas', () => {
     await both([near, far], itemId, 4)
   })
 
-  it('counts its own while Redis is away, and all when it is back', async () => {
+  it('counts its own while Redis is unavailable, and all when it is back', async () => {
     const { proxy, url } = await startProxy()
     const near = await startReplica()
     const far = await startReplica(near.keyPrefix, url)
@@ -312,7 +312,7 @@ describe('presence over several replicas', () => {
     await eventually(() => far.presence.count(other) === 0)
     await proxy.listen()
     await both([near, far], itemId, 4)
-    // Hanging is as good as away.
+    // Hanging is as good as unavailable.
     proxy.freeze()
     await both([far], itemId, 2)
     await both([near], itemId, 2)

@@ -41,15 +41,15 @@ const comesBack = async (page: ReturnType<typeof open>) =>
 it('comes back when Postgres, a place or a server that goes on has come back', async () => {
   let isAway = true
   const lost = Object.assign(new Error('no connection'), { code: 'ECONNREFUSED' })
-  const away = await startWorld({
+  const unavailable = await startWorld({
     readItems: async () => {
       if (isAway) throw lost
-      return [away.item()]
+      return [unavailable.item()]
     },
   })
   const full = await startWorld({ viewersMax: 1 })
   const leave = await full.hub.watchItem(new RecordingViewer('').open, itemId)
-  const pages = [open(away.port), open(full.port)]
+  const pages = [open(unavailable.port), open(full.port)]
   for (const { failures } of pages) await eventually(() => expect(failures).toHaveLength(1))
   isAway = false
   leave()

@@ -6,7 +6,7 @@ import { formatWhen } from '../item/item-words.ts'
 import { Face } from '../ui/person.tsx'
 import { serverNow } from '../app/server-time.tsx'
 
-export function ChatLine({ message, you }: { message: ChatMessage; you: boolean }) {
+export function ChatMessageRow({ message, you }: { message: ChatMessage; you: boolean }) {
   const { userId, text, sentAt } = message
   return (
     <Group align="flex-start" gap="xs" wrap="nowrap">
