@@ -1,4 +1,6 @@
 /** Calls to services that vanish, fall silent or are not there yet, through real sockets. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { create } from '@bufbuild/protobuf'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
@@ -11,6 +13,7 @@ import { quietLog, startTestServer } from '../testing/test-server.ts'
 import { errorInfo } from './error-info.ts'
 import type { Server } from './server.ts'
 import { callInProcess, connectService } from './service-client.ts'
+import { answerWhileStarting } from './starting-server.ts'
 
 const cleanups: (() => unknown)[] = []
 let calls: string[]
@@ -139,6 +142,28 @@ describe('without an answer', () => {
     frozen.freeze()
     const { url } = await serve('two')
     expect(await titleOf(clientOf(frozen.url, url))).toBe('two')
+  })
+
+  it('an address that speaks no HTTP/2 is passed over, and its errors end nothing', async () => {
+    const other = createServer((_, response) => response.writeHead(503).end())
+    const port = await freePort()
+    await once(other.listen(port, '127.0.0.1'), 'listening')
+    cleanups.push(() => other.close())
+    const alone = clientOf(`http://127.0.0.1:${port}`)
+    const calling = Array.from({ length: 10 }, () => alone.getItem({ id: any }))
+    for (const { reason } of (await Promise.allSettled(calling)) as PromiseRejectedResult[])
+      expect(reason).toBeInstanceOf(TransientError)
+    const { url } = await serve('two')
+    expect(await titleOf(clientOf(`http://127.0.0.1:${port}`, url))).toBe('two')
+  })
+
+  it('a service that starts says what it waits for', async () => {
+    const port = await freePort()
+    const starting = await answerWhileStarting({ host: '127.0.0.1', port, log: quietLog })
+    cleanups.push(starting.close)
+    starting.log.warn({ reason: 'it is late' }, 'waiting for Godot')
+    const error = await titleOf(clientOf(`http://127.0.0.1:${port}`)).catch(messageOf)
+    expect(error).toBe('the bid service is unavailable: waiting for Godot: it is late')
   })
 
   it('whoever asks is told that the service is unavailable, and not where it was', async () => {

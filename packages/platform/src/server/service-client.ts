@@ -4,6 +4,7 @@
  * there are several. What must stay true: whoever asks has an answer or an error within seconds, whatever the other side
  * or the network between does, and no error tells addresses, or passes the other side's headers on.
  */
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { Code, ConnectError, createRouterTransport, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
@@ -36,7 +37,7 @@ export type ServiceClient = {
  */
 export function connectService(name: string, urls: readonly string[]): ServiceClient {
   const connections = urls.map((url) => {
-    const sessionManager = new Http2SessionManager(
+    const sessionManager = new Sessions(
       url,
       { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_LIMIT_MS },
       { createConnection: ({ hostname, port }) => connectWithin(hostname, Number(port || 80)) },
@@ -50,6 +51,26 @@ export function connectService(name: string, urls: readonly string[]): ServiceCl
       connections.map((each) => each.transport),
     ),
     close: () => connections.forEach(({ sessionManager }) => sessionManager.abort()),
+  }
+}
+
+/**
+ * A session that was destroyed tells its error a moment later. A call that comes in between makes the library forget
+ * the session and stop listening, and an error that nobody listens for ends the process.
+ */
+class Sessions extends Http2SessionManager {
+  readonly #heard = new WeakSet<ClientHttp2Session>()
+
+  override async request(
+    ...request: Parameters<Http2SessionManager['request']>
+  ): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...request)
+    const session = stream.session as ClientHttp2Session | undefined
+    if (session && !this.#heard.has(session)) {
+      this.#heard.add(session)
+      session.on('error', () => undefined)
+    }
+    return stream
   }
 }
 
@@ -91,7 +112,7 @@ function againAndElsewhere(name: string, transports: readonly Transport[]): Tran
         if (current % transports.length === index) current += 1
         const isLast = left <= 1 || performance.now() - startedMs > BEGIN_LIMIT_MS
         if (isLast)
-          throw new TransientError(`the ${name} service is unavailable: ${messageOf(error)}`)
+          throw new TransientError(`the ${name} service is unavailable: ${reasonOf(error)}`)
         if (transports.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
       }
     }
@@ -119,8 +140,17 @@ const unavailableCodes = new Set([
 /** It says nothing of what was asked: no answer, or one of a server that is not ready for it yet. */
 function isUnanswered(error: unknown): boolean {
   if (error instanceof ConnectError)
-    return unavailableCodes.has(error.code) || isUnavailable(error.cause)
+    return unavailableCodes.has(error.code) || isUnansweredCause(error.cause)
+  return isUnansweredCause(error)
+}
+
+/** No connection, or one to somebody who speaks no HTTP/2. */
+function isUnansweredCause(error: unknown): boolean {
   return isUnavailable(error) || errorCode(error)?.startsWith('ERR_HTTP2_') === true
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof ConnectError ? error.rawMessage : messageOf(error)
 }
 
 /** Without the headers of the answer: they are not those of ours. */
