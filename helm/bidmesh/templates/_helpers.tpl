@@ -14,14 +14,22 @@ stats:
   config: { MIGRATIONS: check }
   called: true
 live:
-  secrets: { DATABASE_URL: live-database-url, AMQP_URL: amqp-url, REDIS_URL: redis-url }
-  config: { AUTH_MODE: {{ .Values.auth.mode }} }
+  secrets: { AMQP_URL: amqp-url, REDIS_URL: redis-url }
+  config: { AUTH_MODE: {{ .Values.auth.mode }}, BID_URL: {{ include "bidmesh.bidUrl" . | quote }} }
   called: true
 web:
   called: true
 {{- end }}
 
-{{/* Each process with its values: the defaults, and what services.<name> says otherwise. */}}
+{{/* Where processes of this release find the bid service. */}}
+{{- define "bidmesh.bidUrl" -}}
+http://{{ .Release.Name }}-bid:8080
+{{- end }}
+
+{{/*
+Each process with its values: the defaults, and what services.<name> says otherwise. One that answers for certain names
+only answers for that of its Service as well, by which others call it.
+*/}}
 {{- define "bidmesh.workloads" -}}
 {{- $workloads := dict }}
 {{- range $name, $process := include "bidmesh.processes" . | fromYaml }}
@@ -29,6 +37,9 @@ web:
 {{- $workload := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $process }}
 {{- if not $.Values.redis }}
 {{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
+{{- end }}
+{{- with $workload.env.ALLOWED_HOSTS }}
+{{- $_ := set $workload.env "ALLOWED_HOSTS" (printf "%s,%s-%s" . $.Release.Name $name) }}
 {{- end }}
 {{- $_ := set $workloads $name $workload }}
 {{- end }}
