@@ -84,7 +84,7 @@ export function gatherCrowd(options: CrowdOptions): Crowd {
   function note(bid: Bid, decision: Decision): void {
     const known = nextBids.get(bid.itemId) ?? 0
     nextBids.set(bid.itemId, Math.max(known, decision.minimumNextBid))
-    if (decision.kind === 'refused') {
+    if (decision.kind === 'rejected') {
       refused.set(decision.reason, (refused.get(decision.reason) ?? 0) + 1)
       return
     }

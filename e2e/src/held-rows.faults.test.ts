@@ -45,7 +45,7 @@ async function bidUntilAccepted(world: FaultWorld, url: string, itemId: string):
       const answer = await postBid(url, bid)
       if (answer.kind === 'failed') throw new Error(`not decided: ${answer.code}`)
       amount = answer.minimumNextBid
-      if (answer.kind === 'refused') throw new Error(`refused: ${answer.reason}`)
+      if (answer.kind === 'rejected') throw new Error(`refused: ${answer.reason}`)
       const { bidId, sequence } = answer
       world.ledger.push({ ...bid, bidId, sequence, amount: BigInt(bid.amount) })
     },

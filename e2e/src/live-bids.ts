@@ -67,7 +67,7 @@ export function trickleBids(options: TrickleOptions): Trickle {
     }
     nextBids.set(itemId, Math.max(nextBids.get(itemId) ?? 0, answer.minimumNextBid))
     // Two bids on one item have met, and the second was too low.
-    if (answer.kind === 'refused') return
+    if (answer.kind === 'rejected') return
     times.push({ bidMs: performance.now() - startedAtMs, controlMs })
     const { bidId, sequence } = answer
     ledger.push({ bidId, itemId, userId, amount: BigInt(amount), sequence })
