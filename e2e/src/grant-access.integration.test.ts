@@ -10,14 +10,14 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 const log = { info: () => undefined, warn: () => undefined }
 
 let database: TestDatabase
-let roles: Record<'owner' | 'writer' | 'reader', string>
+let roles: Record<'owner' | 'writer' | 'other', string>
 let pools: Sql[]
 
 beforeEach(async () => {
   database = await createTestDatabase()
   pools = []
   const run = randomBytes(6).toString('hex')
-  roles = { owner: `owner_${run}`, writer: `writer-${run}`, reader: `Reader_${run}` }
+  roles = { owner: `owner_${run}`, writer: `writer-${run}`, other: `Other_${run}` }
   const { sql } = database
   for (const role of Object.values(roles))
     await sql.unsafe(`CREATE ROLE "${role}" LOGIN PASSWORD 'x'`)
@@ -51,22 +51,19 @@ function as(role: string): Sql {
   return pool
 }
 
-const migrateAs = (role: string, grants: { grantTo?: string; grantReadTo?: string } = {}) =>
+const migrateAs = (role: string, grants: { grantTo?: string } = {}) =>
   migrate({ ...bidSchema, url: urlOf(role), log, ...grants })
 
-test('writers read and write rows, readers read, neither changes tables or the record', async () => {
-  const grants = { grantTo: roles.writer, grantReadTo: roles.reader }
+test('writers read and write rows, and change neither tables nor the record', async () => {
+  const grants = { grantTo: roles.writer }
   await Promise.all([1, 2, 3].map(() => migrateAs(roles.owner, grants)))
   await migrateAs(roles.owner, grants)
-  const [writer, reader] = [as(roles.writer), as(roles.reader)]
+  const writer = as(roles.writer)
   await writer`
     INSERT INTO outbox (shard, id, item_id, type, payload, occurred_at)
     VALUES (0, gen_random_uuid(), gen_random_uuid(), 'bid.placed', '', now())`
-  expect(await reader`SELECT FROM outbox`).toHaveLength(1)
   await writer`UPDATE outbox SET type = 'item.ended'`
   for (const table of [...bidSchema.tables, 'bid_migrations']) {
-    await reader`SELECT FROM ${reader(table)}`
-    await expect(reader`DELETE FROM ${reader(table)}`).rejects.toThrow('permission denied')
     const drop = writer`DROP TABLE ${writer(table)}`
     await expect(drop).rejects.toThrow('must be owner')
   }
@@ -106,7 +103,7 @@ test('rights that only somebody else can give are named', async () => {
   await database.sql`GRANT ALL ON SCHEMA public TO ${database.sql(roles.writer)}`
   // The writer may look, which Postgres takes for a warning's worth of a right to grant.
   await database.sql`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${database.sql(roles.writer)}`
-  const granted = migrateAs(roles.writer, { grantReadTo: roles.reader })
+  const granted = migrateAs(roles.writer, { grantTo: roles.other })
   await expect(granted).rejects.toBeInstanceOf(StartError)
-  await expect(granted).rejects.toThrow(/Reader_\w+ lacks SELECT on items, .* only their owner can/)
+  await expect(granted).rejects.toThrow(/Other_\w+ lacks SELECT on items, .* only their owner can/)
 })

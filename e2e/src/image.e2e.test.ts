@@ -117,7 +117,7 @@ it('waits for migrations, runs as roles that own nothing, and ends when it is to
   })
   const live = await startService('live', {
     ...shared,
-    DATABASE_URL: urlOf('bidmesh_live', 'bidmesh_bid'),
+    BID_URL: bid.url,
     ...traced('http/protobuf'),
   })
   const others = await Promise.all([
@@ -129,9 +129,12 @@ it('waits for migrations, runs as roles that own nothing, and ends when it is to
   await eventually(async () => {
     expect(await readiness(bid)).toContain('the database lacks migrations of bid: 20261101000000_')
   }, isLate)
-  await eventually(async () => expect(await readiness(live)).toContain('table'), isLate)
+  await eventually(
+    async () => expect(await readiness(live)).toContain('the bid service is unavailable'),
+    isLate,
+  )
 
-  const grants = { GRANT_TO: 'bidmesh_bid', GRANT_READ_TO: 'bidmesh_live' }
+  const grants = { GRANT_TO: 'bidmesh_bid' }
   const twice = [1, 2].map(() => migrate('bid', 'bidmesh_bid_owner', grants))
   const beside = migrate('stats', 'bidmesh_stats_owner', { GRANT_TO: 'bidmesh_stats' })
   for (const migrated of [...twice, beside]) expect(await migrated).toEqual({ code: 0, said: '' })

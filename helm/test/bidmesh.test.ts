@@ -173,7 +173,6 @@ describe('migrations', () => {
         },
       },
       { name: 'GRANT_TO', value: 'bidmesh_bid' },
-      { name: 'GRANT_READ_TO', value: 'bidmesh_live' },
     ])
   })
 })
@@ -217,6 +216,29 @@ describe('routes', () => {
       }
     },
   )
+
+  it.each(['values-dev.yaml', 'bidmesh/ci/ingress-nginx.yaml', 'bidmesh/ci/keda-gateway.yaml'])(
+    'of %s lead nobody from outside to what services ask each other',
+    (values) => {
+      const manifests = render('bidmesh', values)
+      const ways = manifests.filter(({ kind }) => /^(Ingress|HTTPRoute|GRPCRoute)$/.test(kind))
+      expect(ways.length).toBeGreaterThan(0)
+      const text = JSON.stringify(ways)
+      expect(text).toContain('bids.v1.BidService')
+      expect(text).not.toContain(internal)
+      expect(text).not.toMatch(/"\/bids\.v1\.?"/)
+    },
+  )
+
+  it('of compose lead nobody from outside there either', () => {
+    const nginx = readFileSync(join(root, 'deploy/compose/nginx.conf'), 'utf8')
+    const ways = [...nginx.matchAll(/^\s+~(\S+) (\w+);/gm)].map(
+      ([, pattern = '', process = '']) => [new RegExp(pattern), process] as const,
+    )
+    const leads = (path: string) => ways.find(([pattern]) => pattern.test(path))?.[1]
+    expect(leads('/bids.v1.BidService/PlaceBid')).toBe('bid')
+    expect(leads(`/${internal}/BatchGetItems`)).toBeUndefined()
+  })
 
   it('of the web’s name lead everything else to the web app', () => {
     const ingresses = ofKind(render('bidmesh', 'values-dev.yaml'), 'Ingress')
@@ -355,10 +377,14 @@ const processOf: Readonly<Record<string, string>> = {
   live: 'live',
 }
 
+/** Asked by other services only, so that nothing leads there from outside. */
+const internal = 'bids.v1.ItemSourceService'
+const isInternal = (file: string) => file.endsWith('/item_source_service.proto')
+
 function proceduresOfProtos() {
   const folder = join(root, 'proto')
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.proto') && !file.startsWith('grpc/'))
+    .filter((file) => file.endsWith('.proto') && !file.startsWith('grpc/') && !isInternal(file))
     .flatMap((file) => {
       const text = readFileSync(join(folder, file), 'utf8')
       const packageName = /^package ([\w.]+);/m.exec(text)?.[1] ?? ''

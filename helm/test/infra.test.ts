@@ -55,7 +55,7 @@ describe('credentials', () => {
   it('are made at random where there are none', async () => {
     kept = undefined
     const [one, two] = [passwordsOf(await upgrade()), passwordsOf(await upgrade())]
-    expect(Object.keys(one ?? {})).toHaveLength(8)
+    expect(Object.keys(one ?? {})).toHaveLength(7)
     for (const [key, password] of Object.entries(one ?? {})) {
       expect(password).toMatch(/^\w{32}$/)
       expect(password).not.toBe(two?.[key])
@@ -76,11 +76,11 @@ describe('credentials', () => {
   })
 
   it('that a later version adds are made, beside those that stay', async () => {
-    const { live: _, ...earlier } = passwordsOf(render('infra', dev)) ?? {}
+    const { stats: _, ...earlier } = passwordsOf(render('infra', dev)) ?? {}
     kept = earlier
     const now = passwordsOf(await upgrade())
     expect(now).toMatchObject(earlier)
-    expect(now?.['live']).toMatch(/^\w{32}$/)
+    expect(now?.['stats']).toMatch(/^\w{32}$/)
   })
 
   it('outlive the release, as the volumes do that know them', () => {

@@ -6,7 +6,6 @@ export function readMigrateConfig(env?: NodeJS.ProcessEnv) {
     {
       DATABASE_URL: postgresUrl(),
       GRANT_TO: roleName().optional(),
-      GRANT_READ_TO: roleName().optional(),
       LOG_LEVEL: logLevel().default('info'),
     },
     env,

@@ -57,7 +57,8 @@ const configured = [
 
 it.each(configured)('%s begins with its configuration', async (words) => {
   const { code, err } = await bidmesh(...words.split(' '))
-  expect(err).toMatch(/^configuration is not usable:\n(.*\n)*? {2}DATABASE_URL is not set/)
+  const needed = words === 'live' ? 'BID_URL' : 'DATABASE_URL'
+  expect(err).toMatch(new RegExp(`^configuration is not usable:\n(.*\n)*? {2}${needed} is not set`))
   expect(code).toBe(1)
 })
 

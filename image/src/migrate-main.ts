@@ -14,10 +14,9 @@ const HELP = `Brings a database up to date, and lets the roles of the services i
 
   migrate bid|stats
 
-  DATABASE_URL   the database, as the role that is to own the tables; waited for
-  GRANT_TO       optional: a role that gets to read and write the rows of all tables
-  GRANT_READ_TO  optional: a role that gets to read them
-  LOG_LEVEL      info
+  DATABASE_URL  the database, as the role that is to own the tables; waited for
+  GRANT_TO      optional: a role that gets to read and write the rows of all tables
+  LOG_LEVEL     info
 `
 
 const schemas = new Map<string, Schema>([
@@ -52,13 +51,13 @@ async function main(): Promise<number> {
 async function migrateSchema(schema: Schema): Promise<void> {
   const config = readMigrateConfig()
   const log = createLog({ name: `migrate-${schema.service}`, level: config.LOG_LEVEL })
-  const { DATABASE_URL: url, GRANT_TO: grantTo, GRANT_READ_TO: grantReadTo } = config
+  const { DATABASE_URL: url, GRANT_TO: grantTo } = config
   const sql = connectPostgres(url, { max: 1, applicationName: 'bidmesh migrate' })
   try {
     await waitForPostgres(sql, log, { writes: true })
   } finally {
     await sql.end()
   }
-  await migrate({ ...schema, url, log, grantTo, grantReadTo })
-  log.info({ grantTo, grantReadTo }, 'the database is up to date')
+  await migrate({ ...schema, url, log, grantTo })
+  log.info({ grantTo }, 'the database is up to date')
 }

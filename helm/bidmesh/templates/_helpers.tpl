@@ -14,11 +14,16 @@ stats:
   config: { MIGRATIONS: check }
   called: true
 live:
-  secrets: { DATABASE_URL: live-database-url, AMQP_URL: amqp-url, REDIS_URL: redis-url }
-  config: { AUTH_MODE: {{ .Values.auth.mode }} }
+  secrets: { AMQP_URL: amqp-url, REDIS_URL: redis-url }
+  config: { AUTH_MODE: {{ .Values.auth.mode }}, BID_URL: {{ include "bidmesh.bidUrl" . }} }
   called: true
 web:
   called: true
+{{- end }}
+
+{{/* Where the other services ask the bid service. */}}
+{{- define "bidmesh.bidUrl" -}}
+http://{{ .Release.Name }}-bid:8080
 {{- end }}
 
 {{/* Each process with its values: the defaults, and what services.<name> says otherwise. */}}

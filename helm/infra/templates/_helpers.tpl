@@ -54,7 +54,6 @@ securityContext:
 {{- define "infra.roles" -}}
 bid-owner: bidmesh_bid_owner
 bid: bidmesh_bid
-live: bidmesh_live
 stats-owner: bidmesh_stats_owner
 stats: bidmesh_stats
 {{- end }}

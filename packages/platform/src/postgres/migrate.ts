@@ -39,8 +39,6 @@ export type MigrateOptions = Schema & {
   log: ProgressLog
   /** A role that gets to read and write the tables; those that are append-only, to read and add to. */
   grantTo?: string | undefined
-  /** A role that gets to read them. */
-  grantReadTo?: string | undefined
 }
 
 /** The table that says what was applied. */
@@ -106,19 +104,15 @@ async function adoptShared(
 async function grantAll(
   sql: Sql,
   record: string,
-  { tables, appendOnly = [], grantTo, grantReadTo }: MigrateOptions,
+  { tables, appendOnly = [], grantTo }: MigrateOptions,
 ): Promise<void> {
-  const all = [...tables, record]
-  if (grantTo !== undefined) {
-    const grant = (to: readonly string[], ...privileges: Access['privileges']) =>
-      grantAccess(sql, { role: grantTo, tables: to, privileges })
-    await grant(tables, 'SELECT', 'INSERT')
-    const changed = tables.filter((name) => !appendOnly.includes(name))
-    await grant(changed, 'UPDATE', 'DELETE')
-    await grant([record], 'SELECT')
-  }
-  if (grantReadTo !== undefined)
-    await grantAccess(sql, { role: grantReadTo, tables: all, privileges: ['SELECT'] })
+  if (grantTo === undefined) return
+  const grant = (to: readonly string[], ...privileges: Access['privileges']) =>
+    grantAccess(sql, { role: grantTo, tables: to, privileges })
+  await grant(tables, 'SELECT', 'INSERT')
+  const changed = tables.filter((name) => !appendOnly.includes(name))
+  await grant(changed, 'UPDATE', 'DELETE')
+  await grant([record], 'SELECT')
 }
 
 /** Those of the tables that are not there. */

@@ -10,6 +10,7 @@ import { startTcpProxy, type TcpProxy } from '../testing/tcp-proxy.ts'
 import { quietLog, startTestServer } from '../testing/test-server.ts'
 import { errorInfo } from './error-info.ts'
 import type { Server } from './server.ts'
+import { answerWhileStarting } from './starting-server.ts'
 import { callInProcess, connectService } from './service-client.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -139,6 +140,14 @@ describe('without an answer', () => {
     frozen.freeze()
     const { url } = await serve('two')
     expect(await titleOf(clientOf(frozen.url, url))).toBe('two')
+  })
+
+  it('a process that still starts is passed over', async () => {
+    const port = await freePort()
+    const { close } = await answerWhileStarting({ host: '127.0.0.1', port, log: quietLog })
+    cleanups.push(close)
+    const { url } = await serve('two')
+    expect(await titleOf(clientOf(`http://127.0.0.1:${port}`, url))).toBe('two')
   })
 
   it('whoever asks is told that the service is unavailable, and not where it was', async () => {

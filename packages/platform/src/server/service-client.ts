@@ -123,6 +123,11 @@ function isUnanswered(error: unknown): boolean {
   return isUnavailable(error) || errorCode(error)?.startsWith('ERR_HTTP2_') === true
 }
 
+/** Or no server of HTTP/2, such as that of a process which still starts. */
+function isLost(error: unknown): boolean {
+  return isUnavailable(error) || errorCode(error)?.startsWith('ERR_HTTP2_') === true
+}
+
 /** Without the headers of the answer: they are not those of ours. */
 function passedOn(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error
