@@ -121,7 +121,7 @@ describe('without an answer', () => {
     expect(await titleOf(client)).toBe('one')
   })
 
-  it.each(['open', 'open and idle for longer than a ping'])(
+  it.each(['open', 'open and idle for a while'])(
     'a connection that has become a black hole is replaced within seconds: %s',
     async (kind) => {
       const proxy = await proxied('one')
