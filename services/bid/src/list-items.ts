@@ -113,7 +113,7 @@ function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: Ite
     LIMIT ${limit}`
 }
 
-/** All that a filter says but its words. A price is found by its level. */
+/** All that a filter says but its words. */
 function matches(sql: Sql, filter: ItemFilter): Fragment {
   const { category, status, sellerId, currency, minPrice, maxPrice } = filter
   return sql`true
@@ -121,14 +121,8 @@ function matches(sql: Sql, filter: ItemFilter): Fragment {
     ${status ? sql`AND status = ${status}` : sql``}
     ${sellerId ? sql`AND seller_id = ${sellerId}` : sql``}
     ${currency ? sql`AND currency = ${currency}` : sql``}
-    ${minPrice > 0n ? withLevel(sql, '>=', String(minPrice)) : sql``}
-    ${maxPrice > 0n ? withLevel(sql, '<=', String(maxPrice)) : sql``}`
-}
-
-function withLevel(sql: Sql, than: '<=' | '>=', price: string): Fragment {
-  const compare = than === '<=' ? sql`<=` : sql`>=`
-  return sql`AND ${shownPrice(sql)} ${compare} ${price}::bigint
-    AND price_level ${compare} price_level(${price}::bigint)`
+    ${minPrice > 0n ? sql`AND ${shownPrice(sql)} >= ${String(minPrice)}::bigint` : sql``}
+    ${maxPrice > 0n ? sql`AND ${shownPrice(sql)} <= ${String(maxPrice)}::bigint` : sql``}`
 }
 
 const foundBy = (sql: Sql, query: string) =>
@@ -162,7 +156,7 @@ type ItemOrder = {
   kinds: readonly PositionKind[]
 }
 
-/** The price shown: the start price until somebody bids. Its level is indexed. */
+/** The price shown: the start price until somebody bids. */
 const shownPrice = (sql: Sql): Fragment => sql`greatest(current_highest_bid, start_price)`
 
 /**
@@ -188,15 +182,45 @@ const heldColumn = (sql: Sql, after: Position | undefined): Fragment =>
     ? sql`, ${after[0] ?? ''}::bigint AS held`
     : sql`, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held`
 
-/** Levels are in the order of prices, so only what is on the level of the position has to be compared. */
-function alongRisingPrices({ sql, filter, after, columns, limit }: Asked): Fragment {
+/**
+ * What is indexed of prices. Both are in the order of prices, so items go along the index and are sorted within what is
+ * the same there: open ones by levels, which few bids change, and those that are over by their price, which none does.
+ */
+type PriceIndex = { column: string; of: (sql: Sql, price: string) => Fragment }
+const ofOpen: PriceIndex = {
+  column: 'price_level',
+  of: (sql, price) => sql`price_level(${price}::bigint)`,
+}
+const ofOver: PriceIndex = { column: 'final_price', of: (sql, price) => sql`${price}::bigint` }
+
+function indexesFor({ status }: ItemFilter): readonly PriceIndex[] {
+  if (status === undefined) return [ofOpen, ofOver]
+  return status === 'active' || status === 'scheduled' ? [ofOpen] : [ofOver]
+}
+
+/** Found along an index, and all that matches. */
+function pricedIn({ sql, filter }: Asked, { column, of }: PriceIndex): Fragment {
+  const { minPrice, maxPrice } = filter
+  return sql`${sql(column)} IS NOT NULL AND ${matches(sql, filter)}
+    ${minPrice > 0n ? sql`AND ${sql(column)} >= ${of(sql, String(minPrice))}` : sql``}
+    ${maxPrice > 0n ? sql`AND ${sql(column)} <= ${of(sql, String(maxPrice))}` : sql``}`
+}
+
+function alongRisingPrices(asked: Asked): Fragment {
+  const { sql, filter, after, columns, limit } = asked
   const [price = '', id = ''] = after ?? []
+  const [first, second] = indexesFor(filter).map((index) => {
+    const key = sql(index.column)
+    return sql`(
+      SELECT ${columns}, ${shownPrice(sql)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        ${after ? sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)` : sql``}
+        ${after ? sql`AND ${key} >= ${index.of(sql, price)}` : sql``}
+      ORDER BY ${key}, price, id
+      LIMIT ${limit})`
+  })
   return sql`
-    SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
-    WHERE ${matches(sql, filter)}
-      ${after ? sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_level >= price_level(${price}::bigint)` : sql``}
-    ORDER BY price_level, price, id
+    SELECT * FROM (${first ?? sql``} ${second ? sql`UNION ALL ${second}` : sql``}) AS either
+    ORDER BY price, id
     LIMIT ${limit}`
 }
 
@@ -204,26 +228,28 @@ function alongRisingPrices({ sql, filter, after, columns, limit }: Asked): Fragm
  * What may have jumped over the position stands above it now and has changed since the first page: among all that stands
  * there, it is found by that. So each page looks through what those before it have shown.
  */
-function alongFallingPrices({ sql, filter, after, columns, limit }: Asked): Fragment {
+function alongFallingPrices(asked: Asked): Fragment {
+  const { sql, filter, after, columns, limit } = asked
   const [held = '', price = '', id = ''] = after ?? []
-  const below = sql`
-    SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
-    WHERE ${matches(sql, filter)}
-      ${after ? sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_level <= price_level(${price}::bigint)` : sql``}
-    ORDER BY price_level DESC, price DESC, id DESC
-    LIMIT ${limit}`
-  if (!after) return sql`SELECT * ${heldColumn(sql, after)} FROM (${below}) AS below`
+  const [first, second] = indexesFor(filter).map((index) => {
+    const key = sql(index.column)
+    const below = sql`(
+      SELECT ${columns}, ${shownPrice(sql)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        ${after ? sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)` : sql``}
+        ${after ? sql`AND ${key} <= ${index.of(sql, price)}` : sql``}
+      ORDER BY ${key} DESC, price DESC, id DESC
+      LIMIT ${limit})`
+    if (!after) return below
+    return sql`${below} UNION ALL (
+      SELECT ${columns}, ${heldPrice(sql, held)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        AND ${key} >= ${index.of(sql, price)} AND NOT ${isBefore(sql, 'items', held)}
+        AND (${shownPrice(sql)}, id) >= (${price}::bigint, ${id}::uuid)
+      ${fence(sql)})`
+  })
   return sql`
-    WITH below AS (${below}),
-    above AS (
-      SELECT ${columns}, ${heldPrice(sql, held)} AS price FROM items
-      WHERE price_level >= price_level(${price}::bigint) AND NOT ${isBefore(sql, 'items', held)}
-        AND (${shownPrice(sql)}, id) >= (${price}::bigint, ${id}::uuid) AND ${matches(sql, filter)}
-      ${fence(sql)}
-    )
-    SELECT * ${heldColumn(sql, after)} FROM (SELECT * FROM below UNION ALL SELECT * FROM above) AS either
-    WHERE (price, id) < (${price}::bigint, ${id}::uuid)
+    SELECT * ${heldColumn(sql, after)}
+    FROM (${first ?? sql``} ${second ? sql`UNION ALL ${second}` : sql``}) AS either
+    WHERE true ${after ? sql`AND (price, id) < (${price}::bigint, ${id}::uuid)` : sql``}
     ORDER BY price DESC, id DESC
     LIMIT ${limit}`
 }
