@@ -55,6 +55,8 @@ test('listens again when its connection has become a black hole', async () => {
   const proxy = await startTcpProxy(database.url)
   cleanups.push(proxy.close)
   await listening(proxy.url)
+  // The heartbeat, which finds it out, has a connection by then.
+  await eventually(() => proxy.open() === 2)
   proxy.swallow()
   await eventually(() => heard === 2, { limitMs: 10_000 })
   await isTold()
