@@ -1,7 +1,7 @@
 /**
  * The relay: moves events from the outbox to the broker, in order within each shard and hence within each
- * item. One loop asks which shards have rows (at once while there is more, otherwise backing off from 5 to
- * 50 ms) and hands them, a few to a transaction, to `relayBatch`. Any number of relays may run: the shard's
+ * item. One loop asks which shards have rows (at once while there is more or somebody says so, otherwise backing off
+ * from 5 ms to 200, or to 50 while nobody could) and hands them, a few to a transaction, to `relayBatch`. Any number of relays may run: the shard's
  * advisory lock decides who publishes, and whoever does not get it backs off like an idle one.
  *
  * A shard that fails waits, longer each time, and then tries with a single event. An unroutable event thus
