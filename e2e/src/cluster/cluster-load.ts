@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { type Crowd, gatherCrowd } from '../bidding-crowd.ts'
+import { type Crowd, gatherCrowd } from '../faults/bidding-crowd.ts'
 import { callJson } from '../call-json.ts'
-import { readTold } from '../live-sighting.ts'
-import { Viewer } from '../live-viewer.ts'
+import { readTold } from '../faults/live-sighting.ts'
+import { Viewer } from '../faults/live-viewer.ts'
 import { apiUrl, type ClusterWorld } from './cluster-world.ts'
 
 const items = 4

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { expect } from 'vitest'
-import { callJson } from './call-json.ts'
+import { callJson } from '../call-json.ts'
 import type { Fault, FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
-import { postBid } from './post-bid.ts'
+import { postBid } from '../post-bid.ts'
 
 /** How long the rows are held: about as long as their bids wait, so that some are refused and some decided. */
 const heldMs = { least: 1_000, most: 6_000 }

@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks'
 import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
-import { answerLimitMs, postBid } from './post-bid.ts'
+import { answerLimitMs, postBid } from '../post-bid.ts'
 
 export type TrickleOptions = {
   /** Bid processes. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BidAnswer } from '@bidmesh/bench/load/bid-call.ts'
 import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
-import { postBid } from './post-bid.ts'
+import { postBid } from '../post-bid.ts'
 
 /** Before the same bid is sent again: whoever is down needs no storm. */
 const retryPauseMs = 25
