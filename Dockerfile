@@ -55,7 +55,7 @@ COPY --from=web /app/web/dist web/dist
 
 # --- for development: the same, but the process may write its files and starts anew when a source changes
 # (image/src/dev-main.ts). Its base has the programs that put files into a running container (sh, tar), which
-# production has not. Copy a changed file to its place under /app, such as services/bid/src/auction.ts; nothing has to
+# production has not. Copy a changed file to its place under /app, such as services/bid/src/lane.ts; nothing has to
 # be run. It needs a root file system that can be written to, and one replica.
 FROM ${BUILD_BASE} AS dev
 WORKDIR /app

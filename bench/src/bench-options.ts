@@ -12,7 +12,11 @@ export const scenarioNames = [
   'live-crowd',
   'live-rush',
   'large-store',
+  'long-load',
 ] as const
+
+/** Not among what runs by default: they take minutes before they measure anything. */
+const onDemand: ReadonlySet<string> = new Set(['large-store', 'long-load'])
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export type BenchOptions = {
@@ -38,7 +42,8 @@ named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after eac
 was lost. Progress on stderr, the table on stdout. Takes about eleven minutes.
 
   --only LIST     comma-separated: ${scenarioNames.join(', ')}
-                  (default all but large-store, which needs 6 GB of disk and some minutes to be filled)
+                  (default all but large-store, which needs 6 GB of disk and some minutes to be filled, and
+                  long-load, which takes a quarter of an hour)
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
   --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
   --viewers N     of one item in live-crowd, 1–${limits.viewers} (default ${defaults.viewers})
@@ -78,7 +83,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
 }
 
 function scenariosOf(list: string | undefined): readonly ScenarioName[] {
-  if (list === undefined) return scenarioNames.filter((name) => name !== 'large-store')
+  if (list === undefined) return scenarioNames.filter((name) => !onDemand.has(name))
   return list.split(',').map((name) => {
     const known = scenarioNames.find((each) => each === name.trim())
     if (known === undefined) throw new Error(`--only: there is no scenario "${name}"`)

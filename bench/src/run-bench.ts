@@ -7,6 +7,7 @@ import { runHotItem } from './scenarios/hot-item.ts'
 import { runLargeStore } from './scenarios/large-store.ts'
 import { runLiveCrowd } from './scenarios/live-crowd.ts'
 import { runLiveRush } from './scenarios/live-rush.ts'
+import { runLongLoad } from './scenarios/long-load.ts'
 import { runManyEnds } from './scenarios/many-ends.ts'
 import { runManyItems } from './scenarios/many-items.ts'
 import { runOutboxDrain } from './scenarios/outbox-drain.ts'
@@ -24,6 +25,7 @@ const scenarios = {
   'live-crowd': runLiveCrowd,
   'live-rush': runLiveRush,
   'large-store': runLargeStore,
+  'long-load': runLongLoad,
 } as const satisfies Record<ScenarioName, (world: World) => Promise<Outcome>>
 
 /** Returns true when no invariant was violated and, if strict, no target missed. */

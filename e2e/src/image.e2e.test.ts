@@ -83,9 +83,9 @@ async function startService(
   return { url: `http://127.0.0.1:${port}`, child, log: () => said }
 }
 
-async function migrate(database: string, owner: string, grantTo: string) {
-  const url = urlOf(owner, `bidmesh_${database}`)
-  const child = start(['migrate', database], { DATABASE_URL: url, GRANT_TO: grantTo })
+async function migrate(database: string, role: string, grants: Record<string, string>) {
+  const url = urlOf(role, `bidmesh_${database}`)
+  const child = start(['migrate', database], { DATABASE_URL: url, ...grants })
   const [said, [code]] = await Promise.all([
     child.stderr ? text(child.stderr) : '',
     once(child, 'exit'),
@@ -129,13 +129,14 @@ it('waits for migrations, runs as roles that own nothing, and ends when it is to
   await eventually(async () => {
     expect(await readiness(bid)).toContain('the database lacks migrations of bid: 20261101000000_')
   }, isLate)
-  await eventually(async () => {
-    const words = /the bid service is unavailable: .*: the database lacks migrations of bid: 2026/
-    expect(await readiness(live)).toMatch(words)
-  }, isLate)
+  await eventually(
+    async () => expect(await readiness(live)).toContain('the bid service is unavailable'),
+    isLate,
+  )
 
-  const twice = [1, 2].map(() => migrate('bid', 'bidmesh_bid_owner', 'bidmesh_bid'))
-  const beside = migrate('stats', 'bidmesh_stats_owner', 'bidmesh_stats')
+  const grants = { GRANT_TO: 'bidmesh_bid' }
+  const twice = [1, 2].map(() => migrate('bid', 'bidmesh_bid_owner', grants))
+  const beside = migrate('stats', 'bidmesh_stats_owner', { GRANT_TO: 'bidmesh_stats' })
   for (const migrated of [...twice, beside]) expect(await migrated).toEqual({ code: 0, said: '' })
 
   const all = [bid, stats, live, ...others]

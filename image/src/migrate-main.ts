@@ -10,7 +10,7 @@ import { StartError } from '@bidmesh/platform/process/start-error.ts'
 import { statsSchema } from '@bidmesh/stats/schema.ts'
 import { readMigrateConfig } from './config.ts'
 
-const HELP = `Brings a database up to date, and lets the role of the services in. Any number may run at once.
+const HELP = `Brings a database up to date, and lets the roles of the services in. Any number may run at once.
 
   migrate bid|stats
 

@@ -5,7 +5,7 @@ import { checkInvariants } from '@bidmesh/invariants/check-invariants.ts'
 import { freePort } from '@bidmesh/platform/process/free-port.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { comesToRest } from '../fault-round.ts'
+import { comesToRest } from '../faults/fault-round.ts'
 import type { ClusterWorld } from './cluster-world.ts'
 
 export type Databases = { bidSql: Sql; statsSql: Sql }

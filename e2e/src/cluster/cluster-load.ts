@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { type Crowd, gatherCrowd } from '../bidding-crowd.ts'
+import { type Crowd, gatherCrowd } from '../faults/bidding-crowd.ts'
 import { callJson } from '../call-json.ts'
-import { readTold } from '../live-sighting.ts'
-import { Viewer } from '../live-viewer.ts'
+import { readTold } from '../faults/live-sighting.ts'
+import { Viewer } from '../faults/live-viewer.ts'
 import { apiUrl, type ClusterWorld } from './cluster-world.ts'
 
 const items = 4
@@ -18,7 +18,7 @@ const startPrice = 100
 /** A stream that is being resumed when the bidding ends, and its first snapshot. */
 const settleLimitMs = 60_000
 const sampleMs = 20
-/** How a proxy refuses, and a live process that stops or gets no answer of the bid service: the viewer comes again. */
+/** How a proxy refuses, and a live process that stops or cannot read Postgres: the viewer comes again. */
 const refusal = /^refused with 50[234]/
 
 export type Load = {

@@ -5,7 +5,7 @@
 // What other services of Bidmesh read of the write side. Nothing leads here from outside: clients have BidService.
 //
 // Every answer is read from the primary after the call has come, so it is never older than what its caller may have
-// seen elsewhere. Ids are UUIDs in lower case. UNAVAILABLE while the database is away; RESOURCE_EXHAUSTED while too
+// seen elsewhere. Ids are UUIDs in lower case. UNAVAILABLE while the database is unavailable; RESOURCE_EXHAUSTED while too
 // many calls wait.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";

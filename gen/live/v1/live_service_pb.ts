@@ -6,10 +6,10 @@
 //
 // A stream is monotone. It starts with a snapshot that is never older than the moment it was asked for, and
 // goes on with every change in order. Whatever is missed (a lost connection, a slow reader, a broker that was
-// away) is made up for by a newer snapshot, never by a step back.
+// unavailable) is made up for by a newer snapshot, never by a step back.
 //
 // The same stream as server-sent events: `GET /live/items/{item_id}`. What passes (too many viewers, a server
-// that stops, a database that is away) ends such a stream with a time to come back after, because a browser's
+// that stops, a database that is unavailable) ends such a stream with a time to come back after, because a browser's
 // EventSource gives up for good at an error status; what lasts (no such item, malformed id) is such a status.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
@@ -843,7 +843,7 @@ export const LiveService: GenService<{
   },
   /**
    * Shown to all viewers of the item, on every server, lines of a tenth of a second together. NOT_FOUND (no such
-   * item), UNAVAILABLE (chat store away), RESOURCE_EXHAUSTED (faster than can be read: of one person more than 5
+   * item), UNAVAILABLE (chat store unavailable), RESOURCE_EXHAUSTED (faster than can be read: of one person more than 5
    * at once and 1 a second, of all on the item more than 30 and 10; the message and retry-after say when again).
    *
    * @generated from rpc live.v1.LiveService.SendChatMessage

@@ -15,21 +15,18 @@ stats:
   called: true
 live:
   secrets: { AMQP_URL: amqp-url, REDIS_URL: redis-url }
-  config: { AUTH_MODE: {{ .Values.auth.mode }}, BID_URL: {{ include "bidmesh.bidUrl" . | quote }} }
+  config: { AUTH_MODE: {{ .Values.auth.mode }}, BID_URL: {{ include "bidmesh.bidUrl" . }} }
   called: true
 web:
   called: true
 {{- end }}
 
-{{/* Where processes of this release find the bid service. */}}
+{{/* Where the other services ask the bid service. */}}
 {{- define "bidmesh.bidUrl" -}}
 http://{{ .Release.Name }}-bid:8080
 {{- end }}
 
-{{/*
-Each process with its values: the defaults, and what services.<name> says otherwise. One that answers for certain names
-only answers for that of its Service as well, by which others call it.
-*/}}
+{{/* Each process with its values: the defaults, and what services.<name> says otherwise. */}}
 {{- define "bidmesh.workloads" -}}
 {{- $workloads := dict }}
 {{- range $name, $process := include "bidmesh.processes" . | fromYaml }}
@@ -37,9 +34,6 @@ only answers for that of its Service as well, by which others call it.
 {{- $workload := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $process }}
 {{- if not $.Values.redis }}
 {{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
-{{- end }}
-{{- with $workload.env.ALLOWED_HOSTS }}
-{{- $_ := set $workload.env "ALLOWED_HOSTS" (printf "%s,%s-%s" . $.Release.Name $name) }}
 {{- end }}
 {{- $_ := set $workloads $name $workload }}
 {{- end }}

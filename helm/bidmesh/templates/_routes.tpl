@@ -1,7 +1,6 @@
 {{/*
 Which path leads to which process, once, for Ingress and Gateway API. Prefixes end at a slash: that is how both
-specifications compare them. A service of proto/ that is missing here fails the tests, and so does a stream;
-ItemSourceService is for processes of this release alone, and one that leads to it fails them too.
+specifications compare them. A service of proto/ that is missing here fails the tests, and so does a stream.
 */}}
 {{- define "bidmesh.routes" -}}
 calls:

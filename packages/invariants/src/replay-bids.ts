@@ -1,11 +1,14 @@
 /**
  * I1–I3: reads all bids in order and decides them again with the pure rules, item by item. Nothing but
- * the stored bids and what an item was created with goes in; states and acknowledgements must come out.
+ * the stored bids, what an item was created with, and where somebody has moved its end goes in; states and
+ * acknowledgements must come out.
  */
 import type { AuctionState } from '@bidmesh/auction/auction-state.ts'
 import { decide } from '@bidmesh/auction/decide.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
+import { decodeItemEvent } from '@bidmesh/events/decode-event.ts'
 import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
+import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Violation } from './violation.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -22,7 +25,10 @@ type BidRow = {
   created_at: Date
 }
 
-type Item = { stored: AuctionState; replayed: AuctionState }
+/** The end that somebody gave an item when it had so many bids. */
+type Extension = { endAtMs: number; bidsBefore: bigint }
+
+type Item = { stored: AuctionState; replayed: AuctionState; extensions: Extension[] }
 
 export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Promise<Violation[]> {
   const violations: Violation[] = []
@@ -49,21 +55,70 @@ export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Prom
 
 async function readItems(sql: Sql): Promise<Map<string, Item>> {
   const rows = await sql<StateRow[]>`SELECT ${sql([...stateColumns])} FROM items`
+  const moved = await readExtensions(sql)
   const items = rows.map((row): [string, Item] => {
     const stored = stateFromRow(row)
+    const { firstEndAtMs = stored.originalEndAtMs, extensions = [] } = moved.get(row.id) ?? {}
     const replayed: AuctionState = {
       ...stored,
       status: 'active',
-      endAtMs: stored.originalEndAtMs,
+      endAtMs: firstEndAtMs,
+      originalEndAtMs: firstEndAtMs,
       extensionCount: 0,
       currentHighestBid: 0n,
       highestBidderId: '',
       sequence: 0n,
       outcome: null,
     }
-    return [row.id, { stored, replayed }]
+    return [row.id, { stored, replayed, extensions }]
   })
   return new Map(items)
+}
+
+type ExtensionRow = {
+  item_id: string
+  payload: Uint8Array
+  creation: Uint8Array | null
+  bids_before: bigint
+}
+
+/** Of items whose end somebody has moved, by the history. */
+async function readExtensions(
+  sql: Sql,
+): Promise<Map<string, { firstEndAtMs: number; extensions: Extension[] }>> {
+  const rows = await sql<ExtensionRow[]>`
+    SELECT item_id, payload,
+      (SELECT payload FROM item_events e WHERE e.item_id = item_events.item_id AND version = 1) AS creation,
+      (SELECT count(*) FROM item_events e WHERE e.item_id = item_events.item_id AND type = 'bid.placed'
+        AND e.version < item_events.version) AS bids_before
+    FROM item_events WHERE type = 'item.extended' ORDER BY item_id, version`
+  const moved = new Map<string, { firstEndAtMs: number; extensions: Extension[] }>()
+  for (const { item_id: id, payload, creation, bids_before: bidsBefore } of rows) {
+    const event = decodeItemEvent('item.extended', payload)
+    if (event?.type !== 'item.extended') continue
+    const { extension, previousEndAt } = event.message
+    const first = creation && decodeItemEvent('item.created', creation)
+    const firstEndAt = first?.type === 'item.created' ? first.message.endAt : previousEndAt
+    const item = moved.get(id) ?? { firstEndAtMs: msOf(firstEndAt), extensions: [] }
+    item.extensions.push({ endAtMs: msOf(extension?.endAt), bidsBefore })
+    moved.set(id, item)
+  }
+  return moved
+}
+
+const msOf = (time: Parameters<typeof timestampMs>[0] | undefined) => (time ? timestampMs(time) : 0)
+
+/** Extensions that came before bid number `sequence`; all without one. */
+function extend(item: Item, sequence?: bigint): void {
+  while (
+    item.extensions[0] &&
+    (sequence === undefined || item.extensions[0].bidsBefore < sequence)
+  ) {
+    const { endAtMs = 0 } = item.extensions.shift() ?? {}
+    const version = item.replayed.version + 1n
+    const extended = { type: 'extended', atMs: 0, by: 'operator', reason: '' } as const
+    item.replayed = evolve(item.replayed, { ...extended, version, endAtMs })
+  }
 }
 
 function compareWithLedger(row: BidRow, told: readonly LedgerEntry[]): Violation[] {
@@ -88,6 +143,7 @@ function replay(items: Map<string, Item>, row: BidRow): Violation[] {
     return [{ invariant: 'I3', message: `bid on an item that is not there: ${describeRow(row)}` }]
   }
   const violations: Violation[] = []
+  extend(item, row.sequence)
   const { replayed } = item
   if (row.sequence !== replayed.sequence + 1n) {
     violations.push({ invariant: 'I2', message: `after ${replayed.sequence}: ${describeRow(row)}` })
@@ -121,7 +177,9 @@ const stateFields = [
   'outcome',
 ] as const satisfies (keyof AuctionState)[]
 
-function compareStates({ stored, replayed }: Item): Violation[] {
+function compareStates(item: Item): Violation[] {
+  extend(item)
+  const { stored, replayed } = item
   const expected = stored.status === 'ended' ? ended(replayed, stored.endAtMs) : replayed
   return stateFields
     .filter((field) => stored[field] !== expected[field])

@@ -35,7 +35,13 @@ beforeEach(async () => {
       return session.transaction(work, signal)
     },
   }
-  auctioneer = startAuctioneer({ sql: database.sql, session: counted, invalidate, log: quietLog })
+  auctioneer = startAuctioneer({
+    sql: database.sql,
+    session: counted,
+    invalidate,
+    wakeRelay: () => undefined,
+    log: quietLog,
+  })
 })
 afterEach(async () => {
   await auctioneer.stop()
@@ -129,6 +135,7 @@ it('closes an item on which a crowd bids on after its end', async () => {
     databaseUrl: database.url,
     lanes: 2,
     invalidate,
+    wakeRelay: () => undefined,
     metrics: createBidMetrics(),
   })
   const leaving = new AbortController()

@@ -40,9 +40,11 @@ export function startAuctioneer(options: {
   /** A pool with a connection for the loop and for each of the items waited for beside it. */
   session: Session
   invalidate: Invalidate
+  /** After each batch that has opened or closed something. */
+  wakeRelay: () => void
   log: Log
 }): Auctioneer {
-  const { sql, session, invalidate, log } = options
+  const { sql, session, invalidate, wakeRelay, log } = options
   const stopping = new AbortController()
   const overdue = waitForOverdueItems(session, invalidate)
   /** Why nothing can be opened or closed now. */
@@ -53,7 +55,10 @@ export function startAuctioneer(options: {
     const startMs = performance.now()
     const closed = await closeItems(session, invalidate)
     const opened = await openItems(session, invalidate)
-    if (opened > 0 || closed > 0) log.info({ opened, closed }, 'auctions opened and closed')
+    if (opened > 0 || closed > 0) {
+      wakeRelay()
+      log.info({ opened, closed }, 'auctions opened and closed')
+    }
     if (opened === CLOSE_BATCH || closed === CLOSE_BATCH)
       return Math.max(0, startMs + FULL_BATCH_INTERVAL_MS - performance.now())
     const next = await nextItems(sql, overdue.ids())

@@ -26,6 +26,7 @@ import { logRejections } from './rejection-log.ts'
 import { keepRetention } from './retention-job.ts'
 import { bidRoutes } from './routes.ts'
 import { bidSchema } from './schema.ts'
+import { createRelayWaker } from './wake-relay.ts'
 
 /** Connections for queries, of clients and of other services, and for putting items up; commands on items have their lanes. */
 const QUERY_CONNECTIONS = 10
@@ -58,14 +59,15 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
   const cache = redis ? createItemCache(redis) : noItemCache
   const metrics = logRejections(createBidMetrics(), log)
   const { invalidate } = cache
-  const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, metrics })
+  const wakeRelay = createRelayWaker(sql)
+  const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, wakeRelay, metrics })
   return {
     name: 'bid',
     services: [BidService, ItemSourceService],
     held: [file_events_v1_events],
     urgent: [BidService.method.placeBid],
     routes: (router) => {
-      bidRoutes({ sql, session, lanes, cache, metrics, operatorIds })(router)
+      bidRoutes({ sql, session, lanes, cache, wakeRelay, metrics, operatorIds })(router)
       itemSourceRoutes(sql)(router)
     },
     interceptors: [explainRejection],
@@ -88,7 +90,8 @@ export async function startAuctioneerComponent(
   const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
   const redis = await openRedis(options)
   const { invalidate } = redis ? createItemCache(redis) : noItemCache
-  const auctioneer = startAuctioneer({ sql, session, invalidate, log: options.log })
+  const wakeRelay = createRelayWaker(sql)
+  const auctioneer = startAuctioneer({ sql, session, invalidate, wakeRelay, log: options.log })
   const stopping = new AbortController()
   const partitions = keepPartitions(sql, options.log, stopping.signal)
   const retention = keepRetention(sql, options.log, stopping.signal)

@@ -30,7 +30,9 @@ let processes: [Lanes, Lanes]
 beforeAll(async () => {
   database = await createTestDatabase(migrationsDirectory)
   session = openSessionPool(database.url, { max: 4, applicationName: 'test' })
-  const options = { databaseUrl: database.url, lanes: 4, invalidate, metrics: createBidMetrics() }
+  const metrics = createBidMetrics()
+  const wakeRelay = () => undefined
+  const options = { databaseUrl: database.url, lanes: 4, invalidate, wakeRelay, metrics }
   processes = [createLanes(options), createLanes(options)]
 })
 
@@ -246,6 +248,7 @@ describe('a lock held by somebody else', () => {
       databaseUrl: database.url,
       lanes: 1,
       invalidate,
+      wakeRelay: () => undefined,
       metrics: createBidMetrics(),
       maxHeldMs: 300,
     })
@@ -269,6 +272,7 @@ describe('an item held by somebody else', () => {
       databaseUrl: database.url,
       lanes: 1,
       invalidate,
+      wakeRelay: () => undefined,
       metrics: createBidMetrics(),
     })
     const held = await putItem(session)

@@ -51,6 +51,8 @@ export type LanesOptions = {
   /** How many: 1–64, each a connection. */
   lanes: number
   invalidate: Invalidate
+  /** After each batch: its events, if it has any, are in the outbox. */
+  wakeRelay: () => void
   metrics: BidMetrics
   /** Longest wait for an item that somebody else holds; 5 s when left out. */
   maxHeldMs?: number
@@ -126,7 +128,7 @@ function laneOn(
   })
 }
 
-function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
+function commitOn(session: Session, { invalidate, wakeRelay, metrics }: LanesOptions) {
   const tracer = trace.getTracer('bidmesh')
   return async (
     waitFor: ReadonlySet<string> | undefined,
@@ -145,6 +147,7 @@ function commitOn(session: Session, { invalidate, metrics }: LanesOptions) {
     try {
       const options = { invalidate, hasLeft, ...(waitFor && { waitFor }) }
       const outcomes = await executeBatch(session, batch, options)
+      wakeRelay()
       endSpans()
       return outcomes
     } catch (error) {

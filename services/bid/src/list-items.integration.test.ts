@@ -27,7 +27,13 @@ beforeAll(async () => {
   database = await createTestDatabase(migrationsDirectory)
   const invalidate = async () => undefined
   const metrics = createBidMetrics()
-  lanes = createLanes({ databaseUrl: database.url, lanes: 1, invalidate, metrics })
+  lanes = createLanes({
+    databaseUrl: database.url,
+    lanes: 1,
+    invalidate,
+    wakeRelay: () => undefined,
+    metrics,
+  })
 })
 
 afterAll(async () => {

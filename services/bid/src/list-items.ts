@@ -4,7 +4,7 @@
  *
  * Both only ever rise. In rising order (ENDING_SOON, PRICE_ASC) an item can thus only move on to pages not yet
  * asked for: it may come twice. In falling order (PRICE_DESC) it could jump back over the position, unseen. So
- * from the second page on, that order goes by the prices as the first page saw them.
+ * from the second page on, what stands above the position counts with the price that the first page saw.
  */
 import {
   type Item,
@@ -31,8 +31,6 @@ import {
  * otherwise, a hundred summaries of usual items are 60 kB, and the largest item there may be is 80 kB.
  */
 const PAGE_BYTES_MAX = 1024 * 1024
-/** From its decision until a bid is seen, at the longest: statements are given up after 4 s, transactions after. */
-const UNSEEN_MAX = '15 s'
 /** Bids looked back through for a held price; beyond, the item counts as one that nobody has bid on. */
 const LOOKED_BACK_MAX = 1_000
 
@@ -115,7 +113,7 @@ function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: Ite
     LIMIT ${limit}`
 }
 
-/** All that a filter says but its words. A price is found by its level. */
+/** All that a filter says but its words. */
 function matches(sql: Sql, filter: ItemFilter): Fragment {
   const { category, status, sellerId, currency, minPrice, maxPrice } = filter
   return sql`true
@@ -123,14 +121,8 @@ function matches(sql: Sql, filter: ItemFilter): Fragment {
     ${status ? sql`AND status = ${status}` : sql``}
     ${sellerId ? sql`AND seller_id = ${sellerId}` : sql``}
     ${currency ? sql`AND currency = ${currency}` : sql``}
-    ${minPrice > 0n ? withLevel(sql, '>=', String(minPrice)) : sql``}
-    ${maxPrice > 0n ? withLevel(sql, '<=', String(maxPrice)) : sql``}`
-}
-
-function withLevel(sql: Sql, than: '<=' | '>=', price: string): Fragment {
-  const compare = than === '<=' ? sql`<=` : sql`>=`
-  return sql`AND ${shownPrice(sql)} ${compare} ${price}::bigint
-    AND price_level ${compare} price_level(${price}::bigint)`
+    ${minPrice > 0n ? sql`AND ${shownPrice(sql)} >= ${String(minPrice)}::bigint` : sql``}
+    ${maxPrice > 0n ? sql`AND ${shownPrice(sql)} <= ${String(maxPrice)}::bigint` : sql``}`
 }
 
 const foundBy = (sql: Sql, query: string) =>
@@ -147,10 +139,8 @@ type ListedRow = ItemRow & {
   found: bigint
   /** Of the orders by price: minor units, what the order goes by. */
   price: bigint
-  /** Of the order by falling price: the transaction before which prices are held … */
+  /** Of the order by falling price: the transaction before which prices are held. */
   held: bigint
-  /** … and a time before which every bid was seen that was decided by then. */
-  since: Date
 }
 
 type Fragment = ReturnType<Sql>
@@ -166,7 +156,7 @@ type ItemOrder = {
   kinds: readonly PositionKind[]
 }
 
-/** The price shown: the start price until somebody bids. Its level is indexed. */
+/** The price shown: the start price until somebody bids. */
 const shownPrice = (sql: Sql): Fragment => sql`greatest(current_highest_bid, start_price)`
 
 /**
@@ -174,66 +164,92 @@ const shownPrice = (sql: Sql): Fragment => sql`greatest(current_highest_bid, sta
  * is never more than that page saw. (A time would not do: a bid is seen later than it was decided.) Ids of
  * transactions are compared as Postgres does, modulo 2^32; what is too long ago to tell counts as later.
  */
-const heldPrice = (sql: Sql, held: string): Fragment => {
-  const isBefore = (row: 'items' | 'latest') =>
-    sql`(${sql(row)}.xmin::text::bigint - ${held}::bigint) & 4294967295 >= 2147483648`
-  return sql`
-    CASE WHEN ${isBefore('items')} THEN ${shownPrice(sql)} ELSE coalesce((
-      SELECT amount FROM (
-        SELECT amount, xmin FROM bids WHERE item_id = items.id
-          AND created_at BETWEEN items.created_at AND items.end_at
-        ORDER BY sequence DESC LIMIT ${LOOKED_BACK_MAX}
-      ) AS latest WHERE ${isBefore('latest')} LIMIT 1
-    ), start_price) END`
-}
+const heldPrice = (sql: Sql, held: string): Fragment => sql`
+  CASE WHEN ${isBefore(sql, 'items', held)} THEN ${shownPrice(sql)} ELSE coalesce((
+    SELECT amount FROM (
+      SELECT amount, xmin FROM bids WHERE item_id = items.id
+        AND created_at BETWEEN items.created_at AND items.end_at
+      ORDER BY sequence DESC LIMIT ${LOOKED_BACK_MAX}
+    ) AS latest WHERE ${isBefore(sql, 'latest', held)} LIMIT 1
+  ), start_price) END`
+
+const isBefore = (sql: Sql, row: 'items' | 'latest', held: string): Fragment =>
+  sql`(${sql(row)}.xmin::text::bigint - ${held}::bigint) & 4294967295 >= 2147483648`
 
 /** What a page holds for those after it; theirs, once there are. */
-const heldColumns = (sql: Sql, after: Position | undefined): Fragment =>
+const heldColumn = (sql: Sql, after: Position | undefined): Fragment =>
   after
-    ? sql`, ${after[0] ?? ''}::bigint AS held, ${after[1] ?? ''}::timestamptz AS since`
-    : sql`, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held,
-        date_trunc('milliseconds', clock_timestamp() - ${UNSEEN_MAX}::interval) AS since`
+    ? sql`, ${after[0] ?? ''}::bigint AS held`
+    : sql`, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS held`
 
-/** Levels are in the order of prices, so only what is on the level of the position has to be compared. */
-function alongRisingPrices({ sql, filter, after, columns, limit }: Asked): Fragment {
+/**
+ * What is indexed of prices. Both are in the order of prices, so items go along the index and are sorted within what is
+ * the same there: open ones by levels, which few bids change, and those that are over by their price, which none does.
+ */
+type PriceIndex = { column: string; of: (sql: Sql, price: string) => Fragment }
+const ofOpen: PriceIndex = {
+  column: 'price_level',
+  of: (sql, price) => sql`price_level(${price}::bigint)`,
+}
+const ofOver: PriceIndex = { column: 'final_price', of: (sql, price) => sql`${price}::bigint` }
+
+function indexesFor({ status }: ItemFilter): readonly PriceIndex[] {
+  if (status === undefined) return [ofOpen, ofOver]
+  return status === 'active' || status === 'scheduled' ? [ofOpen] : [ofOver]
+}
+
+/** Found along an index, and all that matches. */
+function pricedIn({ sql, filter }: Asked, { column, of }: PriceIndex): Fragment {
+  const { minPrice, maxPrice } = filter
+  return sql`${sql(column)} IS NOT NULL AND ${matches(sql, filter)}
+    ${minPrice > 0n ? sql`AND ${sql(column)} >= ${of(sql, String(minPrice))}` : sql``}
+    ${maxPrice > 0n ? sql`AND ${sql(column)} <= ${of(sql, String(maxPrice))}` : sql``}`
+}
+
+function alongRisingPrices(asked: Asked): Fragment {
+  const { sql, filter, after, columns, limit } = asked
   const [price = '', id = ''] = after ?? []
+  const [first, second] = indexesFor(filter).map((index) => {
+    const key = sql(index.column)
+    return sql`(
+      SELECT ${columns}, ${shownPrice(sql)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        ${after ? sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)` : sql``}
+        ${after ? sql`AND ${key} >= ${index.of(sql, price)}` : sql``}
+      ORDER BY ${key}, price, id
+      LIMIT ${limit})`
+  })
   return sql`
-    SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
-    WHERE ${matches(sql, filter)}
-      ${after ? sql`AND (${shownPrice(sql)}, id) > (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_level >= price_level(${price}::bigint)` : sql``}
-    ORDER BY price_level, price, id
+    SELECT * FROM (${first ?? sql``} ${second ? sql`UNION ALL ${second}` : sql``}) AS either
+    ORDER BY price, id
     LIMIT ${limit}`
 }
 
 /**
- * Pages after the first go along the index only for items that nobody has bid on since; those that somebody has, which
- * may have jumped over the position, are found by their bids.
+ * What may have jumped over the position stands above it now and has changed since the first page: among all that stands
+ * there, it is found by that. So each page looks through what those before it have shown.
  */
-function alongFallingPrices({ sql, filter, after, columns, limit }: Asked): Fragment {
-  const [held = '', since = '', price = '', id = ''] = after ?? []
-  const unmoved = sql`
-    SELECT ${columns}, ${shownPrice(sql)} AS price FROM items
-    WHERE ${matches(sql, filter)}
-      ${after ? sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)` : sql``}
-      ${after ? sql`AND price_level <= price_level(${price}::bigint)` : sql``}
-      ${after ? sql`AND id NOT IN (SELECT item_id FROM moved)` : sql``}
-    ORDER BY price_level DESC, price DESC, id DESC
-    LIMIT ${limit}`
-  if (!after) return sql`SELECT * ${heldColumns(sql, after)} FROM (${unmoved}) AS unmoved`
+function alongFallingPrices(asked: Asked): Fragment {
+  const { sql, filter, after, columns, limit } = asked
+  const [held = '', price = '', id = ''] = after ?? []
+  const [first, second] = indexesFor(filter).map((index) => {
+    const key = sql(index.column)
+    const below = sql`(
+      SELECT ${columns}, ${shownPrice(sql)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        ${after ? sql`AND (${shownPrice(sql)}, id) < (${price}::bigint, ${id}::uuid)` : sql``}
+        ${after ? sql`AND ${key} <= ${index.of(sql, price)}` : sql``}
+      ORDER BY ${key} DESC, price DESC, id DESC
+      LIMIT ${limit})`
+    if (!after) return below
+    return sql`${below} UNION ALL (
+      SELECT ${columns}, ${heldPrice(sql, held)} AS price FROM items WHERE ${pricedIn(asked, index)}
+        AND ${key} >= ${index.of(sql, price)} AND NOT ${isBefore(sql, 'items', held)}
+        AND (${shownPrice(sql)}, id) >= (${price}::bigint, ${id}::uuid)
+      ${fence(sql)})`
+  })
   return sql`
-    WITH moved AS MATERIALIZED (
-      SELECT DISTINCT item_id FROM bids WHERE created_at >= ${since}::timestamptz
-    ),
-    unmoved AS (${unmoved}),
-    moved_items AS (
-      SELECT ${columns}, ${heldPrice(sql, held)} AS price FROM items
-      WHERE id IN (SELECT item_id FROM moved) AND ${matches(sql, filter)}
-      ${fence(sql)}
-    )
-    SELECT * ${heldColumns(sql, after)}
-    FROM (SELECT * FROM unmoved UNION ALL SELECT * FROM moved_items) AS either
-    WHERE (price, id) < (${price}::bigint, ${id}::uuid)
+    SELECT * ${heldColumn(sql, after)}
+    FROM (${first ?? sql``} ${second ? sql`UNION ALL ${second}` : sql``}) AS either
+    WHERE true ${after ? sql`AND (price, id) < (${price}::bigint, ${id}::uuid)` : sql``}
     ORDER BY price DESC, id DESC
     LIMIT ${limit}`
 }
@@ -263,12 +279,11 @@ const itemOrders = {
   [OrderBy.PRICE_DESC]: {
     keys: (sql, after) => sql`
       , ${after ? heldPrice(sql, after[0] ?? '') : shownPrice(sql)} AS price
-      ${heldColumns(sql, after)}`,
+      ${heldColumn(sql, after)}`,
     along: alongFallingPrices,
     by: (sql) => sql`price DESC, id DESC`,
-    after: (sql, [, , price = '', id = '']) =>
-      sql`AND (price, id) < (${price}::bigint, ${id}::uuid)`,
-    position: (row) => [String(row.held), row.since.toISOString(), String(row.price), row.id],
-    kinds: [isCount, isTime, isCount, isUuid],
+    after: (sql, [, price = '', id = '']) => sql`AND (price, id) < (${price}::bigint, ${id}::uuid)`,
+    position: (row) => [String(row.held), String(row.price), row.id],
+    kinds: [isCount, isCount, isUuid],
   },
 } satisfies Record<number, ItemOrder>

@@ -26,7 +26,13 @@ beforeAll(async () => {
   const [item] = [await putItem(session), await putItem(session), await putItem(session)]
   itemId = item.itemId
   const invalidate = async () => undefined
-  const lanes = createLanes({ databaseUrl, lanes: 1, invalidate, metrics: createBidMetrics() })
+  const lanes = createLanes({
+    databaseUrl,
+    lanes: 1,
+    invalidate,
+    wakeRelay: () => undefined,
+    metrics: createBidMetrics(),
+  })
   for (const amount of [100n, 101n, 102n]) {
     await lanes.place(bidOn(itemId, { amount }), new AbortController().signal)
   }

@@ -91,7 +91,7 @@ export function queryRoutes(
     },
 
     streamItems: ({ afterItemId }, { signal }) =>
-      streamItems(canonicalId(afterItemId), (query) => queries.run(query, signal)),
+      streamItems(canonicalId(afterItemId), (query) => queries.run(query, signal), signal),
   }
 }
 

@@ -32,12 +32,14 @@ export type RoutesOptions = {
   session: Session
   lanes: Lanes
   cache: ItemCache
+  wakeRelay: () => void
   metrics: BidMetrics
   /** User ids of operators. */
   operatorIds: readonly string[]
 }
 
-export function bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }: RoutesOptions) {
+export function bidRoutes(options: RoutesOptions) {
+  const { sql, session, lanes, cache, wakeRelay, metrics, operatorIds } = options
   const operators = new Set(operatorIds)
   const callerOf = (request: { userId: string }): Caller => {
     const userId = callerId(request.userId, 'user_id')
@@ -51,6 +53,7 @@ export function bidRoutes({ sql, session, lanes, cache, metrics, operatorIds }: 
 
       async createItem(request, { signal }) {
         const row = await createItem(whileHere(session, signal), newItem(request))
+        wakeRelay()
         return { item: itemFromRow(row) }
       },
 

@@ -18,7 +18,12 @@ const STREAMS_MAX = 4
 
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
 
-export type Streamed = { items: Item[]; bids: Bid[]; completeUntilItemId: string }
+export type Streamed = {
+  items: Item[]
+  bids: Bid[]
+  completeUntilItemId: string
+  approximateTotal?: bigint
+}
 
 /** Does a query when it is its turn. */
 type Turn = <Rows>(query: () => Promise<Rows>) => Promise<Rows>
@@ -26,25 +31,38 @@ type Turn = <Rows>(query: () => Promise<Rows>) => Promise<Rows>
 /** @returns the stream; it throws an OverloadedError while {@link STREAMS_MAX} others are being read */
 export function createItemStreams(sql: Sql) {
   let open = 0
-  return async function* stream(afterItemId: string, turn: Turn): AsyncGenerator<Streamed> {
+  return async function* stream(
+    afterItemId: string,
+    turn: Turn,
+    signal: AbortSignal,
+  ): AsyncGenerator<Streamed> {
     if (open >= STREAMS_MAX) throw new OverloadedError(`${STREAMS_MAX} streams are being read`)
     open += 1
+    let isOpen = true
+    const close = () => {
+      if (isOpen) open -= 1
+      isOpen = false
+    }
+    // A caller who has left takes no further message, so this may never go on.
+    signal.addEventListener('abort', close, { once: true })
     try {
       yield* readAll(sql, afterItemId || BEFORE_ALL, turn)
     } finally {
-      open -= 1
+      close()
     }
   }
 }
 
 async function* readAll(sql: Sql, afterItemId: string, turn: Turn): AsyncGenerator<Streamed> {
   let after = afterItemId
+  let approximateTotal = await turn(() => estimateRows(sql))
   for (;;) {
     const items = await turn(() => readItems(sql, after))
     const last = items.at(-1)?.id
     if (last === undefined) return
     const known = after === BEFORE_ALL ? '' : after
-    yield { items: items.map(itemFromRow), bids: [], completeUntilItemId: known }
+    yield { items: items.map(itemFromRow), bids: [], completeUntilItemId: known, approximateTotal }
+    approximateTotal = 0n
     for (let from = { item_id: after, sequence: MAX_SEQUENCE }; ;) {
       const bids = await turn(() => readBids(sql, from, last))
       const isDone = bids.length < BIDS_PER_READ
@@ -58,6 +76,15 @@ async function* readAll(sql: Sql, afterItemId: string, turn: Turn): AsyncGenerat
     }
     after = last
   }
+}
+
+/** By what the planner knows; 0 of tables that were never analysed. */
+async function estimateRows(sql: Sql): Promise<bigint> {
+  const [estimate] = await sql<[{ rows: bigint }]>`
+    SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS rows FROM pg_class
+    WHERE oid = 'items'::regclass
+      OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'bids'::regclass)`
+  return estimate.rows
 }
 
 /** Behind all bids of an item. */

@@ -137,6 +137,29 @@ test('while one relay holds a shard, no other publishes from it', async () => {
   expect(ids().toSorted()).toEqual([first, ...others].toSorted())
 })
 
+/** How long the event takes from its commit to a consumer, the relay having been idle before. */
+async function delayMs(seen: readonly IncomingEvent[], tell: boolean): Promise<number> {
+  await new Promise((idle) => setTimeout(idle, 600))
+  const before = seen.length
+  await append(sql)
+  const startMs = performance.now()
+  if (tell) await sql`SELECT pg_notify('bidmesh_outbox', '')`
+  await eventually(() => seen.length > before, { intervalMs: 1 })
+  return performance.now() - startMs
+}
+
+test('an idle relay that is told of an event does not wait for its next look', async () => {
+  const { broker, seen } = await memoryBroker()
+  await relayWith(broker)
+  const [told, untold]: [number[], number[]] = [[], []]
+  for (let round = 0; round < 5; round += 1) {
+    told.push(await delayMs(seen, true))
+    untold.push(await delayMs(seen, false))
+  }
+  const middle = (delays: number[]) => delays.toSorted((a, b) => a - b)[2] ?? Number.NaN
+  expect(middle(told)).toBeLessThan(middle(untold))
+})
+
 describe('an event that commits late with a lower seq', () => {
   test('comes before later events of its item, although the relay has passed it', async () => {
     const { broker, ids } = await memoryBroker()

@@ -1,7 +1,7 @@
 /**
  * The relay: moves events from the outbox to the broker, in order within each shard and hence within each
- * item. One loop asks which shards have rows (at once while there is more, otherwise backing off from 5 to
- * 50 ms) and hands them, a few to a transaction, to `relayBatch`. Any number of relays may run: the shard's
+ * item. One loop asks which shards have rows (at once while there is more or somebody says so, otherwise backing off
+ * from 5 ms to 200, or to 50 while nobody could) and hands them, a few to a transaction, to `relayBatch`. Any number of relays may run: the shard's
  * advisory lock decides who publishes, and whoever does not get it backs off like an idle one.
  *
  * A shard that fails waits, longer each time, and then tries with a single event. An unroutable event thus
@@ -19,6 +19,7 @@ import { backoffMs } from '@bidmesh/platform/broker/deliver-batch.ts'
 import { messageOf, TransientError } from '@bidmesh/platform/process/errors.ts'
 import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { listen, type Listener } from '@bidmesh/platform/postgres/listen.ts'
 import { lockedBriefly, openSession } from '@bidmesh/platform/postgres/session.ts'
 import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { withTimeLimit } from '@bidmesh/platform/process/time-limit.ts'
@@ -43,7 +44,11 @@ const TRANSACTIONS_MAX = SHARD_COUNT / SHARDS_PER_TRANSACTION
 const POOL_SIZE = 2
 /** Every statement touches at most 4,000 rows by key. */
 const STATEMENT_TIMEOUT_MS = 4_000
+/** Between two polls; the longer one is for a relay that is told of events, and looks in case that was lost. */
 const POLL_LIMITS = { minMs: 5, maxMs: 50 }
+const LISTENING_POLL_LIMITS = { minMs: 5, maxMs: 200 }
+/** The bid service notifies it after each commit. */
+const CHANNEL = 'bidmesh_outbox'
 /** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
 const STOP_TIMEOUT_MS = 6_000
 
@@ -79,6 +84,9 @@ type State = RelayBatchOptions & {
   more: boolean
   /** Ends the pause between two polls. */
   wake: () => void
+  /** Somebody has said, since the last poll began, that there are events: no pause, unless after a failure. */
+  told: boolean
+  listener: Listener
 }
 
 /** Waits for the database and relays from then on, whatever goes away and comes back. */
@@ -107,6 +115,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     worked: false,
     more: false,
     wake: () => undefined,
+    told: false,
+    listener: listen(databaseUrl, CHANNEL, () => {
+      state.told = true
+      state.wake()
+    }),
   }
   const running = run(state)
   return {
@@ -120,6 +133,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       state.stopping = true
       state.wake()
       state.metrics.stop()
+      await state.listener.stop()
       await withTimeLimit(running, STOP_TIMEOUT_MS, 'stopping the relay').catch(
         (error: unknown) => {
           log.warn({ reason: messageOf(error) }, 'events in hand will be relayed again')
@@ -135,7 +149,7 @@ async function run(state: State): Promise<void> {
   let idlePolls = 0
   let failures = 0
   while (!state.stopping) {
-    Object.assign(state, { worked: false, more: false })
+    Object.assign(state, { worked: false, more: false, told: false })
     try {
       const found = await findWork(state)
       recovered(state, 'poll', 'the outbox can be read again')
@@ -149,12 +163,16 @@ async function run(state: State): Promise<void> {
     const pauseMs =
       failures > 0
         ? backoffMs(failures, Math.random, RETRY_LIMITS)
-        : backoffMs(idlePolls + 1, Math.random, POLL_LIMITS)
+        : backoffMs(idlePolls + 1, Math.random, pollLimits(state))
     if (state.idleSessions.length === 0) await Promise.race(work)
-    else if (!state.more) await pause(state, pauseMs)
+    else if (!state.more && !(state.told && failures === 0)) await pause(state, pauseMs)
     if (state.worked) idlePolls = 0
   }
   await Promise.all(work)
+}
+
+function pollLimits({ listener }: State): typeof POLL_LIMITS {
+  return listener.isListening() ? LISTENING_POLL_LIMITS : POLL_LIMITS
 }
 
 /** A transaction per few shards, as far as there are sessions; the rest is found again by the next poll. */

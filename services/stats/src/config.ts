@@ -6,6 +6,7 @@ import {
   processShape,
   readConfig,
   redisUrl,
+  serviceUrls,
 } from '@bidmesh/platform/process/config.ts'
 
 const statsShape = {
@@ -21,5 +22,5 @@ export function readStatsConfig(env?: NodeJS.ProcessEnv) {
 }
 
 export function readRebuildConfig(env?: NodeJS.ProcessEnv) {
-  return readConfig({ ...statsShape, BID_DATABASE_URL: postgresUrl() }, env)
+  return readConfig({ ...statsShape, BID_URL: serviceUrls() }, env)
 }

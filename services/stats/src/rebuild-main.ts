@@ -1,24 +1,27 @@
 /** `npm run rebuild -w services/stats`: recomputes the statistics, with a progress bar. */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ConfigError } from '@bidmesh/platform/process/config.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis/redis.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
+import { connectService } from '@bidmesh/platform/server/service-client.ts'
+import { createClient } from '@connectrpc/connect'
 import { SingleBar } from 'cli-progress'
 import { readRebuildConfig } from './config.ts'
 import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
 import { rebuild } from './rebuild.ts'
 
-const HELP = `Recomputes the statistics from the write side, while the service runs on.
+const HELP = `Recomputes the statistics from all bids and items, while the service runs on.
 
   npm run rebuild -w services/stats    (in the image: rebuild)
 
-  DATABASE_URL      the stats database, as the owner of its tables: they are emptied first
-  BID_DATABASE_URL  the write side's database, only read
-  REDIS_URL         optional: the leaderboards are dropped and filled again
+  DATABASE_URL  the stats database, as the owner of its tables: they are emptied first
+  BID_URL       the bid service, such as http://bid:8080
+  REDIS_URL     optional: the leaderboards are dropped and filled again
 
 Interrupted, it can simply be run again.
 `
@@ -34,11 +37,12 @@ async function main(): Promise<number> {
     const settings = { max: 1, applicationName: 'bidmesh rebuild' }
     const sql = connectPostgres(config.DATABASE_URL, settings)
     const session = openSession(config.DATABASE_URL, settings)
-    const bidSql = connectPostgres(config.BID_DATABASE_URL, settings)
+    const bidService = connectService('bid', config.BID_URL)
     const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, { log }) : undefined
     const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
     const bar = new SingleBar({
-      format: '  {bar} {percentage}%  {value} of {total} facts  {rate}/s  {eta_formatted} left',
+      format:
+        '  {bar} {percentage}%  {value} of about {total} items and bids  {rate}/s  {eta_formatted} left',
       noTTYOutput: true,
       notTTYSchedule: 1_000,
     })
@@ -50,7 +54,7 @@ async function main(): Promise<number> {
       bar.start(0, 0, { rate: 0 })
       const done = await rebuild({
         session,
-        bidSql,
+        bids: createClient(BidService, bidService.transport),
         leaderboards,
         onProgress: (count, total) => {
           bar.setTotal(Math.max(count, total))
@@ -58,11 +62,12 @@ async function main(): Promise<number> {
         },
       })
       bar.stop()
-      process.stdout.write(`rebuilt from ${done} bids and ended items, ${rate(done)}/s\n`)
+      process.stdout.write(`rebuilt from ${done} items and bids, ${rate(done)}/s\n`)
     } finally {
       bar.stop()
       redis?.disconnect()
-      await Promise.all([session.close(), sql.end(), bidSql.end()])
+      await Promise.all([session.close(), sql.end()])
+      bidService.close()
     }
     return 0
   } catch (error) {

@@ -1,41 +1,54 @@
 /**
- * Throws the projections away and recomputes them from the write side, while events keep arriving.
+ * Throws the projections away and recomputes them from what the bid service has, while events keep arriving.
  *
  * 1. One transaction empties inbox, projections and leaderboards; it waits for batches under way and holds up new ones.
- * 2. All bids and ended items of the write side are applied like events, under the ids of their events.
+ * 2. All bids and ended items are streamed by the bid service and applied like events, under the ids of their events.
  *
- * Why nothing is lost or counted twice: an event applied before step 1 was committed on the write side
- * before it, so step 2 reads it. An event that arrives after step 1 may also be read by step 2; the inbox
- * takes whichever comes first and drops the other. Killed in the middle, it is simply run again.
+ * Why nothing is lost or counted twice: an event applied before step 1 was committed by the bid service before it, so
+ * step 2, which reads only after step 1, finds its bid or its end. An event that arrives after step 1 may also be met by
+ * step 2; the inbox takes whichever comes first and drops the other. Killed in the middle, it is simply run again; a
+ * stream that breaks off goes on after the last item that had come whole.
  */
-import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
-import type { Session } from '@bidmesh/platform/postgres/session.ts'
-import type { BidFact, EndFact } from './facts.ts'
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import {
+  type Bid,
+  type BidService,
+  type Item,
+  ItemStatus,
+  type StreamItemsResponse,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { lifecycleEventId } from '@bidmesh/events/event-id.ts'
+import { isTransient, messageOf } from '@bidmesh/platform/process/errors.ts'
+import type { Session } from '@bidmesh/platform/postgres/session.ts'
+import { type Client, Code, ConnectError } from '@connectrpc/connect'
+import type { Fact } from './facts.ts'
 import type { Leaderboards } from './leaderboards.ts'
 import { projectFacts } from './project-events.ts'
 
-/** Rows read and applied at once: about 80 ms of work, and live batches wait no longer than that. */
+/** Facts applied at once: about 80 ms of work, and live batches wait no longer than that. */
 const CHUNK = 2_000
+/** In a row, without a single item more. */
+const BREAKS_MAX = 10
+const PAUSE_MS = 1_000
 
+/** @param total of items and bids, about; 0 when it is not known */
 export type Progress = (done: number, total: number) => void
 
 export type RebuildOptions = {
   /** The stats database. */
   session: Session
-  /** The write side's database; only read. */
-  bidSql: Sql
+  bids: Pick<Client<typeof BidService>, 'streamItems'>
   leaderboards: Leaderboards
-  /** Told after each chunk; `total` is the count at the start and may be passed by live bids. */
+  /** Told after each chunk how many items and bids have been read. */
   onProgress: Progress
+  /** Between a stream that broke off and the next; tests shorten it. */
+  pauseMs?: number
 }
 
-/** Returns how many bids and ended items were read. */
+/** Returns how many items and bids were read. Rejects with the reason when the stream keeps breaking off. */
 export async function rebuild(options: RebuildOptions): Promise<number> {
-  const { session, bidSql, leaderboards, onProgress } = options
-  const [count] = await bidSql<[{ total: bigint }]>`
-    SELECT (SELECT count(*) FROM bids) + (SELECT count(*) FROM items WHERE status = 'ended') AS total`
-  const total = Number(count.total)
+  const { session, leaderboards, onProgress } = options
   await session.transaction(async (transaction) => {
     await transaction.query((sql) => [
       // In the order in which a batch locks them.
@@ -45,13 +58,12 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
     await leaderboards.clear()
     return await transaction.commit(() => [])
   })
-  let done = 0
-  for (const read of [readBids, readEnds]) {
-    for await (const facts of read(bidSql)) {
-      await leaderboards.update((await projectFacts(session, facts)).standings)
-      done += facts.length
-      onProgress(done, total)
-    }
+  let [done, total] = [0, 0]
+  for await (const { facts, read, approximateTotal } of chunks(options)) {
+    await leaderboards.update((await projectFacts(session, facts)).standings)
+    done += read
+    total ||= approximateTotal
+    onProgress(done, total)
   }
   // Anew: a consumer that had committed before the TRUNCATE may have written its totals after the clearing.
   // Should Redis be unavailable now, the marker's hour mends it.
@@ -60,66 +72,93 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   return done
 }
 
-type BidRow = {
-  id: string
-  item_id: string
-  sequence: bigint
-  user_id: string
-  currency: string
-  amount: bigint
-  created_at: Date
+type Chunk = { facts: Fact[]; read: number; approximateTotal: number }
+
+async function* chunks(options: RebuildOptions): AsyncGenerator<Chunk> {
+  let chunk: Chunk = { facts: [], read: 0, approximateTotal: 0 }
+  for await (const { items, bids, approximateTotal, currencies } of messages(options)) {
+    chunk.facts.push(
+      ...items.flatMap(endFacts),
+      ...bids.flatMap((bid) => bidFacts(bid, currencies)),
+    )
+    chunk.read += items.length + bids.length
+    chunk.approximateTotal ||= Number(approximateTotal)
+    if (chunk.facts.length < CHUNK) continue
+    yield chunk
+    chunk = { ...chunk, facts: [], read: 0 }
+  }
+  yield chunk
 }
 
-async function* readBids(bidSql: Sql): AsyncGenerator<BidFact[]> {
-  let after = { item_id: '00000000-0000-0000-0000-000000000000', sequence: 0n }
-  for (;;) {
-    const rows: BidRow[] = await bidSql<BidRow[]>`
-      SELECT b.id, item_id, b.sequence, user_id, currency, amount, b.created_at
-      FROM bids b JOIN items i ON i.id = item_id
-      WHERE (item_id, b.sequence) > (${after.item_id}::uuid, ${after.sequence}::bigint)
-      ORDER BY item_id, b.sequence LIMIT ${CHUNK}`
-    const last = rows.at(-1)
-    if (!last) return
-    after = last
-    yield rows.map((row) => ({
-      kind: 'bid',
-      eventId: row.id,
-      itemId: row.item_id,
-      userId: row.user_id,
-      currency: row.currency,
-      amount: row.amount,
-      atMs: row.created_at.getTime(),
-    }))
+type Message = StreamItemsResponse & {
+  /** By item, of those whose bids may come now. */
+  currencies: ReadonlyMap<string, string>
+}
+
+/** What came twice, because a stream broke off within an item, comes again. */
+async function* messages({ bids, pauseMs = PAUSE_MS }: RebuildOptions): AsyncGenerator<Message> {
+  let afterItemId = ''
+  for (let breaks = 0; ; breaks += 1) {
+    // However it ends: the bid service has few places for those who read all.
+    const leaving = new AbortController()
+    const { signal } = leaving
+    try {
+      const currencies = new Map<string, string>()
+      for await (const message of bids.streamItems({ afterItemId }, { signal })) {
+        if (message.items.length > 0) currencies.clear()
+        for (const { id, currency } of message.items) currencies.set(id, currency)
+        yield { ...message, currencies }
+        if (message.completeUntilItemId !== '') afterItemId = message.completeUntilItemId
+        if (message.completeUntilItemId !== '') breaks = 0
+      }
+      return
+    } catch (error) {
+      if (!hasBrokenOff(error) || breaks >= BREAKS_MAX) throw inWords(error)
+      await new Promise((resume) => setTimeout(resume, pauseMs))
+    } finally {
+      leaving.abort()
+    }
   }
 }
 
-type EndRow = {
-  id: string
-  currency: string
-  end_at: Date
-  outcome: 'sold' | 'unsold'
-  highest_bidder_id: string
-  current_highest_bid: bigint
+const brokenCodes = new Set([
+  Code.Unavailable,
+  Code.Aborted,
+  Code.Canceled,
+  Code.Internal,
+  // By our own streams, too, until the bid service has seen that they broke off.
+  Code.ResourceExhausted,
+])
+
+/** By a connection or a bid process that ended; not by what is done with the facts, nor by what was asked. */
+function hasBrokenOff(error: unknown): boolean {
+  return error instanceof ConnectError ? brokenCodes.has(error.code) : isTransient(error)
 }
 
-async function* readEnds(bidSql: Sql): AsyncGenerator<EndFact[]> {
-  let after = '00000000-0000-0000-0000-000000000000'
-  for (;;) {
-    const rows: EndRow[] = await bidSql<EndRow[]>`
-      SELECT id, currency, end_at, outcome, highest_bidder_id, current_highest_bid FROM items
-      WHERE status = 'ended' AND id > ${after} ORDER BY id LIMIT ${CHUNK}`
-    const last = rows.at(-1)
-    if (!last) return
-    after = last.id
-    yield rows.map((row) => ({
-      kind: 'end',
-      eventId: lifecycleEventId(row.id, 'item.ended'),
-      itemId: row.id,
-      currency: row.currency,
-      atMs: row.end_at.getTime(),
-      outcome: row.outcome,
-      winnerId: row.outcome === 'sold' ? row.highest_bidder_id : '',
-      hammerPrice: row.outcome === 'sold' ? row.current_highest_bid : 0n,
-    }))
+function inWords(error: unknown): unknown {
+  if (!(error instanceof ConnectError)) return error
+  if (error.code === Code.ResourceExhausted) {
+    const words =
+      'others are reading all items just now, four at most: run it again when they are done'
+    return new Error(words, { cause: error })
   }
+  return new Error(`the bid service stopped telling: ${messageOf(error)}`, { cause: error })
+}
+
+/** None for a bid on an item that came to be while its neighbours were read: its events are on their way. */
+function bidFacts(bid: Bid, currencies: ReadonlyMap<string, string>): Fact[] {
+  const { id, itemId, userId, amount, createdAt } = bid
+  const currency = currencies.get(itemId)
+  if (currency === undefined || !createdAt) return []
+  const atMs = timestampMs(createdAt)
+  return [{ kind: 'bid', eventId: id, itemId, userId, currency, amount, atMs }]
+}
+
+function endFacts(item: Item): Fact[] {
+  if (item.status !== ItemStatus.ENDED || !item.endAt) return []
+  const { id: itemId, currency, winnerId, hammerPrice } = item
+  const outcome = item.outcome === ItemOutcome.SOLD ? 'sold' : 'unsold'
+  const eventId = lifecycleEventId(itemId, 'item.ended')
+  const atMs = timestampMs(item.endAt)
+  return [{ kind: 'end', eventId, itemId, currency, atMs, outcome, winnerId, hammerPrice }]
 }

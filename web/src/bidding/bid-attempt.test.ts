@@ -48,8 +48,8 @@ describe('settled', () => {
 
   it('leaves what is decided', () => {
     const error = rejected(Code.FailedPrecondition, Reason.TOO_LOW, 120n)
-    const rejected = failedAttempt(100n, 'key', error)
-    expect(settled(rejected, [mine], 'me')).toBe(rejected)
+    const tooLow = failedAttempt(100n, 'key', error)
+    expect(settled(tooLow, [mine], 'me')).toBe(tooLow)
     expect(settled(undefined, [mine], 'me')).toBeUndefined()
   })
 })

@@ -100,7 +100,7 @@ async function adoptShared(
   return count?.rows ?? 0
 }
 
-/** At each run: tables of a new migration are new to the role as well. */
+/** At each run: tables of a new migration are new to the roles as well. */
 async function grantAll(
   sql: Sql,
   record: string,

@@ -37,6 +37,8 @@ export type PoolEvents = {
   onLost: () => void
   /** A connection has been told so: with its first answer, or at any later one. */
   onReadOnly: () => void
+  /** A notification has come, of any channel that was listened to. */
+  onNotification?: () => void
 }
 
 /** For the way there and back of a statement that the server has ended, on a busy machine. */
@@ -109,7 +111,13 @@ export function openDriver(url: string, options: PostgresOptions, events: PoolEv
       if (value === 'on' && saysReadOnly(name, options)) events.onReadOnly()
     }
     // Keepalive is set by whoever opens the socket. TLS takes all listeners off it: then only the driver tells.
-    const ours = { socket, keep_alive: null, onparameter, onclose: events.onLost }
+    const ours = {
+      socket,
+      keep_alive: null,
+      onparameter,
+      onclose: events.onLost,
+      onnotify: events.onNotification,
+    }
     const settings = { ...postgresSettings(options), ...ours }
     return postgres(url, settings)
   }, events.onLost)

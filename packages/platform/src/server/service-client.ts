@@ -1,15 +1,18 @@
 /**
- * Calls from one service to another: gRPC-like clients over {@link Transport}, between processes or within one. All
- * that is called this way only reads, so a call that failed for want of an answer is made again, at the next address if
- * there are several. What must stay true: whoever asks has an answer or an error within seconds, whatever the other side
- * or the network between does, and no error tells addresses, or passes the other side's headers on.
+ * Calls from one service to another, between processes or within one. All that is called this way only reads, so a call
+ * that failed for want of an answer is made again, at the next address if there are several. What must stay true: whoever
+ * asks has an answer or an error within seconds, whatever the other side or the network between does, and no error
+ * passes the other side's headers on.
+ *
+ * Over HTTP/1.1: connect-node's sessions of HTTP/2 (2.2.0) leave an error of a session unheard when they are asked for
+ * another at that moment, and an error that nobody hears ends the process.
  */
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import { Agent, type ClientRequestArgs } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { Code, ConnectError, createRouterTransport, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import type { Component } from '../process/component.ts'
-import { errorCode, isUnavailable, messageOf, TransientError } from '../process/errors.ts'
+import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
 import { rpcInterceptors } from './rpc-interceptors.ts'
 
@@ -21,10 +24,8 @@ const BEGIN_LIMIT_MS = 3_000
 /** Before the same address is tried again. */
 const PAUSE_MS = 100
 const CONNECT_LIMIT_MS = 1_000
-/** A connection that is in use and silent for so long is asked for a sign of life … */
-const PING_INTERVAL_MS = 1_000
-/** … and given up without one, so that the next attempt has another. */
-const PING_LIMIT_MS = 1_000
+/** A stream that says nothing for so long has broken off. */
+const SILENCE_LIMIT_MS = 5_000
 
 export type ServiceClient = {
   transport: Transport
@@ -36,41 +37,14 @@ export type ServiceClient = {
  * @param urls its addresses, `http://host:port`, any of which will do
  */
 export function connectService(name: string, urls: readonly string[]): ServiceClient {
-  const connections = urls.map((url) => {
-    const sessionManager = new Sessions(
-      url,
-      { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_LIMIT_MS },
-      { createConnection: ({ hostname, port }) => connectWithin(hostname, Number(port || 80)) },
-    )
-    const transport = createConnectTransport({ baseUrl: url, httpVersion: '2', sessionManager })
-    return { transport, sessionManager }
+  const connections = urls.map((baseUrl): Connection => {
+    const agent = new BriefAgent()
+    const options = { baseUrl, httpVersion: '1.1', nodeOptions: { agent } } as const
+    return { transport: createConnectTransport(options), agent }
   })
   return {
-    transport: againAndElsewhere(
-      name,
-      connections.map((each) => each.transport),
-    ),
-    close: () => connections.forEach(({ sessionManager }) => sessionManager.abort()),
-  }
-}
-
-/**
- * A session that was destroyed tells its error a moment later. A call that comes in between makes the library forget
- * the session and stop listening, and an error that nobody listens for ends the process.
- */
-class Sessions extends Http2SessionManager {
-  readonly #heard = new WeakSet<ClientHttp2Session>()
-
-  override async request(
-    ...request: Parameters<Http2SessionManager['request']>
-  ): Promise<ClientHttp2Stream> {
-    const stream = await super.request(...request)
-    const session = stream.session as ClientHttp2Session | undefined
-    if (session && !this.#heard.has(session)) {
-      this.#heard.add(session)
-      session.on('error', () => undefined)
-    }
-    return stream
+    transport: againAndElsewhere(name, connections),
+    close: () => connections.forEach(({ agent }) => agent.destroy()),
   }
 }
 
@@ -81,17 +55,31 @@ export function callInProcess({ routes, interceptors = [] }: Component, log: Log
   })
 }
 
-/** Otherwise a connection to an address that swallows packets is waited for for minutes, by all calls. */
-function connectWithin(host: string, port: number): Socket {
-  const socket = connect({ host, port, noDelay: true })
-  const giveUp = () => socket.destroy(new Error('no connection within a second'))
-  const limit = setTimeout(giveUp, CONNECT_LIMIT_MS).unref()
-  socket.once('connect', () => clearTimeout(limit)).once('close', () => clearTimeout(limit))
-  return socket
+type Connection = { transport: Transport; agent: BriefAgent }
+
+/** Keeps connections, and waits for none that does not come about or falls silent. */
+class BriefAgent extends Agent {
+  constructor() {
+    super({ keepAlive: true, scheduling: 'lifo', timeout: SILENCE_LIMIT_MS })
+  }
+
+  override createConnection({ host, port }: ClientRequestArgs): Socket {
+    const socket = connect({ host: host ?? 'localhost', port: Number(port ?? 80), noDelay: true })
+    const giveUp = (reason: string) => socket.destroy(new TransientError(reason))
+    const limit = setTimeout(() => giveUp('no connection within a second'), CONNECT_LIMIT_MS)
+    for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(limit))
+    socket.setTimeout(SILENCE_LIMIT_MS, () => giveUp('the connection has fallen silent'))
+    return socket
+  }
+
+  /** Where one has not answered, those that wait beside it are not relied on. */
+  dropIdle(): void {
+    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy()
+  }
 }
 
 /** Begins where the last call had its answer. */
-function againAndElsewhere(name: string, transports: readonly Transport[]): Transport {
+function againAndElsewhere(name: string, connections: readonly Connection[]): Transport {
   let current = 0
 
   async function attempt<Answer>(
@@ -101,19 +89,20 @@ function againAndElsewhere(name: string, transports: readonly Transport[]): Tran
   ): Promise<Answer> {
     const startedMs = performance.now()
     for (let left = attempts; ; left -= 1) {
-      const index = current % transports.length
+      const index = current % connections.length
+      const connection = connections[index]
+      if (!connection) throw new TransientError(`the ${name} service has no address`)
       try {
-        const transport = transports[index]
-        if (!transport) throw new TransientError('no address')
-        return await call(transport)
+        return await call(connection.transport)
       } catch (error) {
         if (signal?.aborted) throw error
         if (!isUnanswered(error)) throw passedOn(error)
-        if (current % transports.length === index) current += 1
+        connection.agent.dropIdle()
+        if (current % connections.length === index) current += 1
         const isLast = left <= 1 || performance.now() - startedMs > BEGIN_LIMIT_MS
         if (isLast)
-          throw new TransientError(`the ${name} service is unavailable: ${reasonOf(error)}`)
-        if (transports.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
+          throw new TransientError(`the ${name} service is unavailable: ${messageOf(error)}`)
+        if (connections.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
       }
     }
   }
@@ -134,23 +123,15 @@ const unavailableCodes = new Set([
   Code.DeadlineExceeded,
   Code.ResourceExhausted,
   Code.Canceled,
+  Code.Aborted,
+  // Of the version before, in a roll-out.
   Code.Unimplemented,
 ])
 
 /** It says nothing of what was asked: no answer, or one of a server that is not ready for it yet. */
 function isUnanswered(error: unknown): boolean {
-  if (error instanceof ConnectError)
-    return unavailableCodes.has(error.code) || isUnansweredCause(error.cause)
-  return isUnansweredCause(error)
-}
-
-/** No connection, or one to somebody who speaks no HTTP/2. */
-function isUnansweredCause(error: unknown): boolean {
-  return isUnavailable(error) || errorCode(error)?.startsWith('ERR_HTTP2_') === true
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof ConnectError ? error.rawMessage : messageOf(error)
+  if (!(error instanceof ConnectError)) return isUnavailable(error)
+  return unavailableCodes.has(error.code) || isUnavailable(error.cause)
 }
 
 /** Without the headers of the answer: they are not those of ours. */

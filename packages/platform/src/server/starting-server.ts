@@ -1,13 +1,12 @@
 /**
  * The port of a process while its components start, which may be long: they wait for a database, or for it to be
  * migrated. It says that the process is alive, and what it waits for, so that nobody takes the wait for a hang and
- * ends it. What a start warns of is what it waits for. In both protocols, for other services call by HTTP/2.
+ * ends it. What a start warns of is what it waits for.
  */
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { errorCode } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
-import { createDualServer } from './http-dual-server.ts'
-import type { HttpHandler } from './http-handler.ts'
 
 /** Probes, and callers who come too early: each is answered at once and sent away. */
 const CONNECTIONS_MAX = 200
@@ -30,7 +29,7 @@ export async function answerWhileStarting(options: StartingServerOptions): Promi
     options.log.warn(fields, words)
   }
   const log: Log = Object.create(options.log, { warn: { value: warn, configurable: true } })
-  const handle: HttpHandler = (request, response) => {
+  const server = createServer({ keepAlive: false }, (request, response) => {
     const path = request.url?.split('?', 1)[0]
     const [status, body] =
       path === '/healthz'
@@ -38,33 +37,26 @@ export async function answerWhileStarting(options: StartingServerOptions): Promi
         : path === '/readyz'
           ? [503, { status: 'unavailable', components: {}, reason: message }]
           : [503, { code: 'unavailable', message }]
-    response.statusCode = status
-    response.setHeader('content-type', 'application/json')
-    if (!('stream' in request)) response.setHeader('connection', 'close')
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
     response.end(`${JSON.stringify(body)}\n`)
-    if ('stream' in request) request.stream.session?.close()
-  }
-  const server = createDualServer({
-    handle,
-    isUrgent: () => false,
-    maxConnections: CONNECTIONS_MAX,
-    cut: () => undefined,
   })
+  server.maxConnections = CONNECTIONS_MAX
   if (port !== 0) await tryToListen()
   return {
     log,
     close: async () => {
       Reflect.deleteProperty(log, 'warn')
-      if (!server.net.listening) return
-      const closed = server.close()
-      server.destroy()
+      if (!server.listening) return
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
       await closed
     },
   }
 
   async function tryToListen(): Promise<void> {
     try {
-      await once(server.net.listen({ host, port }), 'listening')
+      await once(server.listen({ host, port }), 'listening')
     } catch (error) {
       options.log.debug({ code: errorCode(error) }, 'the port cannot be had yet')
     }

@@ -3,10 +3,10 @@
  * processes, and bids that trickle in. The numbers are what two cores carry beside the stack.
  */
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
-import { callJson } from './call-json.ts'
+import { callJson } from '../call-json.ts'
 import { type BidTime, type Trickle, trickleBids } from './live-bids.ts'
 import { gatherViewers, type LiveCrowd, type ViewerSpec } from './live-crowd.ts'
-import { type PrivateStack, startPrivateStack } from './private-stack.ts'
+import { type PrivateStack, startPrivateStack } from '../private-stack.ts'
 
 const viewerCount = 2_000
 /** The first is hot: this many of ten viewers watch it, and the others in even shares. */

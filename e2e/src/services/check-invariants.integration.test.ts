@@ -1,8 +1,9 @@
 /** The checker has to find every kind of damage, and nothing where there is none. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
+import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
 import { migrationsDirectory } from '@bidmesh/bid/bid-component.ts'
+import { stateColumns, stateFromRow, type StateRow } from '@bidmesh/bid/item-row.ts'
 import { executeBatch } from '@bidmesh/bid/execute-batch.ts'
 import { bidOn, putItem } from '@bidmesh/bid/test-item.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
@@ -57,6 +58,13 @@ async function bid(userId: string, amount: bigint): Promise<void> {
   if (typeof outcome !== 'object' || outcome.kind !== 'accepted') throw new Error('not accepted')
   const { id, sequence } = outcome.bid
   ledger.push({ bidId: id, itemId, userId, amount, sequence })
+}
+
+async function stateOf(id: string): Promise<AuctionState> {
+  const [row] = await bids.sql<StateRow[]>`
+    SELECT ${bids.sql([...stateColumns])} FROM items WHERE id = ${id}`
+  if (!row) throw new Error('no such item')
+  return stateFromRow(row)
 }
 
 /** Relay and consumer in one: takes the outbox as it is to the projections. */
@@ -119,6 +127,25 @@ describe('the write side', () => {
     await relay()
     expect(await violated(stats.sql)).toEqual([])
     await bids.sql`UPDATE items SET end_at = end_at - interval '1 hour' WHERE id = ${itemId}`
+    expect(await violated()).toEqual(['I3'])
+  })
+
+  it('finds nothing on an item whose end an operator moved after bids had', async () => {
+    const before = await stateOf(itemId)
+    expect(before.endAtMs).toBeGreaterThan(before.originalEndAtMs)
+    const by = { userId: 'olga', operator: true }
+    // Within reach of the window, so that the bid after it moves the end once more or not at all.
+    const later = { kind: 'extend' as const, by, endAtMs: before.endAtMs + 60_000, reason: '' }
+    const [changed] = await executeBatch(
+      session,
+      [{ itemId, command: later, idempotencyKey: '', trace: {} }],
+      { invalidate: async () => undefined },
+    )
+    expect(changed).toMatchObject({ kind: 'changed' })
+    await bid('dan', 300n)
+    await relay()
+    expect(await violated(stats.sql)).toEqual([])
+    await bids.sql`UPDATE items SET end_at = end_at + interval '1 s' WHERE id = ${itemId}`
     expect(await violated()).toEqual(['I3'])
   })
 

@@ -51,27 +51,23 @@ function as(role: string): Sql {
   return pool
 }
 
-const migrateAs = (role: string, grantTo?: string) =>
-  migrate({ ...bidSchema, url: urlOf(role), log, grantTo })
+const migrateAs = (role: string, grants: { grantTo?: string } = {}) =>
+  migrate({ ...bidSchema, url: urlOf(role), log, ...grants })
 
-test('writers read and write rows, change no tables, and only read the record; others get nothing', async () => {
-  const grantTo = roles.writer
-  await Promise.all([1, 2, 3].map(() => migrateAs(roles.owner, grantTo)))
-  await migrateAs(roles.owner, grantTo)
-  const [writer, other] = [as(roles.writer), as(roles.other)]
+test('writers read and write rows, and change neither tables nor the record', async () => {
+  const grants = { grantTo: roles.writer }
+  await Promise.all([1, 2, 3].map(() => migrateAs(roles.owner, grants)))
+  await migrateAs(roles.owner, grants)
+  const writer = as(roles.writer)
   await writer`
     INSERT INTO outbox (shard, id, item_id, type, payload, occurred_at)
     VALUES (0, gen_random_uuid(), gen_random_uuid(), 'bid.placed', '', now())`
-  expect(await writer`SELECT FROM outbox`).toHaveLength(1)
   await writer`UPDATE outbox SET type = 'item.ended'`
   for (const table of [...bidSchema.tables, 'bid_migrations']) {
-    await writer`SELECT FROM ${writer(table)}`
-    // Without a right to the schema a name means nothing.
-    const read = other`SELECT FROM ${other(table)}`
-    await expect(read).rejects.toThrow(/permission denied|does not exist/)
     const drop = writer`DROP TABLE ${writer(table)}`
     await expect(drop).rejects.toThrow('must be owner')
   }
+  await writer`SELECT FROM bid_migrations`
   await expect(writer`DELETE FROM bid_migrations`).rejects.toThrow('permission denied')
   await expect(writer`CREATE TABLE mine (id int)`).rejects.toThrow('permission denied')
   await writer`DELETE FROM outbox`
@@ -80,7 +76,7 @@ test('writers read and write rows, change no tables, and only read the record; o
 })
 
 test('writers have partitions of the history made, in which they may only add', async () => {
-  await migrateAs(roles.owner, roles.writer)
+  await migrateAs(roles.owner, { grantTo: roles.writer })
   const [owner, writer] = [as(roles.owner), as(roles.writer)]
   const [last = { name: '' }] = await owner<{ name: string }[]>`
     SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits
@@ -97,7 +93,7 @@ test('writers have partitions of the history made, in which they may only add', 
 })
 
 test('a role that is not there is named', async () => {
-  const migrated = migrateAs(roles.owner, 'nobody_of_that_name')
+  const migrated = migrateAs(roles.owner, { grantTo: 'nobody_of_that_name' })
   await expect(migrated).rejects.toBeInstanceOf(StartError)
   await expect(migrated).rejects.toThrow('there is no role nobody_of_that_name')
 })
@@ -107,7 +103,7 @@ test('rights that only somebody else can give are named', async () => {
   await database.sql`GRANT ALL ON SCHEMA public TO ${database.sql(roles.writer)}`
   // The writer may look, which Postgres takes for a warning's worth of a right to grant.
   await database.sql`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${database.sql(roles.writer)}`
-  const granted = migrateAs(roles.writer, roles.other)
+  const granted = migrateAs(roles.writer, { grantTo: roles.other })
   await expect(granted).rejects.toBeInstanceOf(StartError)
   await expect(granted).rejects.toThrow(/Other_\w+ lacks SELECT on items, .* only their owner can/)
 })

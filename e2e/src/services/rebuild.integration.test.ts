@@ -1,17 +1,22 @@
 /** Thrown away and recomputed: while events keep arriving, while Redis is unavailable, and killed in the middle. */
 import { randomUUID } from 'node:crypto'
-import path from 'node:path'
+import { migrationsDirectory as bidMigrations, startBid } from '@bidmesh/bid/bid-component.ts'
+import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { connectRedis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
-import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
+import { callInProcess, connectService } from '@bidmesh/platform/server/service-client.ts'
+import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
+import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
+import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, expect, inject, it } from 'vitest'
-import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
-import { projectEvents } from './project-events.ts'
-import { listTopBidders } from './queries.ts'
-import { rebuild, type RebuildOptions } from './rebuild.ts'
-import type { Standing } from './standings.ts'
-import { migrationsDirectory } from './stats-component.ts'
+import { createLeaderboards, noLeaderboards } from '@bidmesh/stats/leaderboards.ts'
+import { projectEvents } from '@bidmesh/stats/project-events.ts'
+import { listTopBidders } from '@bidmesh/stats/queries.ts'
+import { rebuild, type RebuildOptions } from '@bidmesh/stats/rebuild.ts'
+import type { Standing } from '@bidmesh/stats/standings.ts'
+import { migrationsDirectory } from '@bidmesh/stats/stats-component.ts'
 import {
   bidEvent,
   endEvent,
@@ -20,18 +25,24 @@ import {
   testBid,
   type TestBid,
   type TestEnd,
-} from './test-events.ts'
-
-const bidMigrations = path.join(import.meta.dirname, '../../bid/migrations')
+} from '@bidmesh/stats/test-events.ts'
 
 const cleanups: (() => unknown)[] = []
 let stats: TestDatabase
 let bids: TestDatabase
+/** The bid service on that database. */
+let bidService: Component
+let source: Client<typeof BidService>
 beforeEach(async () => {
   stats = await createTestDatabase(migrationsDirectory)
   cleanups.push(stats.drop)
   bids = await createTestDatabase(bidMigrations)
   cleanups.push(bids.drop)
+  const { signal } = new AbortController()
+  const settings = { databaseUrl: bids.url, redisUrl: undefined, lanes: 1, log: quietLog, signal }
+  bidService = await startBid(settings)
+  cleanups.push(bidService.stop)
+  source = createClient(BidService, callInProcess(bidService, quietLog))
 })
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
@@ -103,7 +114,8 @@ async function writeEnds(ended: readonly TestEnd[]): Promise<void> {
 
 const options = (over: Partial<RebuildOptions> = {}): RebuildOptions => ({
   session: stats.session,
-  bidSql: bids.sql,
+  bids: source,
+  pauseMs: 10,
   leaderboards: noLeaderboards,
   onProgress: () => undefined,
   ...over,
@@ -119,9 +131,10 @@ it('mends projections that are wrong, and says how far it is', async () => {
   await stats.sql`UPDATE user_stats SET total_bids = 99, total_amount = 99`
   const progress: [number, number][] = []
   const onProgress = (done: number, total: number) => progress.push([done, total])
-  expect(await rebuild(options({ onProgress }))).toBe(5_010)
+  await bids.sql`ANALYZE items, bids`
+  expect(await rebuild(options({ onProgress }))).toBe(5_030)
   expect(await stored()).toEqual(recomputedProjections(placed, ended))
-  expect(progress).toEqual([2_000, 4_000, 5_000, 5_010].map((done) => [done, 5_010]))
+  expect(progress).toEqual([2_030, 4_030, 5_030].map((done) => [done, 5_030]))
 })
 
 it('while events keep arriving, late ones and repeats among them, each counts once', async () => {
@@ -172,7 +185,7 @@ it('killed in the middle it is simply run again', async () => {
     if (done >= 4_000) throw killed
   }
   await expect(rebuild(options({ onProgress }))).rejects.toBe(killed)
-  expect((await stored()).inbox).toHaveLength(4_000)
+  expect((await stored()).inbox).toHaveLength(4_010)
   // What is live goes on in between.
   await projectEvents(stats.session, [bidEvent(placed[4_999] ?? testBid())])
   await rebuild(options())
@@ -232,4 +245,58 @@ it('without the Redis it was to clear, nothing is thrown away', async () => {
   const leaderboards = { ...noLeaderboards, clear: () => Promise.reject(away) }
   await expect(rebuild(options({ leaderboards }))).rejects.toBe(away)
   expect(await stored()).toEqual(recomputedProjections([bid], []))
+})
+
+/** A stream that ends with the error after so many messages, each time it is opened. */
+function breakingOff(after: number, error: Error): RebuildOptions['bids'] {
+  return {
+    streamItems: async function* streamItems(request, call) {
+      let messages = 0
+      for await (const message of source.streamItems(request, call)) {
+        yield message
+        messages += 1
+        if (messages === after) throw error
+      }
+    },
+  }
+}
+
+it('a stream that breaks off goes on where it was', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  // 300 items more, without bids: what is asked for after a break is not all again.
+  const more = Array.from({ length: 300 }, () => testBid({ itemId: randomUUID() }))
+  await writeItems(more)
+  const lost = new ConnectError('the connection was lost', Code.Unavailable)
+  await rebuild(options({ bids: breakingOff(9, lost) }))
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+})
+
+it('one that never gets further ends with the reason, and so does a question too many', async () => {
+  await writeBids(history().placed, 1)
+  const lost = new ConnectError('the connection was lost', Code.Unavailable)
+  const broken = options({ bids: breakingOff(2, lost), pauseMs: 100 })
+  await expect(rebuild(broken)).rejects.toThrow('[unavailable] the connection was lost')
+  const four = new ConnectError('4 streams are being read', Code.ResourceExhausted)
+  await expect(rebuild(options({ bids: breakingOff(1, four) }))).rejects.toThrow('four at most')
+})
+
+it('over a connection that becomes a black hole in the middle', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  const server = await startTestServer([bidService])
+  // It stops the component as well.
+  cleanups.splice(cleanups.indexOf(bidService.stop), 1)
+  const proxy = await startTcpProxy(server.url)
+  const { transport, close } = connectService('bid', [proxy.url])
+  cleanups.push(server.stop, proxy.close, close)
+  let swallowed = false
+  const onProgress = () => {
+    if (!swallowed) proxy.swallow()
+    swallowed = true
+  }
+  await rebuild(options({ bids: createClient(BidService, transport), onProgress }))
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
 })

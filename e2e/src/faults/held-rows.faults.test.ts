@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { expect } from 'vitest'
-import { callJson } from './call-json.ts'
+import { callJson } from '../call-json.ts'
 import type { Fault, FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
-import { postBid } from './post-bid.ts'
+import { postBid } from '../post-bid.ts'
 
 /** How long the rows are held: about as long as their bids wait, so that some are refused and some decided. */
 const heldMs = { least: 1_000, most: 6_000 }
@@ -45,7 +45,7 @@ async function bidUntilAccepted(world: FaultWorld, url: string, itemId: string):
       const answer = await postBid(url, bid)
       if (answer.kind === 'failed') throw new Error(`not decided: ${answer.code}`)
       amount = answer.minimumNextBid
-      if (answer.kind === 'refused') throw new Error(`refused: ${answer.reason}`)
+      if (answer.kind === 'rejected') throw new Error(`refused: ${answer.reason}`)
       const { bidId, sequence } = answer
       world.ledger.push({ ...bid, bidId, sequence, amount: BigInt(bid.amount) })
     },

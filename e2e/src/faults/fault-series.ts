@@ -6,7 +6,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Fault, type FaultWorld, playRound } from './fault-round.ts'
 import { faultSeeds, startLimitMs } from './fault-seeds.ts'
-import { startPrivateStack } from './private-stack.ts'
+import { startPrivateStack } from '../private-stack.ts'
 
 const seeds = faultSeeds(2)
 

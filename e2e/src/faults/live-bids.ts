@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks'
 import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
-import { answerLimitMs, postBid } from './post-bid.ts'
+import { answerLimitMs, postBid } from '../post-bid.ts'
 
 export type TrickleOptions = {
   /** Bid processes. */
@@ -67,7 +67,7 @@ export function trickleBids(options: TrickleOptions): Trickle {
     }
     nextBids.set(itemId, Math.max(nextBids.get(itemId) ?? 0, answer.minimumNextBid))
     // Two bids on one item have met, and the second was too low.
-    if (answer.kind === 'refused') return
+    if (answer.kind === 'rejected') return
     times.push({ bidMs: performance.now() - startedAtMs, controlMs })
     const { bidId, sequence } = answer
     ledger.push({ bidId, itemId, userId, amount: BigInt(amount), sequence })

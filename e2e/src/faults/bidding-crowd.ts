@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { BidAnswer } from '@bidmesh/bench/load/bid-call.ts'
 import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
-import { postBid } from './post-bid.ts'
+import { postBid } from '../post-bid.ts'
 
 /** Before the same bid is sent again: whoever is down needs no storm. */
 const retryPauseMs = 25
@@ -84,7 +84,7 @@ export function gatherCrowd(options: CrowdOptions): Crowd {
   function note(bid: Bid, decision: Decision): void {
     const known = nextBids.get(bid.itemId) ?? 0
     nextBids.set(bid.itemId, Math.max(known, decision.minimumNextBid))
-    if (decision.kind === 'refused') {
+    if (decision.kind === 'rejected') {
       refused.set(decision.reason, (refused.get(decision.reason) ?? 0) + 1)
       return
     }

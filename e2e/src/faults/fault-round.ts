@@ -9,8 +9,8 @@ import type { LedgerEntry } from '@bidmesh/invariants/ledger.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
 import { type Crowd, gatherCrowd } from './bidding-crowd.ts'
-import { callJson } from './call-json.ts'
-import type { PrivateStack } from './private-stack.ts'
+import { callJson } from '../call-json.ts'
+import type { PrivateStack } from '../private-stack.ts'
 import { type Random, seededRandom } from './seeded-random.ts'
 
 /** Enough for batches of many bids on a machine of two cores, which the stack needs too. */

@@ -5,7 +5,7 @@
 import type { TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { expect } from 'vitest'
-import { callJson } from './call-json.ts'
+import { callJson } from '../call-json.ts'
 import { acceptsMore, type Fault, type FaultWorld } from './fault-round.ts'
 import { faultSeries } from './fault-series.ts'
 
