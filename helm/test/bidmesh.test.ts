@@ -9,6 +9,7 @@ import { ConfigError } from '../../packages/platform/src/process/config.ts'
 import { readRebuildConfig, readStatsConfig } from '@bidmesh/stats/config.ts'
 import { readWebConfig } from '@bidmesh/web-server/config.ts'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import {
   type Container,
   type Manifest,
@@ -151,6 +152,47 @@ describe('variables', () => {
     expect(named(manifests, 'Deployment', 'bidmesh-web').spec.replicas).toBe(0)
     expect(ofKind(manifests, 'PodDisruptionBudget')).toHaveLength(5)
     expect(ofKind(manifests, 'HorizontalPodAutoscaler')).toHaveLength(2)
+  })
+})
+
+describe('the bid service', () => {
+  const manifests = render('bidmesh', plain)
+
+  it('is asked by live and the rebuild, under the name and the port of its Service', () => {
+    const { metadata, spec } = named(manifests, 'Service', 'bidmesh-bid')
+    expect(spec.ports).toContainEqual(expect.objectContaining({ port: 8080 }))
+    const url = `http://${metadata.name}:8080`
+    expect(named(manifests, 'ConfigMap', 'bidmesh-live').data).toMatchObject({ BID_URL: url })
+    const [rebuild] = podSpec(manifests, 'bidmesh-rebuild').containers
+    expect(rebuild?.env).toContainEqual({ name: 'BID_URL', value: url })
+  })
+
+  it('answers for that name where names are limited', () => {
+    const limited = render('bidmesh', 'values-production.yaml')
+    const { data } = named(limited, 'ConfigMap', 'bidmesh-bid')
+    expect(data?.['ALLOWED_HOSTS']).toBe('auction.example,api.auction.example,bidmesh-bid')
+    const { data: unlimited } = named(manifests, 'ConfigMap', 'bidmesh-bid')
+    expect(unlimited).not.toHaveProperty('ALLOWED_HOSTS')
+  })
+
+  it('answers for its name in Compose', () => {
+    const compose = readFileSync(join(root, 'compose.yaml'), 'utf8')
+    const { services } = parse(compose, { merge: true }) as ComposeFile
+    const asked = new URL(services['live']?.environment['BID_URL'] ?? '').hostname
+    expect(Object.keys(services)).toContain(asked)
+    expect(services[asked]?.environment['ALLOWED_HOSTS']?.split(',')).toContain(asked)
+  })
+
+  it('is the only one with the bid database, beside auctioneer, relay and migration', () => {
+    const having = manifests.filter((manifest) =>
+      JSON.stringify(podSpecOf(manifest)?.containers ?? []).includes('"bid-'),
+    )
+    expect(having.map(({ metadata }) => metadata.name).toSorted()).toEqual([
+      'bidmesh-auctioneer',
+      'bidmesh-bid',
+      'bidmesh-migrate-bid',
+      'bidmesh-outbox-worker',
+    ])
   })
 })
 
@@ -354,6 +396,7 @@ type HttpRule = {
   backendRefs: [{ name: string }]
   timeouts: { request: string }
 }
+type ComposeFile = { services: Record<string, { environment: Record<string, string> }> }
 type GrpcRule = { matches: [{ method: { service: string } }] }
 
 /** By the rules of both specifications: exact before prefix, longer before shorter, element by element. */

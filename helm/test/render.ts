@@ -87,7 +87,11 @@ export type Container = {
   name: string
   image: string
   args: string[]
-  env?: { name: string; valueFrom?: { secretKeyRef?: { name: string; key: string } } }[]
+  env?: {
+    name: string
+    value?: string
+    valueFrom?: { secretKeyRef?: { name: string; key: string } }
+  }[]
   envFrom?: { configMapRef: { name: string } }[]
   securityContext?: object
   resources?: { requests?: object; limits?: { memory?: string } }

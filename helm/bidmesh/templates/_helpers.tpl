@@ -26,7 +26,10 @@ web:
 http://{{ .Release.Name }}-bid:8080
 {{- end }}
 
-{{/* Each process with its values: the defaults, and what services.<name> says otherwise. */}}
+{{/*
+Each process with its values: the defaults, and what services.<name> says otherwise. One that answers for certain names
+only answers for that of its Service as well, by which others call it.
+*/}}
 {{- define "bidmesh.workloads" -}}
 {{- $workloads := dict }}
 {{- range $name, $process := include "bidmesh.processes" . | fromYaml }}
@@ -34,6 +37,9 @@ http://{{ .Release.Name }}-bid:8080
 {{- $workload := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $process }}
 {{- if not $.Values.redis }}
 {{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
+{{- end }}
+{{- with $workload.env.ALLOWED_HOSTS }}
+{{- $_ := set $workload.env "ALLOWED_HOSTS" (printf "%s,%s-%s" . $.Release.Name $name) }}
 {{- end }}
 {{- $_ := set $workloads $name $workload }}
 {{- end }}
