@@ -357,12 +357,36 @@ describe('network policies', () => {
     expect(selected(pods, spec.podSelector)).toHaveLength(pods.length)
   })
 
-  it('open databases to all that have their URLs, and to no others', () => {
-    const { spec } = named(policies, 'NetworkPolicy', 'bidmesh-databases')
-    const needing = pods
-      .filter((pod) => JSON.stringify(podSpecOf(pod)).includes('secretKeyRef'))
-      .map(({ metadata }) => metadata.name)
-    expect(selected(pods, spec.podSelector).toSorted()).toEqual(needing.toSorted())
+  it.each([
+    ['postgres', 'DATABASE_URL', 5432],
+    ['rabbitmq', 'AMQP_URL', 5672],
+    ['redis', 'REDIS_URL', 6379],
+  ])('open %s to all that have its URL, and to no others', (server, variable, port) => {
+    const { spec } = named(policies, 'NetworkPolicy', `bidmesh-${server}`)
+    const needing = podsWith(manifests, variable)
+    expect(needing.length).toBeGreaterThan(2)
+    expect(selected(pods, spec.podSelector).toSorted()).toEqual(needing)
+    expect(spec.egress).toEqual([{ to: [expect.anything()], ports: [{ port }] }])
+  })
+
+  it('open no Redis where there is none', () => {
+    const without = render('bidmesh', 'bidmesh/ci/keda-gateway.yaml')
+    const names = ofKind(without, 'NetworkPolicy').map(({ metadata }) => metadata.name)
+    expect(names).toContain('bidmesh-rabbitmq')
+    expect(names).not.toContain('bidmesh-redis')
+  })
+
+  it('open the bid service to those that have its URL', () => {
+    const asking = podsWith(manifests, 'BID_URL')
+    expect(asking).toEqual(['bidmesh-live', 'bidmesh-rebuild'])
+    const { spec: from } = named(policies, 'NetworkPolicy', 'bidmesh-asking')
+    const { spec: to } = named(policies, 'NetworkPolicy', 'bidmesh-asked')
+    const [egress, ingress] = [from.egress[0], to.ingress[0]]
+    for (const selector of [from.podSelector, ingress.from[0].podSelector])
+      expect(selected(pods, selector).toSorted()).toEqual(asking)
+    for (const selector of [to.podSelector, egress.to[0].podSelector])
+      expect(selected(pods, selector)).toEqual(['bidmesh-bid'])
+    for (const { ports } of [egress, ingress]) expect(ports).toEqual([{ port: 8080 }])
   })
 })
 
@@ -379,6 +403,8 @@ describe('values', () => {
     ['services.live.resources.limits.memory=1GB', 'memory'],
     ['ingress.class=nginx', 'class'],
     ['networkPolicy.callers[0].namespace=x', 'namespace'],
+    ['networkPolicy.databasePorts[0]=5432', 'databasePorts'],
+    ['services.live.env.BID_URL=http://x', 'BID_URL'],
     ['auth.mode=jwt', 'mode'],
   ])('refuse %s', (set, word) => {
     expect(refused(`--set=${set}`)).toContain(word)
@@ -465,6 +491,21 @@ function variablesRead(process: string): string[] {
     if (!(error instanceof ConfigError)) throw error
   }
   return names
+}
+
+/** Names of those whose pods are given a variable. */
+function podsWith(manifests: readonly Manifest[], variable: string): string[] {
+  const given = (manifest: Manifest) =>
+    (podSpecOf(manifest)?.containers ?? []).flatMap(({ env = [], envFrom = [] }) => [
+      ...env.map(({ name }) => name),
+      ...envFrom.flatMap(({ configMapRef }) =>
+        Object.keys(named(manifests, 'ConfigMap', configMapRef.name).data ?? {}),
+      ),
+    ])
+  return manifests
+    .filter((manifest) => given(manifest).includes(variable))
+    .map(({ metadata }) => metadata.name)
+    .toSorted()
 }
 
 function checksums(manifests: readonly Manifest[]): Record<string, string> {
