@@ -18,7 +18,7 @@ const startPrice = 100
 /** A stream that is being resumed when the bidding ends, and its first snapshot. */
 const settleLimitMs = 60_000
 const sampleMs = 20
-/** How a proxy refuses, and a live process that stops or cannot read Postgres: the viewer comes again. */
+/** How a proxy refuses, and a live process that stops or gets no answer of the bid service: the viewer comes again. */
 const refusal = /^refused with 50[234]/
 
 export type Load = {

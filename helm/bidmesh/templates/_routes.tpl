@@ -1,6 +1,7 @@
 {{/*
 Which path leads to which process, once, for Ingress and Gateway API. Prefixes end at a slash: that is how both
-specifications compare them. A service of proto/ that is missing here fails the tests, and so does a stream.
+specifications compare them. A service of proto/ that is missing here fails the tests, and so does a stream;
+ItemSourceService is for processes of this release alone, and a route that leads to it fails them too.
 */}}
 {{- define "bidmesh.routes" -}}
 calls:
