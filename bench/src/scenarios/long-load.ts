@@ -1,6 +1,6 @@
 /**
- * (k) Ten minutes of full load on a thousand items, with relay and statistics behind them, and then the same store beside
- * a new one: what updates and deletes leave behind must not slow bids, nor the outbox stay as large as it once was.
+ * (k) Ten minutes of full load on a thousand items, with relay and statistics behind them, and then, those standing still, the
+ * same store beside a new one: what updates and deletes leave behind must not slow bids, nor the outbox stay as large as it once was.
  */
 import { untilDrained } from '@bidmesh/invariants/until-drained.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
@@ -33,10 +33,13 @@ export async function runLongLoad(world: World): Promise<Outcome> {
   const fresh = await startTarget(world, cleanup, 'lanes', 'fresh', itemCount)
   await warmUp(world, fresh)
   const { measureMs } = world
+  const readSide = [pipeline.relay.pid, pipeline.stats.pid]
+  for (const pid of readSide) process.kill(pid, 'SIGSTOP')
   const results = await takeTurns(world, {
     fresh: () => runOn(world, fresh, { ...bidding, measureMs }),
     used: () => runOn(world, used, { ...bidding, measureMs }),
   })
+  for (const pid of readSide) process.kill(pid, 'SIGCONT')
   const figure: Figure = {
     scenario: 'long load',
     name: `accepted bids/s after ${minutes} minutes of full load, 1,000 items`,

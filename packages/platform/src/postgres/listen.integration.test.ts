@@ -58,7 +58,7 @@ test('listens again when its connection has become a black hole', async () => {
   // The heartbeat, which finds it out, has a connection by then.
   await eventually(() => proxy.open() === 2)
   proxy.swallow()
-  await eventually(() => heard === 2, { limitMs: 10_000 })
+  await eventually(() => expect(heard).toBe(2), { limitMs: 10_000 })
   await isTold()
 })
 

@@ -26,13 +26,17 @@ export function listen(url: string, channel: string, onNotification: () => void)
     const pool = openDriver(url, { max: 1, applicationName: 'bidmesh listener' }, events)
     const opened = { pool, openedAtMs: performance.now(), listening: false }
     current = opened
-    pool`LISTEN ${pool(channel)}`.then(
-      () => {
-        opened.listening = true
-        onNotification()
-      },
-      () => lost(pool),
-    )
+    void begin(opened)
+  }
+
+  async function begin(opened: NonNullable<typeof current>): Promise<void> {
+    try {
+      await opened.pool`LISTEN ${opened.pool(channel)}`
+      opened.listening = true
+      onNotification()
+    } catch {
+      lost(opened.pool)
+    }
   }
 
   function lost(pool: SinglePool): void {
