@@ -1,4 +1,7 @@
-/** Thrown away and recomputed: while events keep arriving, while Redis is unavailable, and killed in the middle. */
+/**
+ * Thrown away and recomputed from the bid service's stream: while events keep arriving, killed in the middle, while Redis
+ * or the bid service is unavailable, and over streams that break off or fall silent.
+ */
 import { randomUUID } from 'node:crypto'
 import { migrationsDirectory as bidMigrations, startBid } from '@bidmesh/bid/bid-component.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -6,8 +9,9 @@ import { connectRedis, redisUp } from '@bidmesh/platform/redis/redis.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
+import { freePort } from '@bidmesh/platform/process/free-port.ts'
 import { callInProcess, connectService } from '@bidmesh/platform/server/service-client.ts'
-import { startTcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '@bidmesh/platform/testing/tcp-proxy.ts'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { afterEach, beforeEach, expect, inject, it } from 'vitest'
@@ -54,7 +58,7 @@ const itemIds = Array.from({ length: 30 }, () => randomUUID()).toSorted()
 
 const currencyOf = (item: number) => currencies[item % 3] ?? ''
 
-/** Three chunks of bids on all items. */
+/** Three chunks of bids on all items. Bids of those that have ended come chunks after the end. */
 function history(): { placed: TestBid[]; ended: TestEnd[] } {
   const placed = Array.from({ length: 5_000 }, (_, n) =>
     testBid({
@@ -65,10 +69,10 @@ function history(): { placed: TestBid[]; ended: TestEnd[] } {
       atMs: day + n * 977,
     }),
   )
-  const ended = itemIds.slice(0, 10).map((itemId, n): TestEnd => {
+  const ended = itemIds.slice(20).map((itemId, n): TestEnd => {
     const last = placed.findLast((bid) => bid.itemId === itemId)
     const winner = n > 2 && last && { winner: last }
-    return { itemId, currency: currencyOf(n), atMs: day + 10_000_000 + n, ...winner }
+    return { itemId, currency: currencyOf(20 + n), atMs: day + 10_000_000 + n, ...winner }
   })
   return { placed, ended }
 }
@@ -247,56 +251,132 @@ it('without the Redis it was to clear, nothing is thrown away', async () => {
   expect(await stored()).toEqual(recomputedProjections([bid], []))
 })
 
-/** A stream that ends with the error after so many messages, each time it is opened. */
-function breakingOff(after: number, error: Error): RebuildOptions['bids'] {
-  return {
-    streamItems: async function* streamItems(request, call) {
-      let messages = 0
-      for await (const message of source.streamItems(request, call)) {
-        yield message
-        messages += 1
-        if (messages === after) throw error
-      }
-    },
-  }
+it('without the bid service it was to ask, nothing is thrown away', async () => {
+  const bid = testBid()
+  await projectEvents(stats.session, [bidEvent(bid)])
+  const nobody = callAt(`http://127.0.0.1:${await freePort()}`)
+  await expect(rebuild(options({ bids: nobody }))).rejects.toThrow('bid service is unavailable')
+  expect(await stored()).toEqual(recomputedProjections([bid], []))
+})
+
+/** The bid service at an address, as the command reaches it. */
+function callAt(url: string): Client<typeof BidService> {
+  const { transport, close } = connectService('bid', [url])
+  cleanups.push(close)
+  return createClient(BidService, transport)
 }
 
-it('a stream that breaks off goes on where it was', async () => {
-  const { placed, ended } = history()
-  await writeBids(placed, 1)
-  await writeEnds(ended)
-  // 300 items more, without bids: what is asked for after a break is not all again.
-  const more = Array.from({ length: 300 }, () => testBid({ itemId: randomUUID() }))
-  await writeItems(more)
-  const lost = new ConnectError('the connection was lost', Code.Unavailable)
-  await rebuild(options({ bids: breakingOff(9, lost) }))
-  expect(await stored()).toEqual(recomputedProjections(placed, ended))
-})
+type Ask = RebuildOptions['bids']['streamItems']
+/** Told before each message of a stream but those of the first, by which it is seen that there is one. */
+type Watch = (message: number, afterItemId: string) => Promise<void> | void
 
-it('one that never gets further ends with the reason, and so does a question too many', async () => {
-  await writeBids(history().placed, 1)
-  const lost = new ConnectError('the connection was lost', Code.Unavailable)
-  const broken = options({ bids: breakingOff(2, lost), pauseMs: 100 })
-  await expect(rebuild(broken)).rejects.toThrow('[unavailable] the connection was lost')
-  const four = new ConnectError('4 streams are being read', Code.ResourceExhausted)
-  await expect(rebuild(options({ bids: breakingOff(1, four) }))).rejects.toThrow('four at most')
-})
-
-it('over a connection that becomes a black hole in the middle', async () => {
-  const { placed, ended } = history()
-  await writeBids(placed, 1)
-  await writeEnds(ended)
-  const server = await startTestServer([bidService])
-  // It stops the component as well.
-  cleanups.splice(cleanups.indexOf(bidService.stop), 1)
-  const proxy = await startTcpProxy(server.url)
-  const { transport, close } = connectService('bid', [proxy.url])
-  cleanups.push(server.stop, proxy.close, close)
-  let swallowed = false
-  const onProgress = () => {
-    if (!swallowed) proxy.swallow()
-    swallowed = true
+/** The streams of `told`, and after which item each was asked for. */
+function watched(told: RebuildOptions['bids'], watch: Watch) {
+  const asked: string[] = []
+  const streamItems: Ask = async function* streamItems(request, call) {
+    const afterItemId = request.afterItemId ?? ''
+    const isApplied = asked.push(afterItemId) > 1
+    let messages = 0
+    for await (const message of told.streamItems(request, call)) {
+      if (isApplied) await watch(messages, afterItemId)
+      messages += 1
+      yield message
+    }
   }
-  await rebuild(options({ bids: createClient(BidService, transport), onProgress }))
+  return { asked, breaking: { streamItems } }
+}
+
+const lost = new ConnectError('the connection was lost', Code.Unavailable)
+
+/** Items without bids, three hundreds in all. */
+async function writeMoreItems(): Promise<void> {
+  await writeItems(Array.from({ length: 270 }, () => testBid()))
+}
+
+it('a stream that breaks off goes on where it was, with what was not yet complete', async () => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  await writeMoreItems()
+  const { asked, breaking } = watched(source, (message) => {
+    if (message === 5) throw lost
+  })
+  await rebuild(options({ bids: breaking }))
   expect(await stored()).toEqual(recomputedProjections(placed, ended))
+  const [first, second, ...more] = asked
+  expect([first, second]).toEqual(['', ''])
+  // Each break a hundred items further, and no question asked twice.
+  expect(more.length).toBeGreaterThan(0)
+  expect(more).toEqual([...new Set(more)].filter(Boolean).toSorted())
+})
+
+it.each([
+  ['at the first hundred', 1],
+  // Two messages make a hundred items complete.
+  ['later', 3],
+])('one that gets no further, %s, ends with the reason', async (_, firstBreak) => {
+  await writeBids(history().placed.slice(0, 30), 1)
+  await writeMoreItems()
+  const { asked, breaking } = watched(source, (message, afterItemId) => {
+    if (message === (afterItemId === '' ? firstBreak : 1)) throw lost
+  })
+  await expect(rebuild(options({ bids: breaking }))).rejects.toThrow(
+    'the bid service stopped telling: [unavailable] the connection was lost',
+  )
+  // To see that there is one, the first, and ten that brought nothing more.
+  expect(asked).toHaveLength(12)
+})
+
+/** A component on a port of its own, and a proxy before it. */
+async function serve(component: Component): Promise<TcpProxy> {
+  const server = await startTestServer([{ ...component, stop: async () => undefined }])
+  const proxy = await startTcpProxy(server.url)
+  cleanups.push(server.stop, proxy.close)
+  return proxy
+}
+
+it('whoever comes while four others read all is told so, and nothing is thrown away', async () => {
+  await writeItems(history().placed)
+  // More than sockets hold, so that the others are not done.
+  await bids.sql`
+    INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
+    SELECT id, n, gen_random_uuid(), 'ann', n, now() FROM items, generate_series(1, 4000) AS n`
+  const bid = testBid()
+  await projectEvents(stats.session, [bidEvent(bid)])
+  const { url } = await serve(bidService)
+  const others = Array.from({ length: 4 }, () =>
+    callAt(url).streamItems({})[Symbol.asyncIterator](),
+  )
+  await Promise.all(others.map((other) => other.next()))
+  await expect(rebuild(options({ bids: callAt(url) }))).rejects.toThrow('four at most')
+  expect(await stored()).toEqual(recomputedProjections([bid], []))
+})
+
+it.each([
+  ['cut', 0],
+  // Found out by its silence.
+  ['swallow', 4_000],
+] as const)('over a connection that is lost in the middle: %s', async (how, leastMs) => {
+  const { placed, ended } = history()
+  await writeBids(placed, 1)
+  await writeEnds(ended)
+  const applied = Promise.withResolvers<void>()
+  // Halts once there is enough for a chunk, until that has been applied.
+  const { asked, breaking } = watched(source, async (message) => {
+    if (message !== 3 || asked.length > 2) return
+    await applied.promise
+    proxy[how]()
+  })
+  const proxy = await serve({
+    ...bidService,
+    routes: (router) =>
+      router.service(BidService, {
+        streamItems: (request, { signal }) => breaking.streamItems(request, { signal }),
+      }),
+  })
+  const startMs = performance.now()
+  await rebuild(options({ bids: callAt(proxy.url), onProgress: () => applied.resolve() }))
+  expect(performance.now() - startMs).toBeGreaterThan(leastMs)
+  expect(await stored()).toEqual(recomputedProjections(placed, ended))
+  expect(asked).toEqual(['', '', ''])
 })

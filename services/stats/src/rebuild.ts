@@ -4,10 +4,16 @@
  * 1. One transaction empties inbox, projections and leaderboards; it waits for batches under way and holds up new ones.
  * 2. All bids and ended items are streamed by the bid service and applied like events, under the ids of their events.
  *
- * Why nothing is lost or counted twice: an event applied before step 1 was committed by the bid service before it, so
- * step 2, which reads only after step 1, finds its bid or its end. An event that arrives after step 1 may also be met by
- * step 2; the inbox takes whichever comes first and drops the other. Killed in the middle, it is simply run again; a
- * stream that breaks off goes on after the last item that had come whole.
+ * Why nothing is lost: an event applied before step 1 was committed by the bid service before it. The stream is opened
+ * after step 1, so each of its statements sees that commit; and between two of them there is no gap, because they go by
+ * ids of items and sequences of bids, which never change. What is committed later (a bid on an item whose bids were read
+ * already, the end of an item that was read as active, a new item) may be met or not: its event can only be applied after
+ * step 1, and stays.
+ *
+ * Why nothing is counted twice: what is met and also arrives has the same id, and the inbox takes whichever comes first.
+ * That an end may come before its bids makes no difference, see project-events.ts.
+ *
+ * Killed in the middle, it is simply run again; a stream that breaks off goes on after the last item that had come whole.
  */
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import {
@@ -26,7 +32,7 @@ import type { Fact } from './facts.ts'
 import type { Leaderboards } from './leaderboards.ts'
 import { projectFacts } from './project-events.ts'
 
-/** Facts applied at once: about 80 ms of work, and live batches wait no longer than that. */
+/** Items and bids applied at once: about 80 ms of work, and live batches wait no longer than that. */
 const CHUNK = 2_000
 /** In a row, without a single item more. */
 const BREAKS_MAX = 10
@@ -46,9 +52,13 @@ export type RebuildOptions = {
   pauseMs?: number
 }
 
-/** Returns how many items and bids were read. Rejects with the reason when the stream keeps breaking off. */
+/**
+ * Returns how many items and bids were read. Rejects with the reason when the stream keeps breaking off, with nothing
+ * thrown away when it never begins.
+ */
 export async function rebuild(options: RebuildOptions): Promise<number> {
   const { session, leaderboards, onProgress } = options
+  await seeThatItIsTold(options)
   await session.transaction(async (transaction) => {
     await transaction.query((sql) => [
       // In the order in which a batch locks them.
@@ -72,6 +82,13 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   return done
 }
 
+/** By a stream of its own: what is applied must be read after the projections were thrown away. */
+async function seeThatItIsTold(options: RebuildOptions): Promise<void> {
+  const stream = messages(options)
+  await stream.next()
+  await stream.return(undefined)
+}
+
 type Chunk = { facts: Fact[]; read: number; approximateTotal: number }
 
 async function* chunks(options: RebuildOptions): AsyncGenerator<Chunk> {
@@ -83,7 +100,7 @@ async function* chunks(options: RebuildOptions): AsyncGenerator<Chunk> {
     )
     chunk.read += items.length + bids.length
     chunk.approximateTotal ||= Number(approximateTotal)
-    if (chunk.facts.length < CHUNK) continue
+    if (chunk.read < CHUNK) continue
     yield chunk
     chunk = { ...chunk, facts: [], read: 0 }
   }
@@ -108,8 +125,11 @@ async function* messages({ bids, pauseMs = PAUSE_MS }: RebuildOptions): AsyncGen
         if (message.items.length > 0) currencies.clear()
         for (const { id, currency } of message.items) currencies.set(id, currency)
         yield { ...message, currencies }
-        if (message.completeUntilItemId !== '') afterItemId = message.completeUntilItemId
-        if (message.completeUntilItemId !== '') breaks = 0
+        const complete = message.completeUntilItemId
+        // Where this stream went on is told again, and is no progress.
+        if (complete === '' || complete === afterItemId) continue
+        afterItemId = complete
+        breaks = 0
       }
       return
     } catch (error) {
