@@ -10,7 +10,8 @@ import { connectRedis } from '@bidmesh/platform/redis/redis.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { connectService } from '@bidmesh/platform/server/service-client.ts'
 import { createClient } from '@connectrpc/connect'
-import { SingleBar } from 'cli-progress'
+// Of CommonJS: not all of its names can be imported one by one.
+import cliProgress from 'cli-progress'
 import { readRebuildConfig } from './config.ts'
 import { createLeaderboards, noLeaderboards } from './leaderboards.ts'
 import { rebuild } from './rebuild.ts'
@@ -26,6 +27,10 @@ const HELP = `Recomputes the statistics from all bids and items, while the servi
 Interrupted, it can simply be run again.
 `
 
+const FORMAT_WITHOUT_TOTAL = '  {value} items and bids  {rate}/s'
+const FORMAT =
+  '  {bar} {percentage}%  {value} of about {total} items and bids  {rate}/s  {eta_formatted} left'
+
 const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
 if (values.help) process.stdout.write(HELP)
 else process.exitCode = await main()
@@ -40,25 +45,21 @@ async function main(): Promise<number> {
     const bidService = connectService('bid', config.BID_URL)
     const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, { log }) : undefined
     const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
-    const bar = new SingleBar({
-      format:
-        '  {bar} {percentage}%  {value} of about {total} items and bids  {rate}/s  {eta_formatted} left',
-      noTTYOutput: true,
-      notTTYSchedule: 1_000,
-    })
+    const bar = createBar()
     const startMs = performance.now()
     const rate = (done: number) => Math.round((done / (performance.now() - startMs)) * 1_000)
     try {
       // Rejects with the reason when Redis is unavailable: before anything is thrown away.
       if (redis) await once(redis, 'ready').catch(refuseWithoutRedis)
-      bar.start(0, 0, { rate: 0 })
+      bar.start(0, 0, { rate: 0, format: FORMAT_WITHOUT_TOTAL })
       const done = await rebuild({
         session,
         bids: createClient(BidService, bidService.transport),
         leaderboards,
         onProgress: (count, total) => {
           bar.setTotal(Math.max(count, total))
-          bar.update(count, { rate: rate(count) })
+          const format = total > 0 ? FORMAT : FORMAT_WITHOUT_TOTAL
+          bar.update(count, { rate: rate(count), format })
         },
       })
       bar.stop()
@@ -75,6 +76,16 @@ async function main(): Promise<number> {
     process.stderr.write(`${messageOf(error)}\n\n${hint}`)
     return 1
   }
+}
+
+/** The payload brings the format, because a total is known once something has come, or never. */
+function createBar() {
+  return new cliProgress.SingleBar({
+    format: (options, params, payload: { format: string }) =>
+      cliProgress.Format.Formatter({ ...options, format: payload.format }, params, payload),
+    noTTYOutput: true,
+    notTTYSchedule: 1_000,
+  })
 }
 
 function refuseWithoutRedis(error: unknown): never {
