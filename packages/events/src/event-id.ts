@@ -3,6 +3,7 @@
  * (a rebuild from the write side) gives it the id the consumers' inboxes know.
  */
 import { createHash } from 'node:crypto'
+import { uuidOf } from '@bidmesh/platform/server/canonical-id.ts'
 
 /**
  * A UUID of version 8 (RFC 9562, section 5.8) from SHA-256 of type and item.
@@ -14,12 +15,5 @@ export function lifecycleEventId(itemId: string, type: string): string {
   const bytes = createHash('sha256').update(`${type}:${itemId}`).digest().subarray(0, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const hex = bytes.toString('hex')
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ].join('-')
+  return uuidOf(bytes.toString('hex'))
 }

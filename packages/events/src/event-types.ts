@@ -1,6 +1,7 @@
-/** What can happen to an item, by the names under which it is published. */
-
-/** Routing keys of the topic exchange; a consumer binds to these or to patterns such as `item.*`. */
+/**
+ * What can happen to an item, by the names under which it is published: the routing keys of the topic exchange. A
+ * consumer binds to these or to patterns such as `item.*`.
+ */
 export const eventTypes = [
   'item.created',
   'item.updated',

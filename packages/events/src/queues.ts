@@ -1,5 +1,8 @@
-/** Where events go on the broker: names that publishers, consumers and operators share. */
+/** Where events go on the broker, and before: names that publishers, consumers and operators share. */
 import type { DurableQueue, Exchanges } from '@bidmesh/platform/broker/broker.ts'
+
+/** Of Postgres: the bid service notifies it after a commit, the relay listens. */
+export const OUTBOX_CHANNEL = 'bidmesh_outbox'
 
 export const exchanges: Exchanges = { events: 'auction.events', dead: 'auction.dead' }
 

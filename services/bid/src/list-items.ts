@@ -106,7 +106,7 @@ function findThenOrder({ sql, filter, after, columns, limit }: Asked, order: Ite
     SELECT items.* FROM (
       SELECT ${columns} ${order.keys ? order.keys(sql, after) : sql``} FROM items
       WHERE ${matches(sql, filter)} ${query ? sql`AND id IN (${foundBy(sql, query)})` : sql``}
-      ${query || order.keys ? fence(sql) : sql``}
+      ${query ? fence(sql) : sql``}
     ) AS items
     WHERE true ${after ? order.after(sql, after) : sql``}
     ORDER BY ${order.by(sql)}

@@ -14,6 +14,7 @@
  * before it was told of commits).
  * Not flushing the commit of a delete (it would only repeat events) made no difference, so it is flushed.
  */
+import { OUTBOX_CHANNEL } from '@bidmesh/events/queues.ts'
 import type { Broker, BrokerLog } from '@bidmesh/platform/broker/broker.ts'
 import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
 import { backoffMs } from '@bidmesh/platform/broker/deliver-batch.ts'
@@ -48,8 +49,6 @@ const STATEMENT_TIMEOUT_MS = 4_000
 /** Between two polls; the longer one is for a relay that is told of events, and looks in case that was lost. */
 const POLL_LIMITS = { minMs: 5, maxMs: 50 }
 const LISTENING_POLL_LIMITS = { minMs: 5, maxMs: 200 }
-/** The bid service notifies it after each commit. */
-const CHANNEL = 'bidmesh_outbox'
 /** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
 const STOP_TIMEOUT_MS = 6_000
 
@@ -117,7 +116,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     more: false,
     wake: () => undefined,
     told: false,
-    listener: listen(databaseUrl, CHANNEL, () => {
+    listener: listen(databaseUrl, OUTBOX_CHANNEL, () => {
       state.told = true
       state.wake()
     }),

@@ -3,6 +3,7 @@
  * process from everything else for milliseconds.
  */
 import { Code, ConnectError } from '@connectrpc/connect'
+import { uuidOf } from './canonical-id.ts'
 
 const ID_BYTES = 16
 
@@ -17,10 +18,7 @@ export function idsOf(packed: Uint8Array): string[] {
     throw new ConnectError('item_ids: must be UUIDs of 16 bytes each', Code.InvalidArgument)
   }
   const hex = Buffer.from(packed).toString('hex')
-  return Array.from({ length: packed.length / ID_BYTES }, (_, index) => {
-    const id = hex.slice(2 * ID_BYTES * index, 2 * ID_BYTES * (index + 1))
-    return [id.slice(0, 8), id.slice(8, 12), id.slice(12, 16), id.slice(16, 20), id.slice(20)].join(
-      '-',
-    )
-  })
+  return Array.from({ length: packed.length / ID_BYTES }, (_, index) =>
+    uuidOf(hex.slice(2 * ID_BYTES * index, 2 * ID_BYTES * (index + 1))),
+  )
 }
