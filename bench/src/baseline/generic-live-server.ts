@@ -6,7 +6,7 @@ import { exchanges } from '@bidmesh/events/queues.ts'
 import { connectRabbitBroker } from '@bidmesh/platform/broker/broker-rabbitmq.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
-import { connectService } from '@bidmesh/platform/server/service-client.ts'
+import { connectService } from '@bidmesh/platform/rpc/service-client.ts'
 import { readLiveConfig } from '@bidmesh/live/config.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 

@@ -1,5 +1,5 @@
 /** Two live services on one RabbitMQ and one Redis: what one viewer sees, all see, wherever they are. */
-import { connectService, type ServiceClient } from '@bidmesh/platform/server/service-client.ts'
+import { connectService, type ServiceClient } from '@bidmesh/platform/rpc/service-client.ts'
 import { randomBytes } from 'node:crypto'
 import { migrationsDirectory, startBid } from '@bidmesh/bid/bid-component.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'

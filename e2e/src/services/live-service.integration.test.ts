@@ -32,7 +32,7 @@ import {
   createGrpcWebTransport as createBrowserGrpcWebTransport,
 } from '@connectrpc/connect-web'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { callInProcess } from '@bidmesh/platform/server/service-client.ts'
+import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 
 let database: TestDatabase

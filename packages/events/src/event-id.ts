@@ -3,7 +3,7 @@
  * (a rebuild from the write side) gives it the id the consumers' inboxes know.
  */
 import { createHash } from 'node:crypto'
-import { uuidOf } from '@bidmesh/platform/server/canonical-id.ts'
+import { uuidOf } from '@bidmesh/platform/rpc/canonical-id.ts'
 
 /**
  * A UUID of version 8 (RFC 9562, section 5.8) from SHA-256 of type and item.

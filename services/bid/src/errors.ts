@@ -11,7 +11,7 @@ import {
   BidRejectionSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { isContention, isUnavailable } from '@bidmesh/platform/process/errors.ts'
-import { errorInfo } from '@bidmesh/platform/server/error-info.ts'
+import { errorInfo } from '@bidmesh/platform/rpc/error-info.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Rejected } from './decide-batch.ts'
 import { LaneFullError } from './lane-entry.ts'

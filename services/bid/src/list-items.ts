@@ -24,7 +24,7 @@ import {
   type PageRequest,
   type Position,
   type PositionKind,
-} from '@bidmesh/platform/server/page-token.ts'
+} from '@bidmesh/platform/rpc/page-token.ts'
 
 /**
  * Of a page, as text: when so many are reached, it ends early. Clients of gRPC take 4 MiB unless told

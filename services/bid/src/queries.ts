@@ -23,7 +23,7 @@ import {
   type Page,
   pageOf,
   type PageRequest,
-} from '@bidmesh/platform/server/page-token.ts'
+} from '@bidmesh/platform/rpc/page-token.ts'
 
 /** Throws NOT_FOUND. */
 export async function getItem(sql: Sql, id: string): Promise<Item> {

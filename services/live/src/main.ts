@@ -1,6 +1,6 @@
 /** The live service as a process. */
 import { exchanges } from '@bidmesh/events/queues.ts'
-import { connectService } from '@bidmesh/platform/server/service-client.ts'
+import { connectService } from '@bidmesh/platform/rpc/service-client.ts'
 import { connectRabbitBroker } from '@bidmesh/platform/broker/broker-rabbitmq.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { readLiveConfig } from './config.ts'

@@ -1,7 +1,7 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
-import { canonicalId } from '@bidmesh/platform/server/canonical-id.ts'
-import { callerId } from '@bidmesh/platform/server/identity.ts'
-import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/server/page-token.ts'
+import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
+import { callerId } from '@bidmesh/platform/rpc/identity.ts'
+import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/rpc/page-token.ts'
 import {
   LiveService,
   type WatchItemRequest,

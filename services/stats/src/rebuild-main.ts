@@ -8,7 +8,7 @@ import { createLog } from '@bidmesh/platform/process/log.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { connectRedis } from '@bidmesh/platform/redis/redis.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
-import { connectService } from '@bidmesh/platform/server/service-client.ts'
+import { connectService } from '@bidmesh/platform/rpc/service-client.ts'
 import { createClient } from '@connectrpc/connect'
 // Of CommonJS: not all of its names can be imported one by one.
 import cliProgress from 'cli-progress'

@@ -1,4 +1,4 @@
-import { errorInfo } from '@bidmesh/platform/server/error-info.ts'
+import { errorInfo } from '@bidmesh/platform/rpc/error-info.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 
 /** As the bid service says it. */

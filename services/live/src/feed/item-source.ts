@@ -3,7 +3,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemSourceService } from '@bidmesh/gen/bids/v1/item_source_service_pb.ts'
 import { TransientError } from '@bidmesh/platform/process/errors.ts'
-import { packedIds } from '@bidmesh/platform/server/packed-ids.ts'
+import { packedIds } from '@bidmesh/platform/rpc/packed-ids.ts'
 import { type Client, createClient, type Transport } from '@connectrpc/connect'
 import type { ListFilter } from '../lists/lists.ts'
 

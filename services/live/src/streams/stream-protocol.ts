@@ -12,7 +12,7 @@ import {
   trailerFlag,
   trailerSerialize,
 } from '@connectrpc/connect/protocol-grpc-web'
-import { withRetryInfo } from '@bidmesh/platform/server/retry-info.ts'
+import { withRetryInfo } from '@bidmesh/platform/rpc/retry-info.ts'
 import { envelope, type WireFormat } from './frame.ts'
 
 export type StreamProtocol = {

@@ -13,8 +13,8 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
-import type { HttpHandler } from './http-handler.ts'
-import { sendJson } from './http-pages.ts'
+import type { HttpHandler } from '../server/http-handler.ts'
+import { sendJson } from '../server/http-pages.ts'
 import type { Log } from '../process/log.ts'
 import { inWords } from './procedure-answer.ts'
 import { strictRouter } from './strict-router.ts'

@@ -9,8 +9,8 @@ import { messageOf, TransientError } from '../process/errors.ts'
 import { startTcpProxy, type TcpProxy } from '../testing/tcp-proxy.ts'
 import { quietLog, startTestServer } from '../testing/test-server.ts'
 import { errorInfo } from './error-info.ts'
-import type { Server } from './server.ts'
-import { answerWhileStarting } from './starting-server.ts'
+import type { Server } from '../server/server.ts'
+import { answerWhileStarting } from '../server/starting-server.ts'
 import { callInProcess, connectService } from './service-client.ts'
 
 const cleanups: (() => unknown)[] = []
