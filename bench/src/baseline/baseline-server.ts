@@ -92,7 +92,7 @@ function startBaseline(url: string): Component {
     services: [BidService],
     routes: (router) =>
       router.service(BidService, { placeBid: (request) => placeBid(pool, request, pipelined) }),
-    interceptors: [explainRejection],
+    explainError: explainRejection,
     check: () => Promise.resolve(),
     stop: () => pool.close(),
   }

@@ -70,7 +70,7 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
       bidRoutes({ sql, session, lanes, cache, wakeRelay, metrics, operatorIds })(router)
       itemSourceRoutes(sql)(router)
     },
-    interceptors: [explainRejection],
+    explainError: explainRejection,
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {
       await lanes.stop()

@@ -6,7 +6,8 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import { BidRejectionSchema, BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
+import type { ExplainError } from '@bidmesh/platform/process/component.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
 import { bidRejection, changeFailed, changeRejection, reasonOfFailure } from './errors.ts'
 
 const { placeBid, createItem, updateItem, cancelItem, extendItem, endItemNow } = BidService.method
@@ -18,16 +19,9 @@ const changes: ReadonlySet<DescMethod> = new Set([
   endItemNow,
 ])
 
-export const explainRejection: Interceptor = (next) => {
-  return async (request) => {
-    const { method } = request
-    if (method !== placeBid && !changes.has(method)) return await next(request)
-    try {
-      return await next(request)
-    } catch (error) {
-      throw method === placeBid ? explainBid(error) : explainChange(error)
-    }
-  }
+export const explainRejection: ExplainError = (method, error) => {
+  if (method === placeBid) return explainBid(error)
+  return changes.has(method) ? explainChange(error) : error
 }
 
 function explainBid(error: unknown): unknown {

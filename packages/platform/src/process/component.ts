@@ -1,6 +1,12 @@
 import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
-import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
+import type { ConnectRouter } from '@connectrpc/connect'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
+
+/**
+ * Asked about each call of the process that fails: returns what to make of the error, which is the error itself for
+ * procedures of others. For what only this part can say about it, such as a detail that its clients read.
+ */
+export type ExplainError = (method: DescMethod, error: unknown) => unknown
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
@@ -16,11 +22,7 @@ export type Component = {
   routes: (router: ConnectRouter) => void
   /** Procedures whose calls go before all others of the process, e.g. bids. */
   urgent?: readonly DescMethod[]
-  /**
-   * Around the calls of the whole process, inside the translation of errors and outside validation: check
-   * the service of a request before touching it. For what only this part can say about an error.
-   */
-  interceptors?: readonly Interceptor[]
+  explainError?: ExplainError
   /**
    * Sees each request before the procedures do, and answers those that are its own: true when it has taken
    * the request, false when it has not touched it. For what the procedures are no good for, such as pages

@@ -1,51 +1,59 @@
 /**
- * Procedures as a handler of Node's requests. What the library's adapter does, with three differences: what
- * it leaves unread or unsaid is answered in words (`procedure-answer.ts`), procedures are registered with
- * the limits of their messages (`strict-router.ts`), and failures go to the log.
+ * Procedures as a handler of Node's requests. Unary calls have a responder of their own (`unary-responder.ts`). The rest,
+ * streams and requests that nobody can read, is done as the library's adapter does it, with three differences: what it
+ * leaves unread or unsaid is answered in words (`procedure-answer.ts`), procedures are registered with the limits of their
+ * messages (`strict-router.ts`), and failures go to the log.
  */
-import { base64Decode } from '@bufbuild/protobuf/wire'
 import { createRegistry, type DescFile } from '@bufbuild/protobuf'
 import { Code, ConnectError, createConnectRouter } from '@connectrpc/connect'
-import type { ConnectRouter, ConnectRouterOptions } from '@connectrpc/connect'
+import type { ConnectRouter } from '@connectrpc/connect'
 import {
-  compressionBrotli,
-  compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
-import type { HttpHandler } from '../server/http-handler.ts'
+import type { HttpHandler, HttpRequest } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
-import type { Log } from '../process/log.ts'
+import { type CallGuardOptions, createCallGuard } from './around-calls.ts'
 import { inWords } from './procedure-answer.ts'
+import { rpcInterceptor } from './rpc-interceptor.ts'
 import { strictRouter } from './strict-router.ts'
+import { compressions } from './unary-request.ts'
+import { createUnaryResponder } from './unary-responder.ts'
 
-export type ProcedureHandlerOptions = Pick<
-  ConnectRouterOptions,
-  'interceptors' | 'maxTimeoutMs' | 'shutdownSignal'
-> & {
+export type ProcedureHandlerOptions = CallGuardOptions & {
+  /** Longest deadline a caller may ask for. */
+  maxTimeoutMs: number
+  /** Its reason is what calls are told that are still in hand. */
+  shutdownSignal: AbortSignal
   routes: (router: ConnectRouter) => void
   /** Files of messages that an `Any` may hold. */
   held: readonly DescFile[]
   /** Gets requests for what is no procedure. */
   fallback: HttpHandler
-  log: Log
 }
 
-/** Throws for a request without a usable host. */
 export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHandler {
-  const { routes, held, fallback, log, ...rest } = options
+  const { routes, held, fallback, maxTimeoutMs, shutdownSignal, log } = options
+  const begin = createCallGuard(options)
+  const unary = createUnaryResponder({ begin, maxTimeoutMs, shutdownSignal, log })
   const router = createConnectRouter({
-    ...rest,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    maxTimeoutMs,
+    shutdownSignal,
+    interceptors: [rpcInterceptor(begin)],
+    acceptCompression: compressions,
   })
-  routes(strictRouter(router, createRegistry(...held)))
+  routes(strictRouter(router, createRegistry(...held), unary.add))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   return (request, response) => {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2)
     const handler = handlers.get(path)
     if (!handler) return fallback(request, response)
-    const fault = request.method === 'GET' ? queryFault(query) : undefined
-    if (fault) return sendJson(request, response, 400, { code: 'invalid_argument', message: fault })
+    if (!hasHost(request)) {
+      response.setHeader('connection', 'close')
+      const message = 'the request has no usable host'
+      return sendJson(request, response, 400, { code: 'invalid_argument', message })
+    }
+    if (unary.answer(path, query, request, response)) return
     void handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
       .then((answer) => inWords(answer, handler))
       .then((answer) => universalResponseToNodeResponse(answer, response))
@@ -57,19 +65,16 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
   }
 }
 
-/** What is wrong with the message in an address; the library would replace bytes, or fail as if it were our fault. */
-function queryFault(query: string): string | undefined {
-  try {
-    decodeURIComponent(query)
-  } catch {
-    return 'the query is not percent-encoded UTF-8'
+/** Of the names that were seen last, one: nearly all requests are for the same. */
+let usableHost = ''
+
+/** Without one there is no address, which the library makes of each request; HTTP/1.0 needs none. */
+function hasHost({ headers }: HttpRequest): boolean {
+  const host = headers[':authority'] ?? headers.host
+  if (typeof host !== 'string') return false
+  if (host !== usableHost) {
+    if (!URL.canParse(`http://${host}`)) return false
+    usableHost = host
   }
-  const parameters = new URLSearchParams(query)
-  if (parameters.get('base64') !== '1') return undefined
-  try {
-    base64Decode(parameters.get('message') ?? '')
-    return undefined
-  } catch {
-    return 'message is not base64, which base64=1 says it is'
-  }
+  return true
 }

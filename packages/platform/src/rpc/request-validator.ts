@@ -2,14 +2,21 @@
  * The field rules of the protos, as every request is held against them, and the ranges that protobuf gives
  * to times and durations: binary messages can hold what no calendar has.
  */
-import { createRegistry, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf'
+import {
+  create,
+  createRegistry,
+  type DescField,
+  type DescMessage,
+  type Message,
+} from '@bufbuild/protobuf'
 import { buildPath, reflect, type ReflectMessage } from '@bufbuild/protobuf/reflect'
 import {
   createValidator,
-  type Validator,
   ValidationError,
   Violation,
+  violationsToProto,
 } from '@bufbuild/protovalidate'
+import { Code, ConnectError } from '@connectrpc/connect'
 import { file_rules_v1_rules } from '@bidmesh/gen/rules/v1/rules_pb.ts'
 
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, as timestamp.proto has it. */
@@ -35,13 +42,23 @@ const fieldRules = createValidator({
   regexMatch: matches,
 })
 
-/** For interceptors, and for whoever reads requests past them. */
-export const requestValidator: Validator = {
-  validate(schema, message) {
-    const violations = holdsTimes(schema) ? impossibleTimes(schema, message) : []
-    if (violations.length === 0) return fieldRules.validate(schema, message)
-    return { kind: 'invalid', message, error: new ValidationError(violations), violations }
-  },
+/** Makes ready for messages of this kind: the first takes 100 ms, which no caller is to wait for. */
+export function prepareRules(schema: DescMessage): void {
+  fieldRules.validate(schema, create(schema))
+}
+
+/** Throws INVALID_ARGUMENT with the violations as a detail. */
+export function checkRequest(schema: DescMessage, message: Message): void {
+  const violations = holdsTimes(schema) ? impossibleTimes(schema, message) : []
+  if (violations.length > 0) throw refusal(new ValidationError(violations), violations)
+  const result = fieldRules.validate(schema, message)
+  if (result.kind !== 'valid') throw refusal(result.error, result.violations ?? [])
+}
+
+function refusal(error: Error, violations: Violation[]): ConnectError {
+  const [value, desc] = violationsToProto(violations)
+  const details = violations.length > 0 ? [{ desc, value }] : []
+  return new ConnectError(error.message, Code.InvalidArgument, undefined, details, error)
 }
 
 const isTime = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration'])

@@ -6,6 +6,7 @@ import { create } from '@bufbuild/protobuf'
 import { durationFromMs } from '@bufbuild/protobuf/wkt'
 import { RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { Code, type ConnectError } from '@connectrpc/connect'
+import { MessageTooLargeError } from './request-body.ts'
 
 const delaysMs: ReadonlyMap<Code, number> = new Map([
   // What others hold is free within milliseconds.
@@ -19,6 +20,8 @@ const delaysMs: ReadonlyMap<Code, number> = new Map([
 /** The same error, with the detail where its code wants one. */
 export function withRetryInfo(error: ConnectError): ConnectError {
   const delayMs = delaysMs.get(error.code)
+  // It would be as large the next time.
+  if (error.cause instanceof MessageTooLargeError) return error
   if (delayMs === undefined || error.findDetails(RetryInfoSchema).length > 0) return error
   const afterMs = Number(error.metadata.get('retry-after') ?? 0) * 1_000
   const value = create(RetryInfoSchema, { retryDelay: durationFromMs(afterMs || delayMs) })

@@ -6,7 +6,6 @@
  */
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
 import {
   errorCode,
   isContention,
@@ -15,6 +14,7 @@ import {
   OverloadedError,
 } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
+import { MessageTooLargeError } from './request-body.ts'
 import { withRetryInfo } from './retry-info.ts'
 
 export type CallContext = {
@@ -41,6 +41,9 @@ function translated(error: unknown, call: CallContext): ConnectError {
       'others changed the same data at this moment: send it again',
       Code.Aborted,
     )
+  }
+  if (error instanceof MessageTooLargeError) {
+    return new ConnectError(error.message, Code.ResourceExhausted, undefined, undefined, error)
   }
   if (error instanceof OverloadedError) {
     const message = 'too many calls are waiting and this one was not begun: send it again later'
@@ -86,34 +89,4 @@ function abortReason(signal: AbortSignal): ConnectError {
 function traceHint(): string {
   const span = trace.getActiveSpan()?.spanContext()
   return span && isSpanContextValid(span) ? `, trace ${span.traceId}` : ''
-}
-
-/** Applies {@link toConnectError} to calls and to each message of a stream. */
-export function errorInterceptor(log: Log): Interceptor {
-  return (next) => async (request) => {
-    const translate = (error: unknown) => {
-      const procedure = procedureName(request)
-      return toConnectError(error, { procedure, signal: request.signal, log })
-    }
-    try {
-      const response = await next(request)
-      if (!response.stream) return response
-      return { ...response, message: translateErrors(response.message, translate) }
-    } catch (error) {
-      throw translate(error)
-    }
-  }
-}
-
-/** `package.Service/Method`. */
-export function procedureName(request: UnaryRequest | StreamRequest): string {
-  return `${request.service.typeName}/${request.method.name}`
-}
-
-async function* translateErrors<T>(messages: AsyncIterable<T>, translate: (e: unknown) => Error) {
-  try {
-    yield* messages
-  } catch (error) {
-    throw translate(error)
-  }
 }

@@ -14,7 +14,8 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import type { Component } from '../process/component.ts'
 import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
-import { rpcInterceptors } from './rpc-interceptors.ts'
+import { createCallGuard } from './around-calls.ts'
+import { rpcInterceptor } from './rpc-interceptor.ts'
 
 /** Of a unary call, at one address; a query may take as long. */
 const ATTEMPT_LIMIT_MS = 2_000
@@ -48,11 +49,10 @@ export function connectService(name: string, urls: readonly string[]): ServiceCl
   }
 }
 
-/** The same of a component of this process, with the interceptors that its calls pass in a server. */
-export function callInProcess({ routes, interceptors = [] }: Component, log: Log): Transport {
-  return createRouterTransport(routes, {
-    router: { interceptors: rpcInterceptors(log, interceptors) },
-  })
+/** The same of a component of this process, with all that surrounds its calls in a server. */
+export function callInProcess({ routes, explainError }: Component, log: Log): Transport {
+  const begin = createCallGuard({ log, explain: explainError ? [explainError] : [] })
+  return createRouterTransport(routes, { router: { interceptors: [rpcInterceptor(begin)] } })
 }
 
 type Connection = { transport: Transport; agent: BriefAgent }

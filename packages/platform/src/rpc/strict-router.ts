@@ -2,11 +2,12 @@
  * Registers procedures one by one, each with what its request message asks for: how its JSON is read and how
  * large it may be. Components register whole services and need not know.
  */
-import type { DescMethod, Registry } from '@bufbuild/protobuf'
+import type { DescMethod, DescMethodUnary, Registry } from '@bufbuild/protobuf'
 import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { messageLimitBytes } from './message-size.ts'
 import { strictTextDecoder } from './strict-json.ts'
+import type { UnaryProcedure } from './unary-responder.ts'
 
 const utf8 = new TextEncoder()
 
@@ -26,8 +27,13 @@ const jsonOptions = {
 /**
  * @param router gets the procedures of what components register here
  * @param registry messages that an `Any` may hold
+ * @param addUnary gets the unary ones as well, for the responder that answers them
  */
-export function strictRouter(router: ConnectRouter, registry: Registry): ConnectRouter {
+export function strictRouter(
+  router: ConnectRouter,
+  registry: Registry,
+  addUnary: (procedure: UnaryProcedure) => void,
+): ConnectRouter {
   const strict: ConnectRouter = {
     handlers: router.handlers,
     rpc(method, implementation, options) {
@@ -35,6 +41,12 @@ export function strictRouter(router: ConnectRouter, registry: Registry): Connect
       const textDecoder = strictTextDecoder(method.input)
       const strictJson = { ...jsonOptions, registry, textDecoder }
       const readMaxBytes = messageLimitBytes(method.input)
+      if (isUnary(method)) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method is unary, and so is what implements it
+        const unary = implementation as MethodImpl<DescMethodUnary>
+        const json = { ...jsonOptions, registry }
+        addUnary({ method, implementation: unary, limitBytes: readMaxBytes, jsonOptions: json })
+      }
       router.rpc(method, implementation, { ...options, jsonOptions: strictJson, readMaxBytes })
       return strict
     },
@@ -46,6 +58,10 @@ export function strictRouter(router: ConnectRouter, registry: Registry): Connect
     },
   }
   return strict
+}
+
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === 'unary'
 }
 
 /** As the library does it: what a service leaves out is unimplemented. */

@@ -21,7 +21,6 @@ import { createOriginGate, type OriginRules } from './origin-gate.ts'
 import type { Component } from '../process/component.ts'
 import { createProcedureHandler } from '../rpc/procedure-handler.ts'
 import { createReadiness } from '../process/readiness.ts'
-import { rpcInterceptors } from '../rpc/rpc-interceptors.ts'
 import { StartError } from '../process/start-error.ts'
 import { withTimeLimit } from '../process/time-limit.ts'
 
@@ -89,10 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: shutdown.signal,
-    interceptors: rpcInterceptors(
-      options.log,
-      options.components.flatMap((component) => component.interceptors ?? []),
-    ),
+    explain: options.components.flatMap((component) => component.explainError ?? []),
     fallback: createHttpPages({ ...options, readiness }),
     log: options.log,
   })
@@ -107,9 +103,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     options.components.flatMap((component) => component.urgent ?? []).map(procedurePath),
   )
   const dual = createDualServer({
-    handle: refuseUnroutable(
-      gated(createOriginGate(options), componentsFirst(options.components, procedures)),
-    ),
+    handle: gated(createOriginGate(options), componentsFirst(options.components, procedures)),
     isUrgent: (path) => urgent.has(path),
     maxConnections,
     cut: createConnectionCuts(options.log),
@@ -150,22 +144,6 @@ function componentsFirst(components: readonly Component[], procedures: HttpHandl
   if (handlers.length === 0) return procedures
   return (request, response) => {
     if (!handlers.some((handle) => handle(request, response))) procedures(request, response)
-  }
-}
-
-/**
- * The adapter throws, outside of any promise, for a request without a host or with one that makes no URL
- * (HTTP/1.0 needs none): nobody's request may end the process.
- */
-function refuseUnroutable(handle: HttpHandler): HttpHandler {
-  return (request, response) => {
-    try {
-      handle(request, response)
-    } catch {
-      response.writeHead(400, { 'content-type': 'application/json', connection: 'close' })
-      const message = 'the request has no usable host or path'
-      response.end(`${JSON.stringify({ code: 'invalid_argument', message })}\n`)
-    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type WatchItemsResponse,
   WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import { envelope } from '@bidmesh/platform/rpc/envelope.ts'
 import { jsonOptions, type ListEntry } from '../lists/list-entry.ts'
 
 /**
@@ -106,15 +107,6 @@ function encodeProto(bytes: Uint8Array): Buffer {
 function encodeJson(json: string, format: WireFormat, id = ''): Buffer {
   if (format === 'json') return chunk(envelope(0, Buffer.from(json)))
   return framed(Buffer.from(`${id}data: ${json}\n\n`), format)
-}
-
-/** Five bytes before each message of a Connect, gRPC or gRPC-Web stream: flags and length. */
-export function envelope(flags: number, data: Uint8Array): Buffer {
-  const enveloped = Buffer.allocUnsafe(5 + data.length)
-  enveloped.writeUInt8(flags, 0)
-  enveloped.writeUInt32BE(data.length, 1)
-  enveloped.set(data, 5)
-  return enveloped
 }
 
 /** One chunk of a body with `transfer-encoding: chunked` (RFC 9112, 7.1). */

@@ -13,7 +13,8 @@ import {
   trailerSerialize,
 } from '@connectrpc/connect/protocol-grpc-web'
 import { withRetryInfo } from '@bidmesh/platform/rpc/retry-info.ts'
-import { envelope, type WireFormat } from './frame.ts'
+import { envelope } from '@bidmesh/platform/rpc/envelope.ts'
+import type { WireFormat } from './frame.ts'
 
 export type StreamProtocol = {
   contentType: string

@@ -3,29 +3,24 @@
  * only plain requests (no compression, no deadline); all others are the library's, with the same messages.
  */
 import type { Writable } from 'node:stream'
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  fromJsonString,
-  type MessageShape,
-} from '@bufbuild/protobuf'
-import { violationsToProto } from '@bufbuild/protovalidate'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import {
   type WatchItemRequest,
   WatchItemRequestSchema,
   type WatchItemsRequest,
   WatchItemsRequestSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import type { HttpRequest, HttpResponse } from '@bidmesh/platform/server/http-handler.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
+import { ENVELOPE_BYTES, openEnvelope } from '@bidmesh/platform/rpc/envelope.ts'
+import { type Encoding, messageReaders } from '@bidmesh/platform/rpc/message-codecs.ts'
 import { messageLimitBytes } from '@bidmesh/platform/rpc/message-size.ts'
-import { requestValidator } from '@bidmesh/platform/rpc/request-validator.ts'
+import { GONE, MessageTooLargeError, readBody } from '@bidmesh/platform/rpc/request-body.ts'
+import { checkRequest, prepareRules } from '@bidmesh/platform/rpc/request-validator.ts'
 import { toConnectError } from '@bidmesh/platform/rpc/rpc-errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
-import { framed, type WireFormat } from './frame.ts'
+import { framed } from './frame.ts'
 import type { Leave } from '../feed/hub.ts'
 import { SocketViewer } from './socket-viewer.ts'
 import {
@@ -122,7 +117,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     const ask = async () => {
       const bytes = await readMessage(request)
       await options.turns.room(bytes.length / BYTES_PER_UNIT)
-      return procedure({ format: protocol.format, bytes })
+      return procedure({ format: protocol.format === 'proto' ? 'proto' : 'json', bytes })
     }
     void answer(response, protocol, ask, (error) => endAtOnce(response, protocol, error))
     return true
@@ -130,30 +125,16 @@ export function createWatchStreams(options: WatchStreamsOptions) {
 }
 
 /** A request message as it came. */
-type Body = { format: WireFormat; bytes: Uint8Array }
+type Body = { format: Encoding; bytes: Uint8Array }
 
 function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape<Desc>>) {
-  // Its first use takes 100 ms, which nobody is to wait for.
-  requestValidator.validate(schema, create(schema))
-  return (body: Body): Asked => {
-    const request = parse(schema, body)
-    const result = requestValidator.validate(schema, request)
-    if (result.kind !== 'valid') {
-      const [value, desc] = violationsToProto(result.violations ?? [])
-      const details = [{ desc, value }]
-      throw new ConnectError(result.error.message, Code.InvalidArgument, undefined, details)
-    }
+  prepareRules(schema)
+  const readers = messageReaders(schema)
+  return ({ format, bytes }: Body): Asked => {
+    const request = readers[format](bytes)
+    checkRequest(schema, request)
     const userId = 'userId' in request ? String(request.userId) : ''
     return { userId, watch: (open, signal) => watch(request, open, signal) }
-  }
-}
-
-function parse<Desc extends DescMessage>(schema: Desc, { format, bytes }: Body) {
-  try {
-    if (format === 'proto') return fromBinary(schema, bytes)
-    return fromJsonString(schema, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (error) {
-    throw new ConnectError(`the message cannot be read: ${messageOf(error)}`, Code.InvalidArgument)
   }
 }
 
@@ -164,7 +145,6 @@ function isPlain(headers: HttpRequest['headers']): boolean {
   return encodings.every((name) => (headers[name] ?? 'identity') === 'identity')
 }
 
-const ENVELOPE_BYTES = 5
 /** Of both requests: 500 ids are 20 kB. */
 const READ_MAX_BYTES = Math.max(
   ...[WatchItemRequestSchema, WatchItemsRequestSchema].map(messageLimitBytes),
@@ -172,21 +152,11 @@ const READ_MAX_BYTES = Math.max(
 
 /** The one enveloped message of a request. */
 async function readMessage(request: HttpRequest): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length
-    if (length > READ_MAX_BYTES + ENVELOPE_BYTES) {
-      throw new ConnectError(
-        `message is larger than ${READ_MAX_BYTES} bytes`,
-        Code.ResourceExhausted,
-      )
-    }
-    chunks.push(part)
-  }
-  const body = Buffer.concat(chunks)
-  const fits = length >= ENVELOPE_BYTES && body.readUInt32BE(1) === length - ENVELOPE_BYTES
-  if (fits && body[0] === 0) return body.subarray(ENVELOPE_BYTES)
+  const body = await readBody(request, READ_MAX_BYTES, ENVELOPE_BYTES)
+  if (body === GONE) throw new ConnectError('the caller has left', Code.Canceled)
+  if (body instanceof MessageTooLargeError) throw body
+  const { data, compressed } = openEnvelope(body)
+  if (!compressed) return data
   throw new ConnectError('expected one uncompressed message in an envelope', Code.InvalidArgument)
 }
 

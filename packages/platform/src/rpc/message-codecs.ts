@@ -1,0 +1,53 @@
+/** Messages as bytes and back, in both encodings. */
+import {
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type JsonReadOptions,
+  type JsonWriteOptions,
+  type MessageShape,
+  toBinary,
+  toJsonString,
+} from '@bufbuild/protobuf'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { messageOf } from '../process/errors.ts'
+import { strictTextDecoder } from './strict-json.ts'
+
+export type Encoding = 'json' | 'proto'
+
+/** Each throws INVALID_ARGUMENT. */
+export function messageReaders<Desc extends DescMessage>(
+  schema: Desc,
+  jsonOptions: Partial<JsonReadOptions> = {},
+): Record<Encoding, (bytes: Uint8Array) => MessageShape<Desc>> {
+  const text = strictTextDecoder(schema)
+  return {
+    json: (bytes) => {
+      const json = text.decode(bytes)
+      try {
+        return fromJsonString(schema, json, jsonOptions)
+      } catch (error) {
+        throw new ConnectError(messageOf(error), Code.InvalidArgument)
+      }
+    },
+    proto: (bytes) => {
+      try {
+        return fromBinary(schema, bytes)
+      } catch (error) {
+        const words = `the message is not what this procedure takes: ${messageOf(error)}`
+        throw new ConnectError(words, Code.InvalidArgument)
+      }
+    },
+  }
+}
+
+export function messageWriters<Desc extends DescMessage>(
+  schema: Desc,
+  jsonOptions: Partial<JsonWriteOptions>,
+): Record<Encoding, (message: MessageShape<Desc>) => string | Uint8Array> {
+  return {
+    // A line of its own in a terminal.
+    json: (message) => `${toJsonString(schema, message, jsonOptions)}\n`,
+    proto: (message) => toBinary(schema, message),
+  }
+}

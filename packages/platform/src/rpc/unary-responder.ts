@@ -1,0 +1,126 @@
+/**
+ * Answers unary procedures: Connect (POST and GET), gRPC-Web and gRPC, in JSON and protobuf, over HTTP/1.1 and HTTP/2.
+ * The library's own handler makes fetch objects, streams and abort signals of every request, which is more than half of
+ * what a bid costs; this one reads the body in one piece, calls the handler and writes the answer. What it does not know
+ * (another content type, another method) is the library's, which says what there is.
+ */
+import {
+  create,
+  type DescMethodUnary,
+  type JsonReadOptions,
+  type JsonWriteOptions,
+} from '@bufbuild/protobuf'
+import { Code, ConnectError, type MethodImpl } from '@connectrpc/connect'
+import type { TextMapGetter } from '@opentelemetry/api'
+import type { Log } from '../process/log.ts'
+import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
+import { sendJson } from '../server/http-pages.ts'
+import { type CallGuard, procedureName } from './around-calls.ts'
+import { messageReaders, messageWriters } from './message-codecs.ts'
+import { GONE } from './request-body.ts'
+import { checkRequest, prepareRules } from './request-validator.ts'
+import { UnaryCall } from './unary-call.ts'
+import { incomingOf, type Incoming, messageOf, wishesOf } from './unary-request.ts'
+
+export type UnaryProcedure = {
+  method: DescMethodUnary
+  implementation: MethodImpl<DescMethodUnary>
+  /** Of a request message. */
+  limitBytes: number
+  jsonOptions: Partial<JsonReadOptions & JsonWriteOptions>
+}
+
+export type UnaryResponderOptions = {
+  begin: CallGuard
+  /** Longest deadline a caller may ask for. */
+  maxTimeoutMs: number
+  /** Its reason is what calls are told that are still in hand. */
+  shutdownSignal: AbortSignal
+  log: Log
+}
+
+export type UnaryResponder = {
+  add: (procedure: UnaryProcedure) => void
+  /** False for a request that it has not touched. */
+  answer: (path: string, query: string, request: HttpRequest, response: HttpResponse) => boolean
+}
+
+type Known = UnaryProcedure & {
+  readers: ReturnType<typeof messageReaders>
+  writers: ReturnType<typeof messageWriters>
+}
+
+const headerGetter: TextMapGetter<HttpRequest['headers']> = {
+  keys: (headers) => Object.keys(headers),
+  get: (headers, key) => headers[key],
+}
+
+export function createUnaryResponder(options: UnaryResponderOptions): UnaryResponder {
+  const { shutdownSignal, log } = options
+  const procedures = new Map<string, Known>()
+  const inHand = new Set<UnaryCall>()
+  shutdownSignal.addEventListener('abort', () => {
+    for (const call of inHand) call.abort(ConnectError.from(shutdownSignal.reason))
+  })
+
+  async function respond(
+    procedure: Known,
+    incoming: Incoming,
+    request: HttpRequest,
+    response: HttpResponse,
+  ): Promise<void> {
+    const { method, limitBytes, jsonOptions } = procedure
+    const { protocol, encoding, contentType } = incoming.format
+    const read = procedure.readers[encoding]
+    const write = procedure.writers[encoding]
+    const wishes = wishesOf(incoming, request.headers, options.maxTimeoutMs)
+    const { timeoutMs } = wishes
+    const call = new UnaryCall({ method, protocolName: protocol.name, request, timeoutMs })
+    inHand.add(call)
+    let isAnswered = false
+    response.once('close', () => {
+      if (!isAnswered) call.abort(new ConnectError('the caller has left', Code.Canceled))
+    })
+    const body = await incoming.body(limitBytes)
+    if (body !== GONE) {
+      const guarded = options.begin(method, request.headers, headerGetter)
+      const form = { response, call, contentType, compression: wishes.compression }
+      try {
+        const message = read(await messageOf(incoming, body, { ...wishes, limitBytes }))
+        checkRequest(method.input, message)
+        const output = await guarded.run(() => procedure.implementation(message, call))
+        await protocol.answer(form, write(create(method.output, output)))
+        guarded.end('ok')
+      } catch (error) {
+        await protocol.refuse(form, guarded.fail(error, call.signal), jsonOptions)
+      }
+      isAnswered = true
+    }
+    inHand.delete(call)
+    call.end()
+  }
+
+  return {
+    add: (procedure) => {
+      const { method, jsonOptions } = procedure
+      prepareRules(method.input)
+      const readers = messageReaders(method.input, jsonOptions)
+      const writers = messageWriters(method.output, jsonOptions)
+      procedures.set(`/${procedureName(method)}`, { ...procedure, readers, writers })
+    },
+    answer: (path, query, request, response) => {
+      const procedure = procedures.get(path)
+      if (!procedure) return false
+      const incoming = incomingOf(procedure.method, query, request)
+      if (incoming === undefined) return false
+      if (typeof incoming === 'string') {
+        sendJson(request, response, 400, { code: 'invalid_argument', message: incoming })
+        return true
+      }
+      respond(procedure, incoming, request, response).catch((error: unknown) => {
+        log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
+      })
+      return true
+    },
+  }
+}
