@@ -44,11 +44,14 @@ export type Http1Server = {
 
 /** A request whose body counts from `enter` on. */
 class BudgetedRequest extends IncomingMessage {
+  /** Its own: Node takes `socket` from a request whose reader has left before the end. */
+  #socket: Socket | undefined
   #bodies: BodyBudget | undefined
   #body: Body | undefined
   #restBytes: number | undefined
   enter(bodies: BodyBudget): void {
     const { socket } = this
+    this.#socket = socket
     this.#bodies = bodies
     this.#body = bodies.begin(socket, () => socket.destroy(), this.headers['content-length'])
   }
@@ -72,8 +75,8 @@ class BudgetedRequest extends IncomingMessage {
     this.#restBytes += bytes
     if (this.#restBytes <= REST_BYTES_MAX) return true
     // Not at once: that would reset the connection, and the client might lose the answer.
-    this.socket.end()
-    setTimeout(() => this.socket.destroy(), GOODBYE_MS)
+    this.#socket?.end()
+    setTimeout(() => this.#socket?.destroy(), GOODBYE_MS)
     return false
   }
   override destroy(error?: Error): this {

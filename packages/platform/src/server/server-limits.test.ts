@@ -194,6 +194,26 @@ describe('manners of HTTP/1.1', () => {
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(sent).toBeLessThan(100_000_000)
   })
+
+  test('so is who writes on and never said how much', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').on('error', () => undefined)
+    cleanups.push(() => socket.destroy())
+    const closed = closeOf(socket)
+    const piece = Buffer.concat([
+      Buffer.from('10000\r\n'),
+      Buffer.alloc(65_536),
+      Buffer.from('\r\n'),
+    ])
+    const head = `POST ${placeBid} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json`
+    socket.write(`${head}\r\ntransfer-encoding: chunked\r\n\r\n`)
+    socket.write(Buffer.concat([piece, piece]))
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1.1 4/)
+    for (let count = 0; count < 8; count += 1) socket.write(piece)
+    await closed
+    await expectAlive(server)
+  })
 })
 
 describe('manners of HTTP/2', () => {
