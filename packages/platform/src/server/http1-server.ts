@@ -68,6 +68,8 @@ class BudgetedRequest extends IncomingMessage {
     this.#restBytes = 0
     // Read by somebody, or Node would throw it away by itself, however long.
     this.resume()
+    // Pieces that came after its reader had left have stopped the socket, and a request without one never starts it.
+    if (this.destroyed) this.#socket?.resume()
   }
   /** False stops the reading. */
   #discard(bytes: number): boolean {
