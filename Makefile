@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-attacks test-cluster bench check lint format proto-gen proto-gen-ts chart-docs client cluster cluster-delete dev clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-conformance test-attacks test-cluster bench check lint format proto-gen proto-gen-ts chart-docs client cluster cluster-delete dev clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -48,6 +48,9 @@ test-faults: install ## The fault series at full length (SEED= replays one)
 
 test-helm: install ## The charts: rendered, held against Kubernetes and the sources (needs Go)
 	npm run --silent test-helm
+
+test-conformance: install ## The suite of Connect's makers against our server (needs Go; ARGS="--run PATTERN" for some)
+	@npm run --silent test-conformance -- $(ARGS)
 
 test-attacks: install ## What strangers can do to a server, beside honest bids (ARGS="--help" for more)
 	@npm run --silent test-attacks -- $(ARGS)

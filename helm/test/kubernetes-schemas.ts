@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { moduleFolder, placeOf } from './tools.ts'
+import { moduleFolder, placeOf } from '../../scripts/go-programs.ts'
 
 const KUBERNETES = 'v1.37.2'
 

@@ -45,7 +45,7 @@ const restatements: readonly [said: RegExp, code: Code, words: string][] = [
   ],
   [/^decompression failed$/, Code.InvalidArgument, 'the message cannot be decompressed'],
   [
-    /^message (?:size \d+ )?is larger than configured readMaxBytes (\d+).*$/s,
+    /^message (?:size (?:\d+ )?)?is larger than configured readMaxBytes (\d+).*$/s,
     Code.ResourceExhausted,
     'the message is larger than $1 bytes',
   ],
@@ -151,6 +151,8 @@ function restateTrailer(trailer: Headers): boolean {
   if (!inputCodes.has(code)) return false
   const restated = restate({ code, message: decodeURIComponent(trailer.get('grpc-message') ?? '') })
   if (!restated) return false
+  // It repeats what was said, and when to come again: a message that was refused never fits.
+  trailer.delete('grpc-status-details-bin')
   setTrailerStatus(trailer, new ConnectError(restated.message, restated.code))
   return true
 }

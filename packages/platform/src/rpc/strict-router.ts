@@ -1,6 +1,6 @@
 /**
  * Registers procedures one by one, each with what its request message asks for: how its JSON is read and how
- * large it may be. Components register whole services and need not know.
+ * large it may be, unless the component says that. Components register whole services and need not know.
  */
 import type { DescMethod, DescMethodUnary, Registry } from '@bufbuild/protobuf'
 import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'
@@ -40,7 +40,7 @@ export function strictRouter(
       // A variable, because the option's type does not know of `textDecoder`, which the library reads.
       const textDecoder = strictTextDecoder(method.input)
       const strictJson = { ...jsonOptions, registry, textDecoder }
-      const readMaxBytes = messageLimitBytes(method.input)
+      const readMaxBytes = options?.readMaxBytes ?? messageLimitBytes(method.input)
       if (isUnary(method)) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method is unary, and so is what implements it
         const unary = implementation as MethodImpl<DescMethodUnary>

@@ -7,7 +7,8 @@ import { connect as connectHttp2 } from 'node:http2'
 import type { IncomingHttpHeaders } from 'node:http2'
 import { gzipSync } from 'node:zlib'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { Code } from '@connectrpc/connect'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
+import { createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { codeFromString } from '@connectrpc/connect/protocol-connect'
 import { encodeEnvelope } from '@connectrpc/connect/protocol'
 import {
@@ -413,6 +414,32 @@ describe('around the message', () => {
     const unknown = await unary(placeBid, 'application/proto', good, { 'content-encoding': 'lzma' })
     expect(unknown).toMatchObject({ code: Code.Unimplemented })
     expect(unknown.message).toContain('gzip')
+  })
+
+  test('too large: the same words in pieces and in details, and none to come again', async () => {
+    const pieces = async function* () {
+      yield Buffer.alloc(70_000, ' ')
+    }
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } } as const
+    const body = ReadableStream.from(pieces())
+    const response = await fetch(server.url + placeBid, { ...init, body, duplex: 'half' })
+    const message = 'the message is larger than 65536 bytes'
+    expect(response.status).toBe(413)
+    expect(await response.json()).toEqual({ code: 'resource_exhausted', message })
+    for (const createTransport of [createGrpcTransport, createGrpcWebTransport]) {
+      const transport = createTransport({ baseUrl: server.url, httpVersion: '2' })
+      const client = createClient(BidService, transport)
+      const error = await client.placeBid({ itemId: 'x'.repeat(70_000) }).catch(ConnectError.from)
+      const rawMessage = message
+      expect(error).toMatchObject({ code: Code.ResourceExhausted, rawMessage, details: [] })
+    }
+  })
+
+  test('a procedure nobody knows here: UNIMPLEMENTED, in the protocol that asked', async () => {
+    for (const type of ['application/grpc-web', 'application/grpc']) {
+      const { headers } = await post('/a.B/C', `${type}+proto`, frame(good))
+      expect([headers.get('content-type'), headers.get('grpc-status')]).toEqual([type, '12'])
+    }
   })
 
   test('a message in an address that is no base64, no percent-encoding, no UTF-8', async () => {

@@ -65,9 +65,11 @@ function answerUnknown(path: string, request: HttpRequest, response: HttpRespons
   const message = procedurePath.test(path)
     ? `there is no procedure ${path.slice(1)} here; GET / lists them`
     : `there is nothing at ${path}; GET / lists what there is`
-  if (request.headers['content-type']?.startsWith('application/grpc')) {
+  const [, grpcType] =
+    /^(application\/grpc(?:-web)?)/.exec(request.headers['content-type'] ?? '') ?? []
+  if (grpcType) {
     // gRPC reads the status from headers, not from HTTP's code; 12 is UNIMPLEMENTED.
-    const headers = { 'content-type': 'application/grpc', 'grpc-status': '12' }
+    const headers = { 'content-type': grpcType, 'grpc-status': '12' }
     response.writeHead(200, { ...headers, 'grpc-message': encodeURIComponent(message) })
     response.end()
     return

@@ -44,11 +44,14 @@ export type Http1Server = {
 
 /** A request whose body counts from `enter` on. */
 class BudgetedRequest extends IncomingMessage {
+  /** Its own: Node takes `socket` from a request whose reader has left before the end. */
+  #socket: Socket | undefined
   #bodies: BodyBudget | undefined
   #body: Body | undefined
   #restBytes: number | undefined
   enter(bodies: BodyBudget): void {
     const { socket } = this
+    this.#socket = socket
     this.#bodies = bodies
     this.#body = bodies.begin(socket, () => socket.destroy(), this.headers['content-length'])
   }
@@ -65,6 +68,8 @@ class BudgetedRequest extends IncomingMessage {
     this.#restBytes = 0
     // Read by somebody, or Node would throw it away by itself, however long.
     this.resume()
+    // Pieces that came after its reader had left have stopped the socket, and a request without one never starts it.
+    if (this.destroyed) this.#socket?.resume()
   }
   /** False stops the reading. */
   #discard(bytes: number): boolean {
@@ -72,8 +77,8 @@ class BudgetedRequest extends IncomingMessage {
     this.#restBytes += bytes
     if (this.#restBytes <= REST_BYTES_MAX) return true
     // Not at once: that would reset the connection, and the client might lose the answer.
-    this.socket.end()
-    setTimeout(() => this.socket.destroy(), GOODBYE_MS)
+    this.#socket?.end()
+    setTimeout(() => this.#socket?.destroy(), GOODBYE_MS)
     return false
   }
   override destroy(error?: Error): this {

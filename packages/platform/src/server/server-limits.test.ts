@@ -8,6 +8,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import { Code, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -49,6 +50,8 @@ async function start(options: Partial<ServerOptions> = {}) {
       })
     },
     handle: (asked, response) => {
+      if (asked.url === '/leave') void readBeginning(asked).then(() => response.end('left'))
+      if (asked.url === '/leave') return true
       if (asked.url !== '/large') return false
       response.end(large)
       return true
@@ -68,6 +71,12 @@ async function start(options: Partial<ServerOptions> = {}) {
   })
   cleanups.push(() => server.stop())
   return { server, lines, calls: () => calls }
+}
+
+/** Reads the beginning, as the library does of a message that it refuses, and takes its time to say so. */
+async function readBeginning(request: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of request) break
+  await wait(50)
 }
 
 async function openSockets({ port }: Pick<Server, 'port'>, count: number): Promise<Socket[]> {
@@ -193,6 +202,41 @@ describe('manners of HTTP/1.1', () => {
     await closed
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
     expect(sent).toBeLessThan(100_000_000)
+  })
+
+  test('so is who writes on and never said how much', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').on('error', () => undefined)
+    cleanups.push(() => socket.destroy())
+    const closed = closeOf(socket)
+    const piece = Buffer.concat([
+      Buffer.from('10000\r\n'),
+      Buffer.alloc(65_536),
+      Buffer.from('\r\n'),
+    ])
+    const head = `POST ${placeBid} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json`
+    socket.write(`${head}\r\ntransfer-encoding: chunked\r\n\r\n`)
+    socket.write(Buffer.concat([piece, piece]))
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1.1 4/)
+    for (let count = 0; count < 8; count += 1) socket.write(piece)
+    await closed
+    await expectAlive(server)
+  })
+
+  test('a body that nobody reads to its end is not in the way of the next request', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').setEncoding('latin1')
+    cleanups.push(() => socket.destroy())
+    let text = ''
+    socket.on('data', (part) => (text += String(part)))
+    socket.write('POST /leave HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n')
+    socket.write('1\r\na\r\n')
+    await wait(20)
+    socket.write('1\r\nb\r\n')
+    await eventually(() => expect(text).toContain('left'))
+    socket.write(`0\r\n\r\n${healthz}`)
+    await eventually(() => expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(2))
   })
 })
 
