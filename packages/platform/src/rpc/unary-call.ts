@@ -81,9 +81,11 @@ export class UnaryCall implements HandlerContext {
     return (this.#values ??= createContextValues())
   }
 
-  /** Until its deadline, which may have passed; undefined without one. */
+  /** Whole ones until its deadline, which may have passed; undefined without one. */
   timeoutMs = (): number | undefined =>
-    this.#deadlineAtMs === undefined ? undefined : this.#deadlineAtMs - performance.now()
+    this.#deadlineAtMs === undefined
+      ? undefined
+      : Math.round(this.#deadlineAtMs - performance.now())
 
   /** Tells the handler to give up. Only the first reason counts. */
   abort(reason: ConnectError): void {
