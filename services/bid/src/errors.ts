@@ -12,6 +12,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { isContention, isUnavailable } from '@bidmesh/platform/process/errors.ts'
 import { errorInfo } from '@bidmesh/platform/rpc/error-info.ts'
+import { retryInfo } from '@bidmesh/platform/rpc/retry-info.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Rejected } from './decide-batch.ts'
 import { LaneFullError } from './lane-entry.ts'
@@ -120,7 +121,8 @@ const answers = {
  */
 export function bidRejected(reason: RejectionReason, state?: AuctionState): ConnectError {
   const { message, code } = answers[reason]
-  return new ConnectError(message, code, undefined, [bidRejection(reason, state)])
+  const details = [bidRejection(reason, state), ...retryInfo(code)]
+  return new ConnectError(message, code, undefined, details)
 }
 
 /** The detail of a rejected bid. */
@@ -166,7 +168,8 @@ export function changeRejected(
   said?: string,
 ): ConnectError {
   const { code, message } = answers[reason]
-  return new ConnectError(said ?? message, code, undefined, [changeRejection(reason, state)])
+  const details = [changeRejection(reason, state), ...retryInfo(code)]
+  return new ConnectError(said ?? message, code, undefined, details)
 }
 
 /** The same for a change that failed to be decided. The cause is for the log and never sent. */

@@ -40,7 +40,8 @@ const restatements: readonly [said: RegExp, code: Code, words: string][] = [
   ],
   [
     /^received compressed envelope.*/s,
-    Code.InvalidArgument,
+    // As the protocols have it, though the fault is the caller's.
+    Code.Internal,
     'a message is marked as compressed, but no header says how',
   ],
   [/^decompression failed$/, Code.InvalidArgument, 'the message cannot be decompressed'],

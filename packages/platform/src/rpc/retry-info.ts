@@ -1,6 +1,6 @@
 /**
  * When to come again: a `google.rpc.RetryInfo` on every error that says so by its code, so that clients need not
- * guess. A `retry-after` that the error has already, in seconds, is the delay.
+ * guess. An error with details of its own brings it along.
  */
 import { create } from '@bufbuild/protobuf'
 import { durationFromMs } from '@bufbuild/protobuf/wkt'
@@ -17,14 +17,19 @@ const delaysMs: ReadonlyMap<Code, number> = new Map([
   [Code.Unavailable, 1_000],
 ])
 
-/** The same error, with the detail where its code wants one. */
+/** The detail for errors of this code; none where coming again does not help. */
+export function retryInfo(code: Code, delayMs = delaysMs.get(code)) {
+  if (delayMs === undefined) return []
+  const value = create(RetryInfoSchema, { retryDelay: durationFromMs(delayMs) })
+  return [{ desc: RetryInfoSchema, value }]
+}
+
+/** The same error, with the detail where it has none at all: a `retry-after` in seconds is the delay. */
 export function withRetryInfo(error: ConnectError): ConnectError {
-  const delayMs = delaysMs.get(error.code)
-  // It would be as large the next time.
-  if (error.cause instanceof MessageTooLargeError) return error
-  if (delayMs === undefined || error.findDetails(RetryInfoSchema).length > 0) return error
-  const afterMs = Number(error.metadata.get('retry-after') ?? 0) * 1_000
-  const value = create(RetryInfoSchema, { retryDelay: durationFromMs(afterMs || delayMs) })
-  error.details.push({ desc: RetryInfoSchema, value })
+  const { code, details, metadata, cause } = error
+  // What was too large would be as large the next time.
+  if (details.length > 0 || cause instanceof MessageTooLargeError) return error
+  const afterMs = Number(metadata.get('retry-after') ?? 0) * 1_000
+  details.push(...retryInfo(code, afterMs || undefined))
   return error
 }

@@ -80,7 +80,8 @@ export async function messageOf(
   if (!compressed) return data
   if (!decompress) {
     const message = 'a message is marked as compressed, but no header says how'
-    throw new ConnectError(message, Code.InvalidArgument)
+    // As the protocol has it, though the fault is the caller's.
+    throw new ConnectError(message, Code.Internal)
   }
   try {
     return await decompress.decompress(new Uint8Array(data), limitBytes)
