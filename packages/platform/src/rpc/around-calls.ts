@@ -4,10 +4,12 @@
  * bid: what is added here is paid by each of them.
  */
 import {
+  type Context,
   context,
   metrics,
   propagation,
   ROOT_CONTEXT,
+  type Span,
   SpanKind,
   SpanStatusCode,
   type TextMapGetter,
@@ -64,14 +66,29 @@ export function createCallGuard({ log, explain }: CallGuardOptions): CallGuard {
     description: 'From the decoded request to the answer, by procedure and code',
     advice: { explicitBucketBoundaries: DURATION_BUCKETS_S },
   })
-  return (method, headers, getter) => {
-    const procedure = procedureName(method)
-    const parent = propagation.extract(ROOT_CONTEXT, headers, getter)
-    const span = tracer.startSpan(procedure, { kind: SpanKind.SERVER }, parent)
-    const active = trace.setSpan(parent, span)
-    const startedAt = performance.now()
-    const end = (code: string): void => {
-      duration.record((performance.now() - startedAt) / 1_000, { procedure, code })
+
+  class Call implements GuardedCall {
+    readonly #method: DescMethod
+    readonly #procedure: string
+    readonly #span: Span
+    readonly #context: Context
+    readonly #startedMs = performance.now()
+
+    constructor(method: DescMethod, parent: Context) {
+      this.#method = method
+      this.#procedure = procedureName(method)
+      this.#span = tracer.startSpan(this.#procedure, { kind: SpanKind.SERVER }, parent)
+      this.#context = trace.setSpan(parent, this.#span)
+    }
+
+    run<Answer>(answer: () => Answer): Answer {
+      return context.with(this.#context, answer)
+    }
+
+    end(code: string): void {
+      const span = this.#span
+      const procedure = this.#procedure
+      duration.record((performance.now() - this.#startedMs) / 1_000, { procedure, code })
       if (span.isRecording()) {
         span.setAttributes({
           'rpc.system.name': 'connectrpc',
@@ -82,16 +99,16 @@ export function createCallGuard({ log, explain }: CallGuardOptions): CallGuard {
       }
       span.end()
     }
-    return {
-      run: (answer) => context.with(active, answer),
-      end,
-      fail: (error, signal) => {
-        const explained = explain.reduce((told, one) => one(method, told), error)
-        const call = { procedure, signal, log }
-        const told = context.with(active, () => toConnectError(explained, call))
-        end(codeToString(told.code))
-        return told
-      },
+
+    fail(error: unknown, signal: AbortSignal): ConnectError {
+      const explained = explain.reduce((told, one) => one(this.#method, told), error)
+      const call = { procedure: this.#procedure, signal, log }
+      const told = this.run(() => toConnectError(explained, call))
+      this.end(codeToString(told.code))
+      return told
     }
   }
+
+  return (method, headers, getter) =>
+    new Call(method, propagation.extract(ROOT_CONTEXT, headers, getter))
 }

@@ -13,9 +13,12 @@ export class MessageTooLargeError extends Error {
 /** The caller has left before the end of the body: nobody reads an answer. */
 export const GONE = Symbol('gone')
 
+export type Body = Uint8Array | MessageTooLargeError
+
 /**
- * Resolves with an error as soon as the body is known to be too large; the rest is left to the server, which throws it
- * away when the answer is out.
+ * Returns an error as soon as the body is known to be too large; the rest is left to the server, which throws it away
+ * when the answer is out. A body that has come whole, as most have by their turn, is no promise: the events of a stream
+ * take 4 µs.
  *
  * @param frameBytes what may come beside a message of `limitBytes`
  */
@@ -23,25 +26,42 @@ export function readBody(
   request: HttpRequest,
   limitBytes: number,
   frameBytes: number,
-): Promise<Uint8Array | MessageTooLargeError | typeof GONE> {
+): Body | Promise<Body | typeof GONE> {
+  const most = limitBytes + frameBytes
+  if (Number(request.headers['content-length'] ?? 0) > most) {
+    return new MessageTooLargeError(limitBytes)
+  }
+  if (!request.complete) return readPieces(request, limitBytes, most)
+  const pieces: Buffer[] = []
+  for (let piece = nextOf(request); piece !== null; piece = nextOf(request)) pieces.push(piece)
+  const [first = Buffer.alloc(0)] = pieces
+  const body = pieces.length <= 1 ? first : Buffer.concat(pieces)
+  return body.length > most ? new MessageTooLargeError(limitBytes) : body
+}
+
+/** Of what has come; null when there is no more. */
+function nextOf(request: HttpRequest): Buffer | null {
+  return request.read()
+}
+
+function readPieces(
+  request: HttpRequest,
+  limitBytes: number,
+  most: number,
+): Promise<Body | typeof GONE> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
-    let length = Number(request.headers['content-length'] ?? 0)
-    const isTooLarge = (): boolean => length > limitBytes + frameBytes
-    if (isTooLarge()) return resolve(new MessageTooLargeError(limitBytes))
-    length = 0
+    let length = 0
     const take = (chunk: Buffer): void => {
       length += chunk.length
       chunks.push(chunk)
-      if (!isTooLarge()) return
+      if (length <= most) return
       request.off('data', take)
       resolve(new MessageTooLargeError(limitBytes))
     }
-    const gone = (): void => resolve(GONE)
     request.on('data', take)
-    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-    request.once('error', gone)
+    request.once('end', () => resolve(Buffer.concat(chunks)))
     // Also after its end, when it changes nothing.
-    request.once('close', gone)
+    request.once('close', () => resolve(GONE))
   })
 }

@@ -56,12 +56,12 @@ export type UnaryProtocol = {
    * @param encoded whether a header names a compression
    */
   open: (body: Uint8Array, encoded: boolean) => { data: Uint8Array; compressed: boolean }
-  answer: (form: AnswerForm, message: string | Uint8Array) => Promise<void>
+  answer: (form: AnswerForm, message: string | Uint8Array) => Promise<void> | void
   refuse: (
     form: AnswerForm,
     error: ConnectError,
     options: Partial<JsonWriteOptions>,
-  ) => Promise<void>
+  ) => Promise<void> | void
 }
 
 export const connectUnary: UnaryProtocol = {
@@ -105,7 +105,7 @@ export const grpcWebUnary: UnaryProtocol = {
     const frames = [await frameOf(message, form.compression), trailerFrame(form.call)]
     sendFrames(form, Buffer.concat(frames))
   },
-  refuse: async (form, error) => sendFrames(form, trailerFrame(form.call, error)),
+  refuse: (form, error) => sendFrames(form, trailerFrame(form.call, error)),
 }
 
 /** The status behind the body, which only HTTP/2 can be relied on to carry. */
@@ -117,30 +117,32 @@ export const grpcUnary: UnaryProtocol = {
     form.response.addTrailers(nodeHeaders(statusTrailer(form.call)))
     sendFrames(form, frame)
   },
-  refuse: async (form, error) => {
+  refuse: (form, error) => {
     form.response.addTrailers(nodeHeaders(statusTrailer(form.call, error)))
     sendFrames(form)
   },
 }
 
 /** A body that is all message; trailers are headers with a prefix. */
-async function sendWhole(
+function sendWhole(
   { response, call, contentType, compression }: AnswerForm,
   status: number,
   message: string | Uint8Array,
-): Promise<void> {
+): Promise<void> | void {
+  const headers: OutgoingHttpHeaders = { 'content-type': contentType }
   const { header, trailer } = call.said()
-  const headers: OutgoingHttpHeaders = { 'content-type': contentType, ...nodeHeaders(header) }
-  for (const [name, value] of Object.entries(nodeHeaders(trailer)))
+  if (header) Object.assign(headers, nodeHeaders(header))
+  for (const [name, value] of Object.entries(nodeHeaders(trailer))) {
     headers[`trailer-${name}`] = value
-  let body = message
-  if (compression && Buffer.byteLength(body) >= COMPRESS_MIN_BYTES) {
-    body = await compression.compress(bytesOf(body))
-    headers['content-encoding'] = compression.name
   }
-  headers['content-length'] = Buffer.byteLength(body)
-  response.writeHead(status, headers)
-  response.end(body)
+  const send = (body: string | Uint8Array): void => {
+    headers['content-length'] = Buffer.byteLength(body)
+    response.writeHead(status, headers)
+    response.end(body)
+  }
+  if (!compression || Buffer.byteLength(message) < COMPRESS_MIN_BYTES) return send(message)
+  headers['content-encoding'] = compression.name
+  return compression.compress(bytesOf(message)).then(send)
 }
 
 function sendFrames({ response, call, contentType, compression }: AnswerForm, body?: Buffer): void {

@@ -5,18 +5,16 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
 import { type Compression, compressionNegotiate } from '@connectrpc/connect/protocol'
 import type { HttpRequest } from '../server/http-handler.ts'
-import { GONE, MessageTooLargeError, readBody } from './request-body.ts'
+import { type Body, type GONE, MessageTooLargeError, readBody } from './request-body.ts'
 import { formatOf, readQuery, type WireFormat } from './wire-format.ts'
 
 export const compressions = [compressionGzip, compressionBrotli]
-
-export type Body = Uint8Array | MessageTooLargeError
 
 export type Incoming = {
   format: WireFormat
   /** Name of the message's compression; null: none. */
   encoding: string | null
-  body: (limitBytes: number) => Promise<Body | typeof GONE>
+  body: (limitBytes: number) => Body | Promise<Body | typeof GONE>
 }
 
 /** Undefined: not for this responder. A string says what is wrong with what nobody can read. */
@@ -35,7 +33,7 @@ export function incomingOf(
   const isSafe = idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
   if (request.method !== 'GET' || !isSafe) return undefined
   const read = readQuery(query)
-  return typeof read === 'object' ? { ...read, body: async () => read.message } : read
+  return typeof read === 'object' ? { ...read, body: () => read.message } : read
 }
 
 /** What a caller asks for beside the answer itself. */
@@ -49,12 +47,22 @@ export type Wishes = {
   fault: ConnectError | undefined
 }
 
+const nothing: Wishes = {
+  timeoutMs: undefined,
+  decompress: null,
+  compression: null,
+  fault: undefined,
+}
+
 export function wishesOf(
   { format, encoding }: Incoming,
   headers: HttpRequest['headers'],
   maxTimeoutMs: number,
 ): Wishes {
   const names = format.protocol.headers
+  if (encoding === null && !(names.timeout in headers) && !(names.acceptEncoding in headers)) {
+    return nothing
+  }
   const timeout = format.protocol.parseTimeout(headerOf(headers, names.timeout), maxTimeoutMs)
   const accepted = headerOf(headers, names.acceptEncoding)
   const { request, response, error } = compressionNegotiate(
@@ -68,26 +76,33 @@ export function wishesOf(
   return { timeoutMs, decompress: request, compression: response, fault }
 }
 
-/** Throws what the caller is told when its message cannot be had. */
-export async function messageOf(
+/** Throws, or rejects with, what the caller is told when its message cannot be had. */
+export function messageOf(
   { format }: Incoming,
   body: Body,
-  { decompress, fault, limitBytes }: Wishes & { limitBytes: number },
-): Promise<Uint8Array> {
+  { decompress, fault }: Wishes,
+  limitBytes: number,
+): Uint8Array | Promise<Uint8Array> {
   if (fault) throw fault
   if (body instanceof MessageTooLargeError) throw body
   const { data, compressed } = format.protocol.open(body, decompress !== null)
   if (!compressed) return data
-  if (!decompress) {
-    const message = 'a message is marked as compressed, but no header says how'
-    // As the protocol has it, though the fault is the caller's.
-    throw new ConnectError(message, Code.Internal)
-  }
+  if (decompress) return decompressed(data, decompress, limitBytes)
+  const message = 'a message is marked as compressed, but no header says how'
+  // As the protocol has it, though the fault is the caller's.
+  throw new ConnectError(message, Code.Internal)
+}
+
+async function decompressed(
+  data: Uint8Array,
+  compression: Compression,
+  limitBytes: number,
+): Promise<Uint8Array> {
   try {
-    return await decompress.decompress(new Uint8Array(data), limitBytes)
+    return await compression.decompress(new Uint8Array(data), limitBytes)
   } catch (error) {
-    if (ConnectError.from(error).code === Code.ResourceExhausted)
-      throw new MessageTooLargeError(limitBytes)
+    const isTooLarge = ConnectError.from(error).code === Code.ResourceExhausted
+    if (isTooLarge) throw new MessageTooLargeError(limitBytes)
     throw new ConnectError('the message cannot be decompressed', Code.InvalidArgument)
   }
 }

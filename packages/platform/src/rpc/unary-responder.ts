@@ -86,7 +86,7 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
       const guarded = options.begin(method, request.headers, headerGetter)
       const form = { response, call, contentType, compression: wishes.compression }
       try {
-        const message = read(await messageOf(incoming, body, { ...wishes, limitBytes }))
+        const message = read(await messageOf(incoming, body, wishes, limitBytes))
         checkRequest(method.input, message)
         const output = await guarded.run(() => procedure.implementation(message, call))
         await protocol.answer(form, write(create(method.output, output)))
