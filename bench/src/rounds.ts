@@ -39,12 +39,12 @@ export async function runOn(
     items: target.items,
     cpuOf: {
       servers: [target.server.pid, ...otherServers],
-      postmaster: target.sql && world.postmaster,
+      database: target.database,
     },
     warmUpMs,
     ...options,
   })
-  if (target.sql) {
+  if (target.decides) {
     for (const entry of result.ledger) target.ledger.push(entry)
     for (const [index, item] of target.items.entries()) {
       item.nextBid = result.nextBids[index] ?? item.nextBid
@@ -60,16 +60,21 @@ export async function runInTurns(
   options: RunOptions & { rounds?: number },
 ): Promise<Results> {
   const { rounds, ...runOptions } = options
-  const loads = targets.map(
-    (target) => [target.name, () => runOn(world, target, runOptions)] as const,
-  )
-  return await takeTurns(world, Object.fromEntries(loads), rounds)
+  return await takeTurns(world, loadsOn(world, targets, runOptions), rounds)
+}
+
+/** By name. */
+type Loads = Readonly<Record<string, () => Promise<LoadResult>>>
+
+export function loadsOn(world: World, targets: readonly Target[], options: RunOptions): Loads {
+  const loads = targets.map((target) => [target.name, () => runOn(world, target, options)] as const)
+  return Object.fromEntries(loads)
 }
 
 /** Runs every load once per round. */
 export async function takeTurns(
   world: World,
-  loads: Readonly<Record<string, () => Promise<LoadResult>>>,
+  loads: Loads,
   rounds = world.rounds,
 ): Promise<Results> {
   const results = new Map(Object.keys(loads).map((name): [string, LoadResult[]] => [name, []]))
@@ -99,11 +104,28 @@ export function acceptedPerSecond({ accepted, measuredMs }: LoadResult): number 
 
 /** Accepted or rejected by the rules. */
 export function decidedPerSecond(result: LoadResult): number {
-  const rejected = Object.values(result.rejected).reduce((sum, count) => sum + count, 0)
-  return ((result.accepted + rejected) / result.measuredMs) * 1_000
+  return (decided(result) / result.measuredMs) * 1_000
+}
+
+function decided({ accepted, rejected }: LoadResult): number {
+  return Object.values(rejected).reduce((sum, count) => sum + count, accepted)
 }
 
 export type Measure = (result: LoadResult) => number
+
+/** Of the server's processes, for each bid that was accepted. */
+export const serverMicros: Measure = ({ cpuSeconds, accepted }) =>
+  micros(cpuSeconds.server, accepted)
+/** The same for its database. */
+export const databaseMicros: Measure = ({ cpuSeconds, accepted }) =>
+  micros(cpuSeconds.database, accepted)
+/** Of the server's processes, for each bid that was accepted or rejected. */
+export const serverMicrosDecided: Measure = (result) =>
+  micros(result.cpuSeconds.server, decided(result))
+
+function micros(seconds: number | undefined, bids: number): number {
+  return ((seconds ?? Number.NaN) / bids) * 1e6
+}
 
 export const p50Ms: Measure = ({ latency }) => latency.p50Ms
 export const p99Ms: Measure = ({ latency }) => latency.p99Ms
