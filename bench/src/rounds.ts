@@ -22,9 +22,9 @@ export type Results = ReadonlyMap<string, readonly LoadResult[]>
 /** At full speed: at 100 bids/s it takes a server a minute to compile its hot paths. */
 const compileMs = 2_000
 
-/** Before loads of few bids a second. */
-export async function warmUp(world: World, target: Target): Promise<void> {
-  await runOn(world, target, { bidders: 64, sight: 'shared', measureMs: compileMs })
+/** Before loads of few bids a second, or beside a target that has been loaded already. */
+export async function warmUp(world: World, target: Target, bidders = 64): Promise<void> {
+  await runOn(world, target, { bidders, sight: 'shared', measureMs: compileMs })
 }
 
 /** One load on a target; its acknowledgements join the ledger. */

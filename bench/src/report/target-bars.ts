@@ -12,7 +12,7 @@ const shown: Readonly<Record<string, Pick<Bar, 'label' | 'kind'>>> = {
   lanes: { label: 'Bidmesh', kind: 'ours' },
   plain: { label: 'one transaction per bid', kind: 'other' },
   baseline: { label: 'the same, pipelined', kind: 'other' },
-  redis: { label: 'a script in Redis, each flushed', kind: 'other' },
+  redis: { label: 'script in Redis, appendfsync always', kind: 'other' },
   floor: { label: 'Postgres alone, in batches', kind: 'other' },
   responder: { label: 'our server', kind: 'decides nothing' },
   library: { label: 'library handler', kind: 'decides nothing' },
