@@ -3,6 +3,7 @@
  * in the same round, so that the moods of a shared machine hit both sides alike. Figures are medians.
  */
 import type { LoadOptions, LoadResult } from './load/load-generator.ts'
+import { formatNumber } from './report/figure.ts'
 import { median } from './report/percentile.ts'
 import type { Target } from './target.ts'
 import type { World } from './world.ts'
@@ -92,8 +93,8 @@ function logRound(world: World, what: string, result: LoadResult): void {
   const { latency, rejected, failed } = result
   const fields = {
     'accepted/s': Math.round(acceptedPerSecond(result)),
-    p50Ms: latency.p50Ms.toFixed(1),
-    p99Ms: latency.p99Ms.toFixed(1),
+    p50Ms: formatNumber(latency.p50Ms),
+    p99Ms: formatNumber(latency.p99Ms),
   }
   world.log.info({ ...fields, ...rejected, ...failed }, what)
 }

@@ -44,6 +44,7 @@ export async function startFloor(
   await createFloorFunction(sql, ids)
   const pgbench = await findProgram('pgbench')
   const { measureMs, postmaster } = world
+  let counted = 0
   const sizeNow = async () => Math.round(await meanBatch(beside.server.url))
   return {
     async run() {
@@ -55,9 +56,11 @@ export async function startFloor(
         : await runLoop(url, { lanes, size, measureMs })
       await sleep(endMs)
       const cpuSeconds = cpuBetween(before, await readCpuSeconds(cpuOf))
+      const accepted = calls * size
+      counted += accepted
       return {
         measuredMs: tookMs,
-        accepted: calls * size,
+        accepted,
         rejected: {},
         failed: {},
         latency: { p50Ms: Number.NaN, p99Ms: Number.NaN },
@@ -69,7 +72,14 @@ export async function startFloor(
     },
     describe: async () =>
       `Postgres alone, ${await sizeNow()} a call (${pgbench ? 'pgbench' : 'a loop'})`,
-    check: () => checkBids(world, { name: 'floor', sql, ledger: [] }),
+    async check() {
+      const [row] = await sql<{ stored: bigint }[]>`SELECT count(*) AS stored FROM bids`
+      const stored = Number(row?.stored)
+      return [
+        ...(stored < counted ? [`floor: I1: ${counted} bids counted, ${stored} stored`] : []),
+        ...(await checkBids(world, { name: 'floor', sql, ledger: [] })),
+      ]
+    },
   }
 }
 

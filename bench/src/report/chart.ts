@@ -10,8 +10,8 @@ const barHeight = 16
 const margin = 24
 const titleHeight = 44
 /** Left edges; what is right of a bar is for its figure. */
-const rates = { left: 240, width: 260 }
-const costs = { left: 590, width: 230 }
+const rates = { left: 270, width: 250 }
+const costs = { left: 620, width: 230 }
 
 const colours = { ours: '#0a66c2', other: '#6b7785', 'decides nothing': '#b9c1ca' } as const
 const databaseColour = '#e0a030'
@@ -35,8 +35,8 @@ export function drawChart(panels: readonly Panel[], notes: readonly string[]): s
     top += 18
   }
   const style =
-    'text { font: 13px system-ui, sans-serif; fill: #1c2128 } .title { font-weight: 600; font-size: 15px } ' +
-    '.ours { font-weight: 600 } .note { font-size: 12px; fill: #57606a }'
+    'text { font-family: system-ui, sans-serif; font-size: 13px; fill: #1c2128 } ' +
+    '.title { font-size: 15px; font-weight: bold } .ours { font-weight: bold } .note { font-size: 12px; fill: #57606a }'
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${top}" width="${width}" height="${top}">`,
     `<style>${style}</style>`,
