@@ -17,6 +17,8 @@ it('reads its options', () => {
     '--viewers',
     '100',
     '--strict',
+    '--chart',
+    'figures.svg',
   ]
   expect(readBenchOptions(args)).toEqual({
     scenarios: ['freshness', 'hot-item'],
@@ -24,6 +26,7 @@ it('reads its options', () => {
     rounds: 2,
     viewers: 100,
     strict: true,
+    chart: 'figures.svg',
   })
   expect(readBenchOptions(['--help'])).toBe('help')
 })
@@ -33,6 +36,7 @@ it.each([
   ['--seconds', '0'],
   ['--rounds', '1.5'],
   ['--viewers', '20001'],
+  ['--only', 'freshness', '--chart', 'figures.svg'],
   ['--loud'],
 ])('refuses %s %s and shows the usage', (...args) => {
   expect(() => readBenchOptions(args)).toThrow(/Usage: /)

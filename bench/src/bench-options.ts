@@ -17,6 +17,9 @@ export const scenarioNames = [
 
 /** Not among what runs by default: they take minutes before they measure anything. */
 const onDemand: ReadonlySet<string> = new Set(['large-store', 'long-load'])
+/** What a chart shows. */
+const charted: ReadonlySet<string> = new Set(['hot-item', 'many-items'])
+
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export type BenchOptions = {
@@ -29,6 +32,8 @@ export type BenchOptions = {
   viewers: number
   /** A missed target fails the command, as a violation always does. */
   strict: boolean
+  /** Where to write the chart; undefined for none. */
+  chart: string | undefined
 }
 
 const defaults = { seconds: 2, rounds: 5, viewers: 10_000 } as const
@@ -39,7 +44,7 @@ export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts 
 
 Measures Bidmesh against baselines, side by side, on private Postgres, RabbitMQ and Redis (or on those
 named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after each scenario that no bid
-was lost. Progress on stderr, the table on stdout. Takes about eleven minutes.
+was lost. Progress on stderr, the table on stdout. Takes about thirteen minutes.
 
   --only LIST     comma-separated: ${scenarioNames.join(', ')}
                   (default all but large-store, which needs 6 GB of disk and some minutes to be filled, and
@@ -47,6 +52,8 @@ was lost. Progress on stderr, the table on stdout. Takes about eleven minutes.
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
   --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
   --viewers N     of one item in live-crowd, 1–${limits.viewers} (default ${defaults.viewers})
+  --chart FILE    writes accepted bids/s and CPU time per bid of hot-item and many-items as SVG, unless an invariant
+                  was violated
   --strict        exit 1 also when a target is missed
   --help
 
@@ -64,16 +71,22 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
         rounds: { type: 'string' },
         viewers: { type: 'string' },
         strict: { type: 'boolean', default: false },
+        chart: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     })
     if (values.help) return 'help'
+    const scenarios = scenariosOf(values.only)
+    if (values.chart !== undefined && !scenarios.some((name) => charted.has(name))) {
+      throw new Error('--chart: there is nothing to show without hot-item and many-items')
+    }
     return {
-      scenarios: scenariosOf(values.only),
+      scenarios,
       seconds: numberOf('seconds', values.seconds),
       rounds: numberOf('rounds', values.rounds),
       viewers: numberOf('viewers', values.viewers),
       strict: values.strict,
+      chart: values.chart,
     }
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`, {

@@ -56,14 +56,16 @@ export async function checkDrained(
   return await check(world, target, statsSql)
 }
 
+type Checked = Pick<Target, 'sql' | 'ledger'> & { name: string }
+
 /** I1–I3 and I7 of a target whose events nobody consumes. */
-export async function checkBids(world: World, target: Target): Promise<string[]> {
+export async function checkBids(world: World, target: Checked): Promise<string[]> {
   return await check(world, target, undefined)
 }
 
 async function check(
   world: World,
-  { name, sql, ledger }: Target,
+  { name, sql, ledger }: Checked,
   statsSql: Sql | undefined,
 ): Promise<string[]> {
   if (sql === undefined) throw new Error(`${name} has no database to check`)

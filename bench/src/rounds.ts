@@ -3,6 +3,7 @@
  * in the same round, so that the moods of a shared machine hit both sides alike. Figures are medians.
  */
 import type { LoadOptions, LoadResult } from './load/load-generator.ts'
+import { formatNumber } from './report/figure.ts'
 import { median } from './report/percentile.ts'
 import type { Target } from './target.ts'
 import type { World } from './world.ts'
@@ -22,9 +23,9 @@ export type Results = ReadonlyMap<string, readonly LoadResult[]>
 /** At full speed: at 100 bids/s it takes a server a minute to compile its hot paths. */
 const compileMs = 2_000
 
-/** Before loads of few bids a second. */
-export async function warmUp(world: World, target: Target): Promise<void> {
-  await runOn(world, target, { bidders: 64, sight: 'shared', measureMs: compileMs })
+/** Before loads of few bids a second, or beside a target that has been loaded already. */
+export async function warmUp(world: World, target: Target, bidders = 64): Promise<void> {
+  await runOn(world, target, { bidders, sight: 'shared', measureMs: compileMs })
 }
 
 /** One load on a target; its acknowledgements join the ledger. */
@@ -39,12 +40,12 @@ export async function runOn(
     items: target.items,
     cpuOf: {
       servers: [target.server.pid, ...otherServers],
-      postmaster: target.sql && world.postmaster,
+      database: target.database,
     },
     warmUpMs,
     ...options,
   })
-  if (target.sql) {
+  if (target.decides) {
     for (const entry of result.ledger) target.ledger.push(entry)
     for (const [index, item] of target.items.entries()) {
       item.nextBid = result.nextBids[index] ?? item.nextBid
@@ -60,16 +61,21 @@ export async function runInTurns(
   options: RunOptions & { rounds?: number },
 ): Promise<Results> {
   const { rounds, ...runOptions } = options
-  const loads = targets.map(
-    (target) => [target.name, () => runOn(world, target, runOptions)] as const,
-  )
-  return await takeTurns(world, Object.fromEntries(loads), rounds)
+  return await takeTurns(world, loadsOn(world, targets, runOptions), rounds)
+}
+
+/** By name. */
+type Loads = Readonly<Record<string, () => Promise<LoadResult>>>
+
+export function loadsOn(world: World, targets: readonly Target[], options: RunOptions): Loads {
+  const loads = targets.map((target) => [target.name, () => runOn(world, target, options)] as const)
+  return Object.fromEntries(loads)
 }
 
 /** Runs every load once per round. */
 export async function takeTurns(
   world: World,
-  loads: Readonly<Record<string, () => Promise<LoadResult>>>,
+  loads: Loads,
   rounds = world.rounds,
 ): Promise<Results> {
   const results = new Map(Object.keys(loads).map((name): [string, LoadResult[]] => [name, []]))
@@ -87,8 +93,8 @@ function logRound(world: World, what: string, result: LoadResult): void {
   const { latency, rejected, failed } = result
   const fields = {
     'accepted/s': Math.round(acceptedPerSecond(result)),
-    p50Ms: latency.p50Ms.toFixed(1),
-    p99Ms: latency.p99Ms.toFixed(1),
+    p50Ms: formatNumber(latency.p50Ms),
+    p99Ms: formatNumber(latency.p99Ms),
   }
   world.log.info({ ...fields, ...rejected, ...failed }, what)
 }
@@ -99,11 +105,28 @@ export function acceptedPerSecond({ accepted, measuredMs }: LoadResult): number 
 
 /** Accepted or rejected by the rules. */
 export function decidedPerSecond(result: LoadResult): number {
-  const rejected = Object.values(result.rejected).reduce((sum, count) => sum + count, 0)
-  return ((result.accepted + rejected) / result.measuredMs) * 1_000
+  return (decided(result) / result.measuredMs) * 1_000
+}
+
+function decided({ accepted, rejected }: LoadResult): number {
+  return Object.values(rejected).reduce((sum, count) => sum + count, accepted)
 }
 
 export type Measure = (result: LoadResult) => number
+
+/** Of the server's processes, for each bid that was accepted. */
+export const serverMicros: Measure = ({ cpuSeconds, accepted }) =>
+  micros(cpuSeconds.server, accepted)
+/** The same for its database. */
+export const databaseMicros: Measure = ({ cpuSeconds, accepted }) =>
+  micros(cpuSeconds.database, accepted)
+/** Of the server's processes, for each bid that was accepted or rejected. */
+export const serverMicrosDecided: Measure = (result) =>
+  micros(result.cpuSeconds.server, decided(result))
+
+function micros(seconds: number | undefined, bids: number): number {
+  return ((seconds ?? Number.NaN) / bids) * 1e6
+}
 
 export const p50Ms: Measure = ({ latency }) => latency.p50Ms
 export const p99Ms: Measure = ({ latency }) => latency.p99Ms

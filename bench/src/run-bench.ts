@@ -1,6 +1,15 @@
 /** Runs the scenarios asked for and prints the table. */
+import { writeFile } from 'node:fs/promises'
 import type { BenchOptions, ScenarioName } from './bench-options.ts'
-import { type Figure, formatNumber, formatTable, type Outcome, verdictOf } from './report/figure.ts'
+import { drawChart, type Panel } from './report/chart.ts'
+import {
+  type Figure,
+  formatNumber,
+  formatTable,
+  type Outcome,
+  verdictOf,
+  withoutEmptyColumns,
+} from './report/figure.ts'
 import { runFreshness } from './scenarios/freshness.ts'
 import { runHeldRow } from './scenarios/held-row.ts'
 import { runHotItem } from './scenarios/hot-item.ts'
@@ -42,14 +51,23 @@ export async function runBench(options: BenchOptions): Promise<boolean> {
   }
   process.stdout.write(`${report(world.facts, outcomes)}\n`)
   const violated = outcomes.some(({ violations }) => violations.length > 0)
+  if (options.chart !== undefined && !violated) {
+    await writeFile(options.chart, drawChart(panelsOf(outcomes), world.facts))
+  }
   const missed = outcomes.some(({ figures }) =>
     figures.some((figure) => verdictOf(figure, false) === 'missed'),
   )
   return !violated && !(options.strict && missed)
 }
 
+function panelsOf(outcomes: readonly Outcome[]): Panel[] {
+  return outcomes.flatMap(({ figures, bars }) =>
+    bars ? [{ title: figures[0]?.scenario ?? '', bars }] : [],
+  )
+}
+
 function report(facts: readonly string[], outcomes: readonly Outcome[]): string {
-  const header = ['', 'ours', 'against', 'result', 'target', '']
+  const header = ['', 'ours', 'against', 'CPU µs/bid', 'result', 'target', '']
   const rows = outcomes.flatMap(({ figures, violations }) =>
     figures.map((figure) => rowOf(figure, violations.length > 0)),
   )
@@ -59,7 +77,7 @@ function report(facts: readonly string[], outcomes: readonly Outcome[]): string 
   return [
     ...facts,
     '',
-    formatTable([header, ...rows]),
+    formatTable(withoutEmptyColumns(header, rows)),
     '',
     ...notes,
     ...outcomes.flatMap(violationLines),
@@ -67,12 +85,13 @@ function report(facts: readonly string[], outcomes: readonly Outcome[]): string 
 }
 
 function rowOf(figure: Figure, isVoid: boolean): string[] {
-  const { scenario, name, ours, against, target, value } = figure
+  const { scenario, name, ours, against, cpu = '', target, value } = figure
   const sign = target?.kind === 'at most' ? '≤' : '≥'
   return [
     `${scenario}: ${name}`,
     ours,
     against,
+    cpu,
     `${formatNumber(value)} ${target?.unit ?? '×'}`,
     target ? `${sign} ${target.value} ${target.unit}` : '',
     verdictOf(figure, isVoid),

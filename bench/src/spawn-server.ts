@@ -24,7 +24,7 @@ export type ServerProcess = {
 
 /**
  * @param cleanup takes over its ending
- * @param main the module to run, resolved from here (`@bidmesh/bid/main.ts`, `./baseline/echo-server.ts`)
+ * @param main the module to run, resolved from here (`@bidmesh/bid/main.ts`, `./baseline/library-server.ts`)
  * @param env over the bench's own environment; HOST and PORT are set here
  */
 export async function spawnServer(

@@ -1,7 +1,8 @@
 /**
- * What bids are fired at: the bid service (`lanes`), one transaction per bid (`baseline`), a bare echo
- * (`echo`). Each is one Node process; those that decide bids have a database of their own with the same
- * items.
+ * What bids are fired at, each one Node process: the bid service (`lanes`), one transaction per bid (`baseline`), a script
+ * in Redis (`redis`, started by `baseline/redis-target.ts`), and three that decide nothing and answer a constant: Node's own
+ * HTTP (`http`), the library's handler (`library`), our server around nothing (`responder`). Those that decide bids have a
+ * database of their own with the same items.
  */
 import { randomUUIDv7 } from 'node:crypto'
 import { bidSchema } from '@bidmesh/bid/schema.ts'
@@ -13,16 +14,28 @@ import { type ServerProcess, spawnServer } from './spawn-server.ts'
 import { openSql, type World } from './world.ts'
 
 /** Longer than any bench, far from any soft close. */
-const auctionMs = 30 * 86_400_000
+export const auctionMs = 30 * 86_400_000
+
+const mains = {
+  lanes: '@bidmesh/bid/main.ts',
+  baseline: './baseline/baseline-server.ts',
+  http: './baseline/http-server.ts',
+  library: './baseline/library-server.ts',
+  responder: './baseline/responder-server.ts',
+} as const
 
 /** `plain` is the baseline with a round trip per statement. */
-export type TargetName = 'lanes' | 'baseline' | 'plain' | 'echo'
+export type TargetName = keyof typeof mains | 'plain' | 'redis'
 
 export type Target = {
   name: TargetName
   server: ServerProcess
-  /** Of its database; the echo has none. */
+  /** Bids are decided and kept: acknowledgements can be checked, and prices go on where they were. */
+  decides: boolean
+  /** Of its Postgres, if it has one. */
   sql: Sql | undefined
+  /** The first process of its database, for CPU time; undefined without one and where it cannot be seen. */
+  database: number | undefined
   databaseUrl: string
   /** Brings the server into the state in which this target is measured; before every load. */
   prepare?: () => Promise<void>
@@ -30,12 +43,6 @@ export type Target = {
   /** All acknowledgements so far. */
   ledger: LedgerEntry[]
 }
-
-const mains = {
-  lanes: '@bidmesh/bid/main.ts',
-  baseline: './baseline/baseline-server.ts',
-  echo: './baseline/echo-server.ts',
-} as const
 
 /**
  * @param cleanup takes over its ending
@@ -48,7 +55,8 @@ export async function startTarget(
   scenario: string,
   itemCount: number,
 ): Promise<Target> {
-  const databaseUrl = name === 'echo' ? '' : await bidDatabase(world, `${scenario}_${name}`)
+  const decides = name === 'lanes' || name === 'baseline'
+  const databaseUrl = decides ? await bidDatabase(world, `${scenario}_${name}`) : ''
   const { amqpUrl: AMQP_URL, redisUrl: REDIS_URL } = world
   const server = await spawnServer(cleanup, mains[name], {
     DATABASE_URL: databaseUrl,
@@ -56,10 +64,7 @@ export async function startTarget(
     REDIS_URL,
   })
   const sql = databaseUrl ? openSql(cleanup, databaseUrl) : undefined
-  const items = Array.from({ length: itemCount }, () => ({
-    id: randomUUIDv7(),
-    nextBid: INCREMENT_MINOR,
-  }))
+  const items = newItems(itemCount)
   if (sql)
     await insertItems(
       sql,
@@ -69,11 +74,18 @@ export async function startTarget(
   return {
     name,
     server,
+    decides,
     sql,
+    database: decides ? world.postmaster : undefined,
     databaseUrl,
     items,
     ledger: [],
   }
+}
+
+/** Not stored yet. */
+export function newItems(count: number): Target['items'] {
+  return Array.from({ length: count }, () => ({ id: randomUUIDv7(), nextBid: INCREMENT_MINOR }))
 }
 
 export async function bidDatabase(world: World, name: string): Promise<string> {

@@ -110,7 +110,7 @@ async function facts(sql: Sql, source: string): Promise<string[]> {
   return [
     `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), generator included`,
     `Node ${process.versions.node}, Postgres ${row?.version} (${source}), ${durable.join(' = ')} = on`,
-    `8 kB written and flushed to disk in ${formatNumber(flushMs)} ms (${tmpdir()}): the slower, the more a batch gains`,
+    `8 kB written and flushed to disk in ${formatNumber(flushMs)} ms, in the temporary folder: the slower, the more a batch gains`,
   ]
 }
 

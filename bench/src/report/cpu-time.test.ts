@@ -9,5 +9,5 @@ it.runIf(process.platform === 'linux')('sees the work of a process', async () =>
   // A busy machine gives less than all of a core, never more than all of them.
   expect(used.server).toBeGreaterThan(0.02)
   expect(used.machine).toBeGreaterThanOrEqual((used.server ?? 0) - 0.05)
-  expect(used.postgres).toBeUndefined()
+  expect(used.database).toBeUndefined()
 })

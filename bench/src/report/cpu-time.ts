@@ -1,6 +1,7 @@
 /**
  * CPU time, user and system, in seconds. Of processes by Linux's /proc; elsewhere it stays unknown. Postgres is one process per
- * connection under a postmaster: its tree is summed, children that have ended included.
+ * connection under a postmaster, and Redis writes its file anew in a child: a database's tree is summed, children that have
+ * ended included.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -13,13 +14,14 @@ const ticksPerSecond = 100
 export type Measured = {
   /** Summed. */
   servers: readonly number[]
-  postmaster?: number | undefined
+  /** The postmaster, or Redis. */
+  database?: number | undefined
 }
 
 export type CpuSeconds = {
   generator: number
   server: number | undefined
-  postgres: number | undefined
+  database: number | undefined
   /** All cores together, whoever used them. */
   machine: number
 }
@@ -27,13 +29,13 @@ export type CpuSeconds = {
 /** What has been used so far. */
 export async function readCpuSeconds(of: Measured | undefined): Promise<CpuSeconds> {
   const { user, system } = process.cpuUsage()
-  const [server, postgres] = await Promise.all([
+  const [server, database] = await Promise.all([
     of && sumCpuSeconds(of.servers),
-    of?.postmaster === undefined ? undefined : treeCpuSeconds(of.postmaster),
+    of?.database === undefined ? undefined : treeCpuSeconds(of.database),
   ])
   const busyMs = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq)
   const machine = busyMs.reduce((sum, each) => sum + each, 0) / 1_000
-  return { generator: (user + system) / 1e6, server, postgres, machine }
+  return { generator: (user + system) / 1e6, server, database, machine }
 }
 
 /** What was used between two readings. */
@@ -41,7 +43,7 @@ export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
   return {
     generator: after.generator - before.generator,
     server: difference(before.server, after.server),
-    postgres: difference(before.postgres, after.postgres),
+    database: difference(before.database, after.database),
     machine: after.machine - before.machine,
   }
 }

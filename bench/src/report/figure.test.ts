@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Figure, formatNumber, formatTable, verdictOf } from './figure.ts'
+import { type Figure, formatNumber, formatTable, verdictOf, withoutEmptyColumns } from './figure.ts'
 
 const figure: Figure = { scenario: 's', name: 'n', ours: '2', against: '1', value: 2 }
 
@@ -30,6 +30,18 @@ it('formats numbers to what can be told apart', () => {
     '98.8',
     '9.88',
     'n/a',
+  ])
+})
+
+it('leaves columns out that hold nothing', () => {
+  const rows = [
+    ['bids', '', '5'],
+    ['x', '', ''],
+  ]
+  expect(withoutEmptyColumns(['', 'CPU', 'ours'], rows)).toEqual([
+    ['', 'ours'],
+    ['bids', '5'],
+    ['x', ''],
   ])
 })
 

@@ -6,10 +6,22 @@ export type Figure = {
   ours: string
   /** What it is held against, and what that is. */
   against: string
+  /** CPU time of the server's process per bid, µs: ours and that of what it is held against. */
+  cpu?: string
   /** What is judged: a ratio, or a figure in the unit of the target. */
   value: number
   /** Absent: shown for information. */
   target?: { kind: 'at least' | 'at most'; value: number; unit: '×' | 'ms' | 'kB' }
+}
+
+/** A target in a chart. */
+export type Bar = {
+  label: string
+  kind: 'ours' | 'other' | 'decides nothing'
+  perSecond: number
+  /** CPU time for each accepted bid, µs; NaN of what it does not have, or what cannot be seen. */
+  serverMicros: number
+  databaseMicros: number
 }
 
 export type Outcome = {
@@ -18,6 +30,8 @@ export type Outcome = {
   notes: string[]
   /** What the invariant checker found; any voids the scenario's figures. */
   violations: string[]
+  /** For a chart: the targets of its main load. */
+  bars?: Bar[]
 }
 
 export type Verdict = 'ok' | 'missed' | 'VOID' | ''
@@ -37,6 +51,15 @@ export function formatNumber(value: number): string {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   })
+}
+
+/** Without the columns that have nothing below their heading. */
+export function withoutEmptyColumns(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[][] {
+  const isUsed = header.map((_, column) => rows.some((row) => row[column]))
+  return [header, ...rows].map((row) => row.filter((_, column) => isUsed[column]))
 }
 
 /** The table, columns as wide as they must be, first column left-aligned and the others right. */
