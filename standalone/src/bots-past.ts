@@ -13,7 +13,6 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
 import { encodeCreated, encodeEvent } from '@bidmesh/events/encode-event.ts'
 import { type ChainedEvent, chained, insertEvents } from '@bidmesh/bid/append-events.ts'
-import type { StoredBid } from '@bidmesh/bid/decide-batch.ts'
 import { stateToRow } from '@bidmesh/bid/item-row.ts'
 import type { ReservedSql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Session } from '@bidmesh/platform/postgres/session.ts'
@@ -33,12 +32,10 @@ type PastAuction = {
   item: BotItem
   state: AuctionState
   createdAtMs: number
-  bids: PastBid[]
   events: ChainedEvent[]
   /** Of the last event. */
   historyHash: Buffer
 }
-type PastBid = Omit<StoredBid, 'idempotencyKey'>
 
 /** Returns how many auctions were stored: 0 when the store has an item already. */
 export async function storePast(session: Session): Promise<number> {
@@ -53,11 +50,7 @@ export async function storePast(session: Session): Promise<number> {
     const events = auctions.flatMap((auction) => auction.events)
     const done = await transaction.commit((sql) =>
       auctions.length > 0
-        ? [
-            insertItems(sql, auctions),
-            insertBids(sql, auctions),
-            sql`WITH ${insertEvents(sql, events)}`,
-          ]
+        ? [insertItems(sql, auctions), sql`WITH ${insertEvents(sql, events)}`]
         : [],
     )
     return done.map(() => auctions.length)
@@ -82,7 +75,6 @@ function runAuction(createdAtMs: number): PastAuction {
     item,
     state: created(creation),
     createdAtMs,
-    bids: [],
     events: [first],
     historyHash: first.hash,
   }
@@ -109,13 +101,9 @@ function carryOut(past: PastAuction, command: Command, nowMs: number): void {
   for (const event of decide(past.state, command, nowMs).events ?? []) {
     const before = past.state
     past.state = evolve(before, event)
-    const bidId = event.type === 'bid_placed' ? uuidV7At(nowMs) : ''
-    if (event.type === 'bid_placed') {
-      const { userId, amount, sequence, atMs: createdAtMs } = event
-      past.bids.push({ id: bidId, itemId: before.itemId, userId, amount, sequence, createdAtMs })
-    }
-    const context = { bidId, title, category, trace: {} }
-    const next = chained(encodeEvent(event, before, past.state, context), past.historyHash)
+    const bid = event.type === 'bid_placed' ? event : undefined
+    const context = { bidId: bid ? uuidV7At(nowMs) : '', title, category, trace: {} }
+    const next = chained(encodeEvent(event, before, past.state, context), past.historyHash, bid)
     past.events.push(next)
     past.historyHash = next.hash
   }
@@ -162,20 +150,6 @@ function insertItems(sql: ReservedSql, auctions: readonly PastAuction[]) {
     end_at: isoOf(state.endAtMs),
   }))
   return sql`INSERT INTO items ${sql(rows)}`
-}
-
-function insertBids(sql: ReservedSql, auctions: readonly PastAuction[]) {
-  const rows = auctions
-    .flatMap(({ bids }) => bids)
-    .map((bid) => ({
-      item_id: bid.itemId,
-      sequence: bid.sequence,
-      id: bid.id,
-      user_id: bid.userId,
-      amount: bid.amount,
-      created_at: isoOf(bid.createdAtMs),
-    }))
-  return sql`INSERT INTO bids ${sql(rows)}`
 }
 
 function isoOf(ms: number): string {

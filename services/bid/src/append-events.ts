@@ -1,10 +1,10 @@
 /**
- * Where events are kept: the outbox and the history, written by the transaction that makes them true. Rows of one item
+ * Where events are kept: the outbox and the history, written by the transaction that makes them true, with the bids they tell of. Rows of one item
  * must be inserted while the item is locked, so that within an item seq order is commit order; the relay keeps that
  * order to the broker.
  */
 import type { EncodedEvent } from '@bidmesh/events/encode-event.ts'
-import { BYTEA_ARRAY } from '@bidmesh/platform/postgres/postgres-arrays.ts'
+import { bareArray, bytesArray } from '@bidmesh/platform/postgres/postgres-arrays.ts'
 import type { Queryable } from '@bidmesh/platform/postgres/postgres.ts'
 import { linkHash } from './event-chain.ts'
 
@@ -12,11 +12,17 @@ import { linkHash } from './event-chain.ts'
 const OUTBOX_SHARDS = 8
 
 /** With its place in the item's history. */
-export type ChainedEvent = EncodedEvent & { hash: Buffer }
+export type ChainedEvent = EncodedEvent & {
+  hash: Buffer
+  /** Of `bid.placed`: what its row has beside the event. */
+  bid: BidFacts | undefined
+}
+
+export type BidFacts = { userId: string; amount: bigint; sequence: bigint }
 
 /** @param previous hash of the item's event before; `NO_HASH` for the first */
-export function chained(event: EncodedEvent, previous: Uint8Array): ChainedEvent {
-  return { ...event, hash: linkHash(previous, event) }
+export function chained(event: EncodedEvent, previous: Uint8Array, bid?: BidFacts): ChainedEvent {
+  return { ...event, hash: linkHash(previous, event), bid }
 }
 
 /** The outbox shard of an item: from the random tail of its UUID. */
@@ -25,36 +31,45 @@ function shardOf(itemId: string): number {
 }
 
 /**
- * Appends to outbox and history, in the order given: the end of a statement, to come after `WITH` or after other
- * queries of a WITH and a comma.
+ * Appends to outbox and history, in the order given, and of bids their rows: the end of a statement, to come after `WITH`
+ * or after other queries of a WITH and a comma. Times go as milliseconds: to read a text of them takes Postgres as long as
+ * to make it takes us.
  */
 export function insertEvents(sql: Queryable, events: readonly ChainedEvent[]) {
   return sql`
     new_events AS (
-      SELECT * FROM unnest(
-        ${events.map((each) => shardOf(each.itemId))}::smallint[],
-        ${events.map((each) => each.id)}::uuid[],
-        ${events.map((each) => each.itemId)}::uuid[],
-        ${events.map((each) => String(each.version))}::bigint[],
-        ${events.map((each) => each.type)}::text[],
-        ${sql.array(
-          events.map((each) => Buffer.from(each.payload)),
-          BYTEA_ARRAY,
-        )}::bytea[],
-        ${events.map((each) => JSON.stringify(each.headers))}::text[],
-        ${events.map((each) => new Date(each.occurredAtMs).toISOString())}::timestamptz[],
-        ${events.map((each) => new Date(each.recordedAtMs).toISOString())}::timestamptz[],
-        ${sql.array(
-          events.map((each) => each.hash),
-          BYTEA_ARRAY,
-        )}::bytea[]
-      ) WITH ORDINALITY AS e (shard, id, item_id, version, type, payload, headers, occurred_at, recorded_at, hash,
-        position)
+      SELECT *, ${timestampOf(sql, 'occurred_ms')} AS occurred_at,
+        ${timestampOf(sql, 'recorded_ms')} AS recorded_at
+      FROM unnest(
+        ${bareArray(events, ({ itemId }) => shardOf(itemId))}::smallint[],
+        ${bareArray(events, ({ id }) => id)}::uuid[],
+        ${bareArray(events, ({ itemId }) => itemId)}::uuid[],
+        ${bareArray(events, ({ version }) => version)}::bigint[],
+        ${bareArray(events, ({ type }) => type)}::text[],
+        ${bytesArray(events, ({ payload }) => payload)}::bytea[],
+        ${events.map(({ headers }) => JSON.stringify(headers))}::text[],
+        ${bareArray(events, ({ occurredAtMs }) => occurredAtMs)}::bigint[],
+        ${bareArray(events, ({ recordedAtMs }) => recordedAtMs)}::bigint[],
+        ${bytesArray(events, ({ hash }) => hash)}::bytea[],
+        ${events.map(({ bid }) => bid?.userId ?? null)}::text[],
+        ${bareArray(events, ({ bid }) => bid?.amount ?? null)}::bigint[],
+        ${bareArray(events, ({ bid }) => bid?.sequence ?? null)}::bigint[]
+      ) WITH ORDINALITY AS e (shard, id, item_id, version, type, payload, headers, occurred_ms, recorded_ms, hash,
+        user_id, amount, sequence, position)
     ), history AS (
       INSERT INTO item_events (item_id, version, recorded_at, id, type, payload, hash)
       SELECT item_id, version, recorded_at, id, type, payload, hash FROM new_events
+    ), new_bids AS (
+      INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
+      SELECT item_id, sequence, id, user_id, amount, occurred_at FROM new_events
+      WHERE sequence IS NOT NULL
     )
     INSERT INTO outbox (shard, id, item_id, type, payload, headers, occurred_at)
     SELECT shard, id, item_id, type, payload, headers::jsonb, occurred_at FROM new_events
     ORDER BY position`
+}
+
+/** Of a column of milliseconds since 1970. */
+export function timestampOf(sql: Queryable, column: string) {
+  return sql`timestamptz 'epoch' + ${sql(column)} * interval '1 millisecond'`
 }

@@ -84,7 +84,8 @@ async function insert(
   const { event, fault } = decideCreation(termsOf(item, nowMs), nowMs)
   if (!event) throw changeRejected('bad_terms', undefined, fault)
   const row = newRow(item, event)
-  const first = chained(encodeCreated(event, { bidId: '', title, category, trace }), NO_HASH)
+  const message = encodeCreated(event, { bidId: '', title, category, trace })
+  const first = chained(message, NO_HASH)
   const key = {
     seller_id: item.sellerId,
     idempotency_key: item.idempotencyKey,

@@ -150,11 +150,10 @@ function record(
   const before = item.state
   const state = evolve(before, event)
   item.state = state
-  let bidId = ''
+  let bid: StoredBid | undefined
   let outcome: Outcome = { kind: 'changed', state }
   if (event.type === 'bid_placed') {
-    const bid = storedBid(entry, event)
-    bidId = bid.id
+    bid = storedBid(entry, event)
     batch.bids.push(bid)
     outcome = { kind: 'accepted', bid, state, extended: event.extended }
   } else if (event.type === 'edited') {
@@ -165,8 +164,9 @@ function record(
     batch.texts.set(state.itemId, { ...batch.texts.get(state.itemId), cancelReason })
   }
   const { title, category } = item
-  const context = { bidId, title, category, trace: entry.trace }
-  const next = chained(encodeEvent(event, before, state, context), item.historyHash)
+  const context = { bidId: bid?.id ?? '', title, category, trace: entry.trace }
+  const message = encodeEvent(event, before, state, context)
+  const next = chained(message, item.historyHash, bid)
   item.historyHash = next.hash
   batch.events.push(next)
   batch.changed.set(state.itemId, { state, atMs: event.atMs, historyHash: next.hash })

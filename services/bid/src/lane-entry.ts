@@ -72,11 +72,16 @@ export type LaneOptions<Entry, Outcome> = {
   onBatch?: (size: number, waitedMs: number) => void
 }
 
-/** Answers all but those that are busy, which it returns in their order. */
+/**
+ * Answers all but those that are busy, which it returns in their order.
+ *
+ * @param then calls back when the answers may go out; absent: at once
+ */
 export async function commitAndAnswer<Entry, Outcome>(
   batch: readonly Waiting<Entry, Outcome>[],
   commit: Commit<Entry, Outcome>,
   isBatchFatal: (error: unknown) => boolean,
+  then: (answerAll: () => void) => void = (answerAll) => answerAll(),
 ): Promise<Waiting<Entry, Outcome>[]> {
   try {
     const outcomes = await commit(
@@ -84,7 +89,10 @@ export async function commitAndAnswer<Entry, Outcome>(
       (index) => batch[index]?.signal?.aborted === true,
     )
     if (outcomes.length !== batch.length) throw new Error('commit must answer every entry')
-    return batch.filter((each, index) => !answer(each, outcomes[index]))
+    then(() => {
+      for (const [index, each] of batch.entries()) answer(each, outcomes[index])
+    })
+    return batch.filter((_, index) => outcomes[index] === BUSY)
   } catch (error) {
     if (batch.length === 1 || isBatchFatal(error)) {
       for (const each of batch) each.reject(error)
@@ -100,12 +108,11 @@ export async function commitAndAnswer<Entry, Outcome>(
 function answer<Entry, Outcome>(
   waiting: Waiting<Entry, Outcome>,
   outcome: Outcome | typeof BUSY | typeof LEFT | undefined,
-): boolean {
-  if (outcome === BUSY) return false
+): void {
+  if (outcome === BUSY) return
   if (outcome === LEFT) waiting.reject(new DroppedError())
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the lengths were compared
   else waiting.resolve(outcome as Outcome)
-  return true
 }
 
 /**

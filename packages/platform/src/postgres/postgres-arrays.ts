@@ -26,7 +26,8 @@ type ArrayElement = string | number | Uint8Array | null
 export const arrayType = {
   to: arrayOids.text,
   from: Object.values(arrayOids),
-  serialize: arrayLiteral,
+  serialize: (value: string | readonly ArrayElement[]): string =>
+    typeof value === 'string' ? value : arrayLiteral(value),
   parse: (text: string): string[] => parse(text),
 }
 
@@ -35,12 +36,35 @@ export function arrayLiteral(elements: readonly ArrayElement[]): string {
   return `{${elements.map(elementLiteral).join(',')}}`
 }
 
+/**
+ * A column of rows as an array, of values that need no quotes: ids, numbers, names of ours. Made in one go, because a
+ * batch has a dozen columns of up to 512 rows, and an array of texts for each is most of what it costs to send one.
+ */
+export function bareArray<Row>(
+  rows: readonly Row[],
+  valueOf: (row: Row) => string | number | bigint | null,
+): string {
+  let text = ''
+  for (const row of rows) text += `,${valueOf(row) ?? 'NULL'}`
+  return `{${text.slice(1)}}`
+}
+
+/** The same of bytes: `bytea[]`. */
+export function bytesArray<Row>(rows: readonly Row[], bytesOf: (row: Row) => Uint8Array): string {
+  return bareArray(rows, (row) => bytesLiteral(bytesOf(row)))
+}
+
+function bytesLiteral(bytes: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = bytes
+  return `"\\\\x${Buffer.from(buffer, byteOffset, byteLength).toString('hex')}"`
+}
+
 const special = /["\\]/
 
 /** Nearly all are ids, numbers and times: to look first takes 0.02 µs, to replace what is not there 0.27. */
 function elementLiteral(element: ArrayElement): string {
   if (element === null) return 'NULL'
-  if (element instanceof Uint8Array) return `"\\\\x${Buffer.from(element).toString('hex')}"`
+  if (element instanceof Uint8Array) return bytesLiteral(element)
   const text = String(element)
   return special.test(text) ? `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"` : `"${text}"`
 }
