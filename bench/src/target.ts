@@ -5,6 +5,7 @@
  * database of their own with the same items.
  */
 import { randomUUIDv7 } from 'node:crypto'
+import { bidNodeOptions } from '@bidmesh/bid/node-options.ts'
 import { bidSchema } from '@bidmesh/bid/schema.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { migrate } from '@bidmesh/platform/postgres/migrate.ts'
@@ -62,6 +63,7 @@ export async function startTarget(
     DATABASE_URL: databaseUrl,
     AMQP_URL,
     REDIS_URL,
+    NODE_OPTIONS: bidNodeOptions,
   })
   const sql = databaseUrl ? openSql(cleanup, databaseUrl) : undefined
   const items = newItems(itemCount)

@@ -4,6 +4,7 @@
  * library. Nothing of it is left after `stop`, nor when we are killed.
  */
 import path from 'node:path'
+import { bidNodeOptions } from '@bidmesh/bid/node-options.ts'
 import { ensureDatabase, withDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
 import { freePort } from '@bidmesh/platform/process/free-port.ts'
 import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
@@ -20,12 +21,14 @@ const databases = { bid: 'bidmesh_bid', stats: 'bidmesh_stats' } as const
 
 /** The processes of the stack: which database each is given, and where it begins. */
 const kinds = {
-  bid: { main: 'services/bid/src/main.ts', database: 'bid' },
+  bid: { main: 'services/bid/src/main.ts', database: 'bid', nodeOptions: bidNodeOptions },
   auctioneer: { main: 'services/bid/src/auctioneer-main.ts', database: 'bid' },
   relay: { main: 'services/outbox-worker/src/main.ts', database: 'bid' },
   stats: { main: 'services/stats/src/main.ts', database: 'stats' },
   live: { main: 'services/live/src/main.ts' },
-} as const satisfies Record<string, { main: string; database?: keyof typeof databases }>
+} as const satisfies Record<string, ProcessRecipe>
+
+type ProcessRecipe = { main: string; database?: keyof typeof databases; nodeOptions?: string }
 
 export type ProcessKind = keyof typeof kinds
 
@@ -123,6 +126,7 @@ async function createProcesses(
       port,
       env: {
         AUTH_MODE: 'trusted',
+        ...('nodeOptions' in reads && { NODE_OPTIONS: reads.nodeOptions }),
         ...options.env,
         ...('database' in reads
           ? { DATABASE_URL: withDatabase(services.databaseUrl, databases[reads.database]) }

@@ -3,6 +3,7 @@
  * of the machine's. Another Redis would share its time with the platform's.
  */
 import { join } from 'node:path'
+import { bidNodeOptions } from '@bidmesh/bid/node-options.ts'
 import { freePort } from '@bidmesh/platform/process/free-port.ts'
 import { startNativeProcess } from '@bidmesh/platform/testing/native-process.ts'
 import {
@@ -43,7 +44,10 @@ export async function startRedisTarget(
   for (const { id } of items) await putUpRedisItem(redis, id, { ...terms, durationMs: auctionMs })
   const target: Target = {
     name: 'redis',
-    server: await spawnServer(cleanup, './baseline/redis-server.ts', { REDIS_URL: url }),
+    server: await spawnServer(cleanup, './baseline/redis-server.ts', {
+      REDIS_URL: url,
+      NODE_OPTIONS: bidNodeOptions,
+    }),
     decides: true,
     sql: undefined,
     database: pid,
