@@ -173,7 +173,7 @@ function softCloseOf(message: SoftCloseMessage | undefined): SoftClose {
 /** The trace context to store with an event; empty unless somebody records this trace. */
 function currentTrace(): Record<string, string> {
   const span = trace.getActiveSpan()?.spanContext()
-  if (!span || !isSpanContextValid(span) || !(span.traceFlags & TraceFlags.SAMPLED)) return {}
+  if (!span || !(span.traceFlags & TraceFlags.SAMPLED) || !isSpanContextValid(span)) return {}
   const carrier: Record<string, string> = {}
   propagation.inject(context.active(), carrier)
   return carrier

@@ -4,13 +4,12 @@ import {
   fromBinary,
   fromJsonString,
   type JsonReadOptions,
-  type JsonWriteOptions,
   type MessageShape,
   toBinary,
-  toJsonString,
 } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { messageOf } from '../process/errors.ts'
+import { type JsonTextOptions, jsonWriter } from './json-text.ts'
 import { strictTextDecoder } from './strict-json.ts'
 
 export type Encoding = 'json' | 'proto'
@@ -43,11 +42,12 @@ export function messageReaders<Desc extends DescMessage>(
 
 export function messageWriters<Desc extends DescMessage>(
   schema: Desc,
-  jsonOptions: Partial<JsonWriteOptions>,
+  jsonOptions: JsonTextOptions,
 ): Record<Encoding, (message: MessageShape<Desc>) => string | Uint8Array> {
+  const toText = jsonWriter(schema, jsonOptions)
   return {
     // A line of its own in a terminal.
-    json: (message) => `${toJsonString(schema, message, jsonOptions)}\n`,
+    json: (message) => `${toText(message)}\n`,
     proto: (message) => toBinary(schema, message),
   }
 }

@@ -4,18 +4,14 @@
  * what a bid costs; this one reads the body in one piece, calls the handler and writes the answer. What it does not know
  * (another content type, another method) is the library's, which says what there is.
  */
-import {
-  create,
-  type DescMethodUnary,
-  type JsonReadOptions,
-  type JsonWriteOptions,
-} from '@bufbuild/protobuf'
+import { create, type DescMethodUnary, type JsonReadOptions } from '@bufbuild/protobuf'
 import { Code, ConnectError, type MethodImpl } from '@connectrpc/connect'
 import type { TextMapGetter } from '@opentelemetry/api'
 import type { Log } from '../process/log.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
 import { type CallGuard, procedureName } from './around-calls.ts'
+import type { JsonTextOptions } from './json-text.ts'
 import { messageReaders, messageWriters } from './message-codecs.ts'
 import { GONE } from './request-body.ts'
 import { checkRequest, prepareRules } from './request-validator.ts'
@@ -27,7 +23,7 @@ export type UnaryProcedure = {
   implementation: MethodImpl<DescMethodUnary>
   /** Of a request message. */
   limitBytes: number
-  jsonOptions: Partial<JsonReadOptions & JsonWriteOptions>
+  jsonOptions: Partial<JsonReadOptions> & JsonTextOptions
 }
 
 export type UnaryResponderOptions = {
