@@ -69,7 +69,8 @@ export function insertEvents(sql: Queryable, events: readonly ChainedEvent[]) {
     ORDER BY position`
 }
 
-/** Of a column of milliseconds since 1970. */
+/** Of a column of milliseconds since 1970. In two parts, for Postgres multiplies intervals as doubles: of 2^53 µs at most. */
 export function timestampOf(sql: Queryable, column: string) {
-  return sql`timestamptz 'epoch' + ${sql(column)} * interval '1 millisecond'`
+  return sql`(timestamptz 'epoch' + ${sql(column)} / 1000 * interval '1 second'
+    + ${sql(column)} % 1000 * interval '1 millisecond')`
 }

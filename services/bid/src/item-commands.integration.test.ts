@@ -106,6 +106,16 @@ describe('UpdateItem', () => {
     expect(cleared.item).toMatchObject({ title: 'Desk lamp', description: '', category: '' })
   })
 
+  it('leaves the times as they are to the millisecond, in whatever century', async () => {
+    const startAt = timestampFromMs(Date.UTC(9_998, 5, 1, 0, 0, 0, 123))
+    const endAt = timestampFromMs(Date.UTC(9_998, 5, 2, 0, 0, 0, 457))
+    const { id } = await putItem({ startAt, endAt })
+    for (const title of ['one', 'two']) await bids.updateItem({ id, userId: seller, title })
+    const { item } = await bids.getItem({ id })
+    expect(item?.endAt).toEqual(endAt)
+    expect(item?.originalEndAt).toEqual(endAt)
+  })
+
   it('without a mask changes the fields there are', async () => {
     const { id } = await putItem({ images, description: 'Brass' })
     const { item } = await bids.updateItem({ id, userId: seller, description: 'Tin' })

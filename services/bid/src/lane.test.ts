@@ -134,6 +134,21 @@ describe('a lane', () => {
     expect(await stays).toBe(30)
   })
 
+  it('is idle when everybody has been answered', async () => {
+    const { commit, nextBatch } = gatedCommit()
+    const lane = createLane({ ...alone, commit, isBatchFatal: never })
+    let isAnswered = false
+    const first = lane.submit(1).then(() => (isAnswered = true))
+    const batch = await nextBatch(0)
+    // Its answer waits for a next batch, which does not come about.
+    const left = lane.submit(2, AbortSignal.abort()).catch((error: unknown) => error)
+    batch.pass()
+    await lane.idle()
+    expect(isAnswered).toBe(true)
+    expect(await left).toBeInstanceOf(DroppedError)
+    await first
+  })
+
   it('commits one by one what failed together, so that only the bad entry fails', async () => {
     const lane = createLane<number, number>({
       ...alone,

@@ -109,6 +109,8 @@ export function createLane<Entry, Outcome>(
     },
     async idle() {
       while (running || aside.running()) await Promise.all([running, aside.running()])
+      // Answers may still be on their way.
+      await new Promise<void>((resolve) => afterNextBatch(resolve))
     },
   }
 }

@@ -26,7 +26,8 @@ export function messageReaders<Desc extends DescMessage>(
       try {
         return fromJsonString(schema, json, jsonOptions)
       } catch (error) {
-        throw new ConnectError(messageOf(error), Code.InvalidArgument)
+        // It repeats names of fields, which may be halves of characters.
+        throw new ConnectError(messageOf(error).toWellFormed(), Code.InvalidArgument)
       }
     },
     proto: (bytes) => {

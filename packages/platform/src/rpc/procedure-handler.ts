@@ -45,7 +45,7 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
   routes(strictRouter(router, createRegistry(...held), unary.add))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   return (request, response) => {
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const { path, query } = partsOf(request.url ?? '')
     const handler = handlers.get(path)
     if (!handler) return fallback(request, response)
     if (!hasHost(request)) {
@@ -63,6 +63,12 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
         log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
       })
   }
+}
+
+/** A query may have question marks of its own. */
+function partsOf(url: string): { path: string; query: string } {
+  const at = url.indexOf('?')
+  return at < 0 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
 }
 
 /** Of the names that were seen last, one: nearly all requests are for the same. */

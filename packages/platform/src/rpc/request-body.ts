@@ -26,11 +26,12 @@ export function readBody(
   request: HttpRequest,
   limitBytes: number,
   frameBytes: number,
-): Body | Promise<Body | typeof GONE> {
+): Body | typeof GONE | Promise<Body | typeof GONE> {
   const most = limitBytes + frameBytes
   if (Number(request.headers['content-length'] ?? 0) > most) {
     return new MessageTooLargeError(limitBytes)
   }
+  if (request.aborted) return GONE
   if (!request.complete) return readPieces(request, limitBytes, most)
   const pieces: Buffer[] = []
   for (let piece = nextOf(request); piece !== null; piece = nextOf(request)) pieces.push(piece)
@@ -60,7 +61,8 @@ function readPieces(
       resolve(new MessageTooLargeError(limitBytes))
     }
     request.on('data', take)
-    request.once('end', () => resolve(Buffer.concat(chunks)))
+    // A stream that is reset without an error ends as well.
+    request.once('end', () => resolve(request.aborted ? GONE : Buffer.concat(chunks)))
     // Also after its end, when it changes nothing.
     request.once('close', () => resolve(GONE))
   })

@@ -58,8 +58,9 @@ function glanceAtField(field: DescField): Glance | undefined {
 }
 
 /** Nothing but the rules of its type. */
-function isBare({ cel, celExpression, required, ignore }: FieldRules): boolean {
-  return cel.length + celExpression.length === 0 && !required && ignore === Ignore.UNSPECIFIED
+function isBare({ cel, celExpression, required, ignore, $unknown = [] }: FieldRules): boolean {
+  const more = cel.length + celExpression.length + $unknown.length
+  return more === 0 && !required && ignore === Ignore.UNSPECIFIED
 }
 
 function glanceAtText(rules: StringRules): Glance | undefined {
@@ -81,7 +82,8 @@ function glanceAtText(rules: StringRules): Glance | undefined {
 function glanceAtNumber(rules: Int64Rules): Glance | undefined {
   const { greaterThan, lessThan } = rules
   const set = Int64RulesSchema.fields.filter((field) => isFieldSet(rules, field))
-  if (greaterThan.case !== 'gte' || lessThan.case !== 'lte' || set.length > 2) return undefined
+  const isMore = set.length > 2 || (rules.$unknown ?? []).length > 0
+  if (greaterThan.case !== 'gte' || lessThan.case !== 'lte' || isMore) return undefined
   const [least, most] = [greaterThan.value, lessThan.value]
   return (value) => typeof value === 'bigint' && value >= least && value <= most
 }

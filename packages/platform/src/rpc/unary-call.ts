@@ -93,6 +93,14 @@ export class UnaryCall implements HandlerContext {
     this.#abort?.abort(this.#reason)
   }
 
+  /** Resolves with the reason when the handler would be told to give up. */
+  aborted(): Promise<ConnectError> {
+    return new Promise((resolve) => {
+      const { signal } = this
+      signal.addEventListener('abort', () => resolve(ConnectError.from(signal.reason)))
+    })
+  }
+
   /** What the handler has said beside its answer; undefined: nothing. */
   said(): { header: Headers | undefined; trailer: Headers | undefined } {
     return { header: this.#responseHeader, trailer: this.#responseTrailer }

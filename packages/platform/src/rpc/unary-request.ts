@@ -5,7 +5,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node'
 import { type Compression, compressionNegotiate } from '@connectrpc/connect/protocol'
 import type { HttpRequest } from '../server/http-handler.ts'
-import { type Body, type GONE, MessageTooLargeError, readBody } from './request-body.ts'
+import { type Body, MessageTooLargeError, readBody } from './request-body.ts'
 import { formatOf, readQuery, type WireFormat } from './wire-format.ts'
 
 export const compressions = [compressionGzip, compressionBrotli]
@@ -14,7 +14,7 @@ export type Incoming = {
   format: WireFormat
   /** Name of the message's compression; null: none. */
   encoding: string | null
-  body: (limitBytes: number) => Body | Promise<Body | typeof GONE>
+  body: (limitBytes: number) => ReturnType<typeof readBody>
 }
 
 /** Undefined: not for this responder. A string says what is wrong with what nobody can read. */

@@ -74,14 +74,17 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
     const call = new UnaryCall({ method, protocolName: protocol.name, request, timeoutMs })
     inHand.add(call)
     let isAnswered = false
-    response.once('close', () => {
+    response.on('close', () => {
       if (!isAnswered) call.abort(new ConnectError('the caller has left', Code.Canceled))
     })
-    const body = await incoming.body(limitBytes)
-    if (body !== GONE) {
+    try {
+      const coming = incoming.body(limitBytes)
+      const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
+      if (body === GONE) return
       const guarded = options.begin(method, request.headers, headerGetter)
       const form = { response, call, contentType, compression: wishes.compression }
       try {
+        if (body instanceof ConnectError) throw body
         const message = read(await messageOf(incoming, body, wishes, limitBytes))
         checkRequest(method.input, message)
         const output = await guarded.run(() => procedure.implementation(message, call))
@@ -91,9 +94,10 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
         await protocol.refuse(form, guarded.fail(error, call.signal), jsonOptions)
       }
       isAnswered = true
+    } finally {
+      inHand.delete(call)
+      call.end()
     }
-    inHand.delete(call)
-    call.end()
   }
 
   return {
@@ -115,6 +119,7 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
       }
       respond(procedure, incoming, request, response).catch((error: unknown) => {
         log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
+        response.destroy()
       })
       return true
     },

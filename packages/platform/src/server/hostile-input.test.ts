@@ -5,6 +5,8 @@
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import type { IncomingHttpHeaders } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
@@ -493,5 +495,91 @@ describe('around the message', () => {
       const answer = await post(placeBid, 'application/json', Buffer.from(JSON.stringify(body)))
       expect(await answer.text()).toMatch(/\n$/)
     }
+  })
+})
+
+// https://www.rfc-editor.org/rfc/rfc9113#name-frame-format
+const [DATA, HEADERS, RST_STREAM, SETTINGS, END_HEADERS] = [0, 1, 3, 4, 4] as const
+
+function http2Frame(type: number, flags: number, payload: Uint8Array, streamId = 1): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head.writeUInt8(type, 3)
+  head.writeUInt8(flags, 4)
+  head.writeUInt32BE(streamId, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** A header that is not to be remembered: RFC 7541, 6.2.2. */
+function literal(name: string, value: string): Buffer {
+  return Buffer.from(
+    `\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`,
+    'latin1',
+  )
+}
+
+describe('what the unary responder must not miss', () => {
+  const good = toBinary(
+    PlaceBidRequestSchema,
+    create(PlaceBidRequestSchema, { itemId: id, amount: 1n, userId: 'ann' }),
+  )
+
+  test('a question mark in a query is part of the message', async () => {
+    const ask = (query: string) => fetch(`${server.url}/bids.v1.BidService/ListItems?${query}`)
+    const before = handled
+    expect((await ask('encoding=json&message={"category":"a?b"}')).status).toBe(200)
+    expect(handled).toBe(before + 1)
+    // A message that goes on behind it is not a shorter one.
+    expect((await ask('encoding=json&message={}?x')).status).toBe(400)
+  })
+
+  test('half a character in the name of a field is refused like any other name, in every protocol', async () => {
+    const bytes = Buffer.from(String.raw`{"\ud800":1}`)
+    refused(await unary(placeBid, 'application/json', bytes))
+    const type = { 'content-type': 'application/grpc+json' }
+    refused(await grpc(placeBid, frame(bytes), type))
+    const web = await post(placeBid, 'application/grpc-web+json', frame(bytes))
+    expect(await lastFrame(web)).toContain('grpc-status: 3')
+  })
+
+  test('a stream that is reset without an error in the middle of its body is no shorter message', async () => {
+    // By hand, because Node's client would end the stream first.
+    const before = handled
+    const socket = connectTcp({ host: '127.0.0.1', port: server.port })
+    const head = {
+      ':method': 'POST',
+      ':scheme': 'http',
+      ':path': placeBid,
+      ':authority': 'localhost',
+      'content-type': 'application/proto',
+    }
+    const block = Object.entries(head).map(([name, value]) => literal(name, value))
+    const reset = Buffer.alloc(4)
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    socket.write(http2Frame(SETTINGS, 0, Buffer.alloc(0), 0))
+    socket.write(http2Frame(HEADERS, END_HEADERS, Buffer.concat(block)))
+    socket.write(http2Frame(DATA, 0, good))
+    // The server has begun to read.
+    await sleep(100)
+    socket.write(http2Frame(RST_STREAM, 0, reset))
+    await sleep(100)
+    expect(socket.destroyed).toBe(false)
+    socket.destroy()
+    expect(handled).toBe(before)
+  })
+
+  test('a deadline that passes while the body is on its way is told then', async () => {
+    const head = [
+      `POST ${placeBid} HTTP/1.1`,
+      'host: localhost',
+      'content-type: application/json',
+      'content-length: 100',
+      'connect-timeout-ms: 50',
+    ]
+    const socket = connectTcp({ host: '127.0.0.1', port: server.port })
+    socket.write(`${head.join('\r\n')}\r\n\r\n{`)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 504[^]*deadline_exceeded/)
+    socket.destroy()
   })
 })
