@@ -55,50 +55,10 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
   const { shutdownSignal, log } = options
   const procedures = new Map<string, Known>()
   const inHand = new Set<UnaryCall>()
+  const hands = { ...options, inHand }
   shutdownSignal.addEventListener('abort', () => {
     for (const call of inHand) call.abort(ConnectError.from(shutdownSignal.reason))
   })
-
-  async function respond(
-    procedure: Known,
-    incoming: Incoming,
-    request: HttpRequest,
-    response: HttpResponse,
-  ): Promise<void> {
-    const { method, limitBytes, jsonOptions } = procedure
-    const { protocol, encoding, contentType } = incoming.format
-    const read = procedure.readers[encoding]
-    const write = procedure.writers[encoding]
-    const wishes = wishesOf(incoming, request.headers, options.maxTimeoutMs)
-    const { timeoutMs } = wishes
-    const call = new UnaryCall({ method, protocolName: protocol.name, request, timeoutMs })
-    inHand.add(call)
-    let isAnswered = false
-    response.on('close', () => {
-      if (!isAnswered) call.abort(new ConnectError('the caller has left', Code.Canceled))
-    })
-    try {
-      const coming = incoming.body(limitBytes)
-      const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
-      if (body === GONE) return
-      const guarded = options.begin(method, request.headers, headerGetter)
-      const form = { response, call, contentType, compression: wishes.compression }
-      try {
-        if (body instanceof ConnectError) throw body
-        const message = read(await messageOf(incoming, body, wishes, limitBytes))
-        checkRequest(method.input, message)
-        const output = await guarded.run(() => procedure.implementation(message, call))
-        await protocol.answer(form, write(create(method.output, output)))
-        guarded.end('ok')
-      } catch (error) {
-        await protocol.refuse(form, guarded.fail(error, call.signal), jsonOptions)
-      }
-      isAnswered = true
-    } finally {
-      inHand.delete(call)
-      call.end()
-    }
-  }
 
   return {
     add: (procedure) => {
@@ -117,11 +77,58 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
         sendJson(request, response, 400, { code: 'invalid_argument', message: incoming })
         return true
       }
-      respond(procedure, incoming, request, response).catch((error: unknown) => {
+      respond(hands, { procedure, incoming, request, response }).catch((error: unknown) => {
         log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
         response.destroy()
       })
       return true
     },
+  }
+}
+
+type Exchange = {
+  procedure: Known
+  incoming: Incoming
+  request: HttpRequest
+  response: HttpResponse
+}
+
+/** Rejects when there is no answering. */
+async function respond(
+  { begin, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
+  { procedure, incoming, request, response }: Exchange,
+): Promise<void> {
+  const { method, limitBytes, jsonOptions } = procedure
+  const { protocol, encoding, contentType } = incoming.format
+  const read = procedure.readers[encoding]
+  const write = procedure.writers[encoding]
+  const wishes = wishesOf(incoming, request.headers, maxTimeoutMs)
+  const { timeoutMs } = wishes
+  const call = new UnaryCall({ method, protocolName: protocol.name, request, timeoutMs })
+  inHand.add(call)
+  let isAnswered = false
+  response.on('close', () => {
+    if (!isAnswered) call.abort(new ConnectError('the caller has left', Code.Canceled))
+  })
+  try {
+    const coming = incoming.body(limitBytes)
+    const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
+    if (body === GONE) return
+    const guarded = begin(method, request.headers, headerGetter)
+    const form = { response, call, contentType, compression: wishes.compression }
+    try {
+      if (body instanceof ConnectError) throw body
+      const message = read(await messageOf(incoming, body, wishes, limitBytes))
+      checkRequest(method.input, message)
+      const output = await guarded.run(() => procedure.implementation(message, call))
+      await protocol.answer(form, write(create(method.output, output)))
+      guarded.end('ok')
+    } catch (error) {
+      await protocol.refuse(form, guarded.fail(error, call.signal), jsonOptions)
+    }
+    isAnswered = true
+  } finally {
+    inHand.delete(call)
+    call.end()
   }
 }
