@@ -17,9 +17,10 @@ function filesWith(statement: RegExp): string[] {
     .map(({ file }) => file)
 }
 
-it('only a decided batch changes items and adds bids', () => {
-  const writers = filesWith(/UPDATE items|INSERT INTO bids|DELETE FROM (items|bids)/)
+it('only a decided batch changes items, and bids are added with their events alone', () => {
+  const writers = filesWith(/UPDATE items|DELETE FROM (items|bids)/)
   expect(writers).toEqual(['services/bid/src/write-batch.ts'])
+  expect(filesWith(/INSERT INTO bids/)).toEqual(['services/bid/src/append-events.ts'])
 })
 
 it('what goes into the outbox goes into the history, where nothing is changed', () => {
