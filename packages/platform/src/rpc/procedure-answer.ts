@@ -1,31 +1,26 @@
 /**
- * The library's answers to requests it cannot read, put right: it calls a broken message, a truncated
- * compression and a stray flag INTERNAL, which is what our own faults are called, says a too large message
- * in names of its options and with the status for "too many requests", and answers a wrong content type or
- * method with nothing at all. Only refusals are looked at; the answer to a bid passes untouched.
+ * The library's answers to requests that it cannot read, put right: it calls a broken message and a truncated
+ * compression INTERNAL, which is what our own faults are called, says a too large message in names of its options,
+ * and answers a wrong content type or method with nothing at all. Only refusals are looked at: those of streams, of gRPC over
+ * HTTP/1.1, and of what no procedure takes.
  */
 import { Code, ConnectError } from '@connectrpc/connect'
 import {
+  compressedFlag,
   encodeEnvelope,
   type UniversalHandler,
   type UniversalServerResponse,
 } from '@connectrpc/connect/protocol'
-import {
-  codeFromString,
-  codeToHttpStatus,
-  codeToString,
-} from '@connectrpc/connect/protocol-connect'
+import { codeFromString, codeToString } from '@connectrpc/connect/protocol-connect'
 import {
   setTrailerStatus,
   trailerFlag,
   trailerParse,
   trailerSerialize,
 } from '@connectrpc/connect/protocol-grpc-web'
+import { ENVELOPE_BYTES } from './envelope.ts'
 
-const CONTENT_TOO_LARGE = 413
 const END_STREAM_FLAG = 0b10
-const COMPRESSED_FLAG = 0b1
-const ENVELOPE_BYTES = 5
 
 type Refusal = { code: Code; message: string }
 
@@ -61,14 +56,12 @@ function restate({ code, message }: Refusal): Refusal | undefined {
 }
 
 /** Refusals in words; all other answers as they are. */
-export async function inWords(
+export function inWords(
   answer: UniversalServerResponse,
   { allowedMethods }: UniversalHandler,
-): Promise<UniversalServerResponse> {
+): UniversalServerResponse {
   const { status, header, trailer, body } = answer
   if (body === undefined) return status < 400 ? answer : emptyRefusal(status, allowedMethods)
-  if (status >= 400)
-    return header?.has('content-encoding') ? answer : await jsonRefusal(answer, body)
   // The trailers of gRPC; no message of it has been sent when its request could not be read.
   if (trailer) restateTrailer(trailer)
   else if (isEnveloped(header)) return { ...answer, body: restateFirst(body) }
@@ -99,39 +92,22 @@ function jsonAnswer(
   code: Code,
   message: string,
   headers: Record<string, string> = {},
-) {
+): UniversalServerResponse {
   const bytes = line({ code: codeToString(code), message })
-  return withBody(
-    { status, header: new Headers({ ...headers, 'content-type': 'application/json' }) },
-    bytes,
-  )
+  const header = new Headers({
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': String(bytes.byteLength),
+  })
+  return { status, header, body: once(bytes) }
 }
 
 function line(value: unknown): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 }
 
-function withBody(answer: UniversalServerResponse, bytes: Uint8Array): UniversalServerResponse {
-  const header = new Headers(answer.header)
-  header.set('content-length', String(bytes.byteLength))
-  return { ...answer, header, body: once(bytes) }
-}
-
 async function* once(bytes: Uint8Array) {
   yield bytes
-}
-
-/** An error of Connect: JSON of one piece. */
-async function jsonRefusal(answer: UniversalServerResponse, body: AsyncIterable<Uint8Array>) {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(chunk)
-  const error: unknown = JSON.parse(Buffer.concat(chunks).toString())
-  const refusal = refusalOf(error)
-  const restated = refusal && restate(refusal)
-  if (!restated) return withBody(answer, line(error))
-  const tooLarge = restated.code === Code.ResourceExhausted
-  const status = tooLarge ? CONTENT_TOO_LARGE : codeToHttpStatus(restated.code)
-  return withBody({ ...answer, status }, line(jsonOf(restated)))
 }
 
 function refusalOf(error: unknown): Refusal | undefined {
@@ -173,7 +149,7 @@ async function* restateFirst(body: AsyncIterable<Uint8Array>) {
 
 function restateFrame(frame: Uint8Array): Uint8Array {
   const flags = frame[0] ?? 0
-  if (flags & COMPRESSED_FLAG) return frame
+  if (flags & compressedFlag) return frame
   const data = frame.subarray(ENVELOPE_BYTES)
   if (flags & trailerFlag) {
     const trailer = trailerParse(data)
