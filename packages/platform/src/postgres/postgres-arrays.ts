@@ -6,11 +6,8 @@
  */
 import { parse } from 'postgres-array'
 
-/** `bytea[]`: arrays of buffers need it said (`sql.array(buffers, BYTEA_ARRAY)`). */
-export const BYTEA_ARRAY = 1001
-
 const arrayOids = {
-  bytea: BYTEA_ARRAY,
+  bytea: 1001,
   smallint: 1005,
   integer: 1007,
   text: 1009,
@@ -20,7 +17,7 @@ const arrayOids = {
   uuid: 2951,
 } as const
 
-type ArrayElement = string | number | Uint8Array | null
+type ArrayElement = string | number | null
 
 /** A custom type of postgres.js. Whatever their type, elements are read as texts. */
 export const arrayType = {
@@ -31,7 +28,7 @@ export const arrayType = {
   parse: (text: string): string[] => parse(text),
 }
 
-/** `{"a","b",NULL}`: one dimension. Buffers in `bytea`'s hexadecimal form. */
+/** `{"a","b",NULL}`: one dimension. */
 export function arrayLiteral(elements: readonly ArrayElement[]): string {
   return `{${elements.map(elementLiteral).join(',')}}`
 }
@@ -49,14 +46,12 @@ export function bareArray<Row>(
   return `{${text.slice(1)}}`
 }
 
-/** The same of bytes: `bytea[]`. */
+/** The same of bytes, for `bytea[]`: in hexadecimal. */
 export function bytesArray<Row>(rows: readonly Row[], bytesOf: (row: Row) => Uint8Array): string {
-  return bareArray(rows, (row) => bytesLiteral(bytesOf(row)))
-}
-
-function bytesLiteral(bytes: Uint8Array): string {
-  const { buffer, byteOffset, byteLength } = bytes
-  return `"\\\\x${Buffer.from(buffer, byteOffset, byteLength).toString('hex')}"`
+  return bareArray(rows, (row) => {
+    const { buffer, byteOffset, byteLength } = bytesOf(row)
+    return `"\\\\x${Buffer.from(buffer, byteOffset, byteLength).toString('hex')}"`
+  })
 }
 
 const special = /["\\]/
@@ -64,7 +59,6 @@ const special = /["\\]/
 /** Nearly all are ids, numbers and times: to look first takes 0.02 µs, to replace what is not there 0.27. */
 function elementLiteral(element: ArrayElement): string {
   if (element === null) return 'NULL'
-  if (element instanceof Uint8Array) return bytesLiteral(element)
   const text = String(element)
   return special.test(text) ? `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"` : `"${text}"`
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { BYTEA_ARRAY } from './postgres-arrays.ts'
+import { bytesArray } from './postgres-arrays.ts'
 import { connectPostgres, type Sql } from './postgres.ts'
 
 let sql: Sql
@@ -54,7 +54,7 @@ describe('arrays', () => {
   test('of bytea', async () => {
     const sent = [Buffer.from([0, 34, 92, 255]), Buffer.alloc(0)]
     const rows =
-      await sql`SELECT each FROM unnest(${sql.array(sent, BYTEA_ARRAY)}::bytea[]) AS each`
+      await sql`SELECT each FROM unnest(${bytesArray(sent, (each) => each)}::bytea[]) AS each`
     expect(rows.map((row) => row['each'] as Buffer)).toEqual(sent)
   })
 })

@@ -11,7 +11,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
-import type { HttpHandler, HttpRequest } from '../server/http-handler.ts'
+import { type HttpHandler, type HttpRequest, partsOf } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
 import { type CallGuardOptions, createCallGuard } from './around-calls.ts'
 import { inWords } from './procedure-answer.ts'
@@ -45,7 +45,7 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
   routes(strictRouter(router, createRegistry(...held), unary.add))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   return (request, response) => {
-    const { path, query } = partsOf(request.url ?? '')
+    const { path, query } = partsOf(request)
     const handler = handlers.get(path)
     if (!handler) return fallback(request, response)
     if (!hasHost(request)) {
@@ -63,12 +63,6 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
         log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
       })
   }
-}
-
-/** A query may have question marks of its own. */
-function partsOf(url: string): { path: string; query: string } {
-  const at = url.indexOf('?')
-  return at < 0 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
 }
 
 /** Of the names that were seen last, one: nearly all requests are for the same. */

@@ -18,9 +18,10 @@ const delaysMs: ReadonlyMap<Code, number> = new Map([
 ])
 
 /** The detail for errors of this code; none where coming again does not help. */
-export function retryInfo(code: Code, delayMs = delaysMs.get(code)) {
+export function retryInfo(code: Code, afterMs?: number) {
+  const delayMs = delaysMs.get(code)
   if (delayMs === undefined) return []
-  const value = create(RetryInfoSchema, { retryDelay: durationFromMs(delayMs) })
+  const value = create(RetryInfoSchema, { retryDelay: durationFromMs(afterMs ?? delayMs) })
   return [{ desc: RetryInfoSchema, value }]
 }
 

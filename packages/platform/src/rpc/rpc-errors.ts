@@ -81,8 +81,16 @@ function abortReason(signal: AbortSignal): ConnectError {
   const reason: unknown = signal.reason
   if (reason instanceof ConnectError) return reason
   if (reason instanceof Error && reason.name === 'TimeoutError') {
-    return new ConnectError('the deadline of the call has passed', Code.DeadlineExceeded)
+    return deadlinePassed()
   }
+  return callerLeft()
+}
+
+export function deadlinePassed(): ConnectError {
+  return new ConnectError('the deadline of the call has passed', Code.DeadlineExceeded)
+}
+
+export function callerLeft(): ConnectError {
   return new ConnectError('the caller has left', Code.Canceled)
 }
 

@@ -5,13 +5,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { DescMethod } from '@bufbuild/protobuf'
 import {
-  Code,
   ConnectError,
   type ContextValues,
   createContextValues,
   type HandlerContext,
 } from '@connectrpc/connect'
 import type { HttpRequest } from '../server/http-handler.ts'
+import { deadlinePassed } from './rpc-errors.ts'
 
 export type UnaryCallInit = {
   method: DescMethod
@@ -40,8 +40,7 @@ export class UnaryCall implements HandlerContext {
     this.#request = request
     if (timeoutMs === undefined) return
     this.#deadlineAtMs = performance.now() + timeoutMs
-    const passed = new ConnectError('the deadline of the call has passed', Code.DeadlineExceeded)
-    this.#deadline = setTimeout(() => this.abort(passed), timeoutMs)
+    this.#deadline = setTimeout(() => this.abort(deadlinePassed()), timeoutMs)
   }
 
   get service() {

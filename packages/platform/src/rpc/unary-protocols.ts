@@ -142,7 +142,7 @@ function sendWhole(
   }
   if (!compression || Buffer.byteLength(message) < COMPRESS_MIN_BYTES) return send(message)
   headers['content-encoding'] = compression.name
-  return compression.compress(bytesOf(message)).then(send)
+  return compression.compress(new Uint8Array(bytesOf(message))).then(send)
 }
 
 function sendFrames({ response, call, contentType, compression }: AnswerForm, body?: Buffer): void {
@@ -159,7 +159,7 @@ function sendFrames({ response, call, contentType, compression }: AnswerForm, bo
 async function frameOf(message: string | Uint8Array, compression: Compression | null) {
   const bytes = bytesOf(message)
   if (!compression || bytes.length < COMPRESS_MIN_BYTES) return envelope(0, bytes)
-  return envelope(compressedFlag, await compression.compress(bytes))
+  return envelope(compressedFlag, await compression.compress(new Uint8Array(bytes)))
 }
 
 function trailerFrame(call: UnaryCall, error?: ConnectError): Buffer {
@@ -170,8 +170,8 @@ function statusTrailer(call: UnaryCall, error?: ConnectError): Headers {
   return setTrailerStatus(call.responseTrailer, error)
 }
 
-function bytesOf(message: string | Uint8Array): Uint8Array<ArrayBuffer> {
-  return typeof message === 'string' ? Buffer.from(message) : new Uint8Array(message)
+function bytesOf(message: string | Uint8Array): Uint8Array {
+  return typeof message === 'string' ? Buffer.from(message) : message
 }
 
 /** Headers as Node writes them: cookies one by one. */

@@ -5,7 +5,7 @@
  * (another content type, another method) is the library's, which says what there is.
  */
 import { create, type DescMethodUnary, type JsonReadOptions } from '@bufbuild/protobuf'
-import { Code, ConnectError, type MethodImpl } from '@connectrpc/connect'
+import { ConnectError, type MethodImpl } from '@connectrpc/connect'
 import type { TextMapGetter } from '@opentelemetry/api'
 import type { Log } from '../process/log.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
@@ -15,6 +15,7 @@ import type { JsonTextOptions } from './json-text.ts'
 import { messageReaders, messageWriters } from './message-codecs.ts'
 import { GONE } from './request-body.ts'
 import { checkRequest, prepareRules } from './request-validator.ts'
+import { callerLeft } from './rpc-errors.ts'
 import { UnaryCall } from './unary-call.ts'
 import { incomingOf, type Incoming, messageOf, wishesOf } from './unary-request.ts'
 
@@ -108,7 +109,7 @@ async function respond(
   inHand.add(call)
   let isAnswered = false
   response.on('close', () => {
-    if (!isAnswered) call.abort(new ConnectError('the caller has left', Code.Canceled))
+    if (!isAnswered) call.abort(callerLeft())
   })
   try {
     const coming = incoming.body(limitBytes)

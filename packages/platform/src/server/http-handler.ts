@@ -5,3 +5,9 @@ import type { connectNodeAdapter } from '@connectrpc/connect-node'
 export type HttpHandler = ReturnType<typeof connectNodeAdapter>
 export type HttpRequest = Parameters<HttpHandler>[0]
 export type HttpResponse = Parameters<HttpHandler>[1]
+
+/** Of a request's address; the query may have question marks of its own. */
+export function partsOf({ url = '' }: HttpRequest): { path: string; query: string } {
+  const at = url.indexOf('?')
+  return at < 0 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
+}

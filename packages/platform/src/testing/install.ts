@@ -3,10 +3,10 @@
  * starts or uses the distribution's own services: we only want the binaries.
  */
 import { spawn } from 'node:child_process'
-import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { errorCode } from '../process/errors.ts'
 import type { ProgressLog } from '../process/progress-log.ts'
+import { findProgramIn, pathFolders } from './find-program.ts'
 
 /**
  * The Debian package of each program, and where to look before the PATH: an ordinary user's often lacks
@@ -51,23 +51,10 @@ export async function installPrograms(
 async function findAll(names: readonly Program[]): Promise<Map<Program, string>> {
   const found = new Map<Program, string>()
   for (const name of names) {
-    const file = await findFile(name, programs[name].places)
+    const file = await findProgramIn([...programs[name].places, ...pathFolders()], name)
     if (file !== undefined) found.set(name, file)
   }
   return found
-}
-
-async function findFile(name: string, places: readonly string[]): Promise<string | undefined> {
-  const onPath = (process.env['PATH'] ?? '').split(path.delimiter)
-  for (const directory of [...places, ...onPath]) {
-    const file = path.join(directory, name)
-    const found = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (found && path.isAbsolute(file)) return file
-  }
-  return undefined
 }
 
 function howToInstall(packages: readonly string[], failure: string): string {
@@ -84,7 +71,8 @@ async function aptInstall(
   packages: readonly string[],
   log: ProgressLog,
 ): Promise<string | undefined> {
-  if ((await findFile('apt-get', ['/usr/bin'])) === undefined) return 'this system has no apt-get'
+  if ((await findProgramIn([...['/usr/bin'], ...pathFolders()], 'apt-get')) === undefined)
+    return 'this system has no apt-get'
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   if (sudo.length > 0 && !(await succeeds([...sudo, 'true']))) {
     return 'not root, and sudo wants a password'

@@ -1,5 +1,6 @@
 /** The lists being watched: one room for all who asked for the same, gone with the last of them. */
 import type { ItemCreated } from '@bidmesh/gen/events/v1/events_pb.ts'
+import { callerLeft } from '@bidmesh/platform/rpc/rpc-errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { createGate } from '../streams/gate.ts'
 import { UNITS_TO_ENTER } from '../feed/item-room.ts'
@@ -127,7 +128,7 @@ function isFor({ itemIds, category, sellerId }: ListFilter, item: ItemCreated): 
 async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (!signal) return await work
   const { promise, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(new ConnectError('the caller has left', Code.Canceled))
+  const abort = () => reject(callerLeft())
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   try {

@@ -10,14 +10,18 @@ import {
   type WatchItemsRequest,
   WatchItemsRequestSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
-import type { HttpRequest, HttpResponse } from '@bidmesh/platform/server/http-handler.ts'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  partsOf,
+} from '@bidmesh/platform/server/http-handler.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import { ENVELOPE_BYTES, openEnvelope } from '@bidmesh/platform/rpc/envelope.ts'
 import { type Encoding, messageReaders } from '@bidmesh/platform/rpc/message-codecs.ts'
 import { messageLimitBytes } from '@bidmesh/platform/rpc/message-size.ts'
 import { GONE, MessageTooLargeError, readBody } from '@bidmesh/platform/rpc/request-body.ts'
 import { checkRequest, prepareRules } from '@bidmesh/platform/rpc/request-validator.ts'
-import { toConnectError } from '@bidmesh/platform/rpc/rpc-errors.ts'
+import { callerLeft, toConnectError } from '@bidmesh/platform/rpc/rpc-errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
 import { framed } from './frame.ts'
@@ -96,7 +100,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
   }
 
   return (request: HttpRequest, response: HttpResponse): boolean => {
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const { path, query } = partsOf(request)
     const itemId = pagePath.exec(path)?.[1]
     if (itemId !== undefined && request.method === 'GET') {
       const lastEventId = request.headers['last-event-id']
@@ -153,7 +157,7 @@ const READ_MAX_BYTES = Math.max(
 /** The one enveloped message of a request. */
 async function readMessage(request: HttpRequest): Promise<Uint8Array> {
   const body = await readBody(request, READ_MAX_BYTES, ENVELOPE_BYTES)
-  if (body === GONE) throw new ConnectError('the caller has left', Code.Canceled)
+  if (body === GONE) throw callerLeft()
   if (body instanceof MessageTooLargeError) throw body
   const { data, compressed } = openEnvelope(body)
   if (!compressed) return data
