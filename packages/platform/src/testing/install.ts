@@ -71,7 +71,7 @@ async function aptInstall(
   packages: readonly string[],
   log: ProgressLog,
 ): Promise<string | undefined> {
-  if ((await findProgramIn([...['/usr/bin'], ...pathFolders()], 'apt-get')) === undefined)
+  if ((await findProgramIn(['/usr/bin', ...pathFolders()], 'apt-get')) === undefined)
     return 'this system has no apt-get'
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   if (sudo.length > 0 && !(await succeeds([...sudo, 'true']))) {
