@@ -61,11 +61,17 @@ class BudgetedRequest extends IncomingMessage {
     else if (this.#body !== undefined) this.#bodies?.hold(this.#body, chunk.length)
     return super.push(chunk)
   }
+  /** So much may still come of its body that the connection will not be kept for it. */
+  isEndless(): boolean {
+    return !this.complete && !(Number(this.headers['content-length']) <= REST_BYTES_MAX)
+  }
   /** The answer is complete: the rest of the body is thrown away. */
   answered(): void {
     if (this.complete || this.#restBytes !== undefined) return
     this.#leave()
     this.#restBytes = 0
+    // What Node calls after the last answer of a connection.
+    if (this.#socket) this.#socket.destroySoon = () => this.#sayGoodbye()
     // Read by somebody, or Node would throw it away by itself, however long.
     this.resume()
     // Pieces that came after its reader had left have stopped the socket, and a request without one never starts it.
@@ -76,10 +82,16 @@ class BudgetedRequest extends IncomingMessage {
     if (this.#restBytes === undefined || this.#restBytes > REST_BYTES_MAX) return false
     this.#restBytes += bytes
     if (this.#restBytes <= REST_BYTES_MAX) return true
-    // Not at once: that would reset the connection, and the client might lose the answer.
-    this.#socket?.end()
-    setTimeout(() => this.#socket?.destroy(), GOODBYE_MS)
+    this.#sayGoodbye()
     return false
+  }
+  /** Not destroyed at once: with bytes unread that would reset the connection, and the client might lose the answer. */
+  #sayGoodbye(): void {
+    const socket = this.#socket
+    if (!socket || socket.writableEnded) return
+    socket.end()
+    const limit = setTimeout(() => socket.destroy(), GOODBYE_MS)
+    socket.once('close', () => clearTimeout(limit))
   }
   override destroy(error?: Error): this {
     this.#leave()
@@ -139,7 +151,8 @@ export function createHttp1Server(options: Http1ServerOptions): Http1Server {
 function budgetedResponse({ slots, unread }: Http1ServerOptions, isClosing: () => boolean) {
   return class extends ServerResponse<BudgetedRequest> {
     override writeHead(status: number, reason?: string | Headers, headers?: Headers): this {
-      if (isClosing()) this.setHeader('connection', 'close')
+      // A client that was promised more would lose the next request, sent behind a body that is not read to its end.
+      if (isClosing() || this.req.isEndless()) this.setHeader('connection', 'close')
       if (typeof reason === 'string') return super.writeHead(status, reason, headers)
       return super.writeHead(status, reason)
     }

@@ -224,19 +224,42 @@ describe('manners of HTTP/1.1', () => {
     await expectAlive(server)
   })
 
+  const leave = 'POST /leave HTTP/1.1\r\nhost: localhost\r\n'
+
   test('a body that nobody reads to its end is not in the way of the next request', async () => {
     const { server } = await start()
     const socket = connectTcp(server.port, '127.0.0.1').setEncoding('latin1')
     cleanups.push(() => socket.destroy())
     let text = ''
     socket.on('data', (part) => (text += String(part)))
-    socket.write('POST /leave HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n')
-    socket.write('1\r\na\r\n')
+    socket.write(`${leave}content-length: 3\r\n\r\n`)
+    socket.write('a')
     await wait(20)
-    socket.write('1\r\nb\r\n')
+    socket.write('b')
     await eventually(() => expect(text).toContain('left'))
-    socket.write(`0\r\n\r\n${healthz}`)
+    socket.write(`c${healthz}`)
     await eventually(() => expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(2))
+  })
+
+  test('an answer to a body of unknown length that has not come is the last one, and says so', async () => {
+    const { server } = await start()
+    const socket = connectTcp(server.port, '127.0.0.1').setEncoding('latin1')
+    cleanups.push(() => socket.destroy())
+    const errors: Error[] = []
+    let text = ''
+    socket.on('data', (part) => (text += String(part))).on('error', (error) => errors.push(error))
+    const closed = closeOf(socket)
+    socket.write(`${leave}transfer-encoding: chunked\r\n\r\n1\r\na\r\n`)
+    await wait(20)
+    // What waits to be read, and what is still written, resets nothing.
+    const piece = `8000\r\n${'b'.repeat(0x8000)}\r\n`
+    socket.write(piece.repeat(5))
+    await eventually(() => expect(text).toContain('left'))
+    expect(text).toMatch(/^connection: close\r$/im)
+    socket.write(`0\r\n\r\n${healthz}`)
+    await closed
+    expect(errors).toEqual([])
+    expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(1)
   })
 })
 
