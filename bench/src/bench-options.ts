@@ -4,9 +4,12 @@ import { parseArgs } from 'node:util'
 export const scenarioNames = [
   'hot-item',
   'many-items',
+  'processes',
+  'open-items',
   'many-ends',
   'held-row',
   'outbox-drain',
+  'full-outbox',
   'projection',
   'freshness',
   'live-crowd',
@@ -30,15 +33,17 @@ export type BenchOptions = {
   rounds: number
   /** Of one item, in the crowd, 1–20,000. */
   viewers: number
+  /** In the large store before anything is measured, 100–10,000,000. */
+  storedBids: number
   /** A missed target fails the command, as a violation always does. */
   strict: boolean
   /** Where to write the chart; undefined for none. */
   chart: string | undefined
 }
 
-const defaults = { seconds: 2, rounds: 5, viewers: 10_000 } as const
+const defaults = { seconds: 2, rounds: 5, viewers: 10_000, stored: 10_000_000 } as const
 /** Viewers: about as many as one address has free ports for. */
-const limits = { seconds: 60, rounds: 20, viewers: 20_000 } as const
+const limits = { seconds: 60, rounds: 20, viewers: 20_000, stored: 10_000_000 } as const
 
 export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts [options]
 
@@ -52,6 +57,8 @@ was lost. Progress on stderr, the table on stdout. Takes about thirteen minutes.
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
   --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
   --viewers N     of one item in live-crowd, 1–${limits.viewers} (default ${defaults.viewers})
+  --stored N      bids in large-store before anything is measured, a hundred to each item, 1–${limits.stored}
+                  (default ${defaults.stored})
   --chart FILE    writes accepted bids/s and CPU time per bid of hot-item and many-items as SVG, unless an invariant
                   was violated
   --strict        exit 1 also when a target is missed
@@ -70,6 +77,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
         seconds: { type: 'string' },
         rounds: { type: 'string' },
         viewers: { type: 'string' },
+        stored: { type: 'string' },
         strict: { type: 'boolean', default: false },
         chart: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -85,6 +93,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
       seconds: numberOf('seconds', values.seconds),
       rounds: numberOf('rounds', values.rounds),
       viewers: numberOf('viewers', values.viewers),
+      storedBids: numberOf('stored', values.stored),
       strict: values.strict,
       chart: values.chart,
     }

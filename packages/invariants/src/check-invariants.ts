@@ -21,6 +21,8 @@ export type CheckOptions = {
   statsSql?: Sql | undefined
   /** Every acknowledgement that clients saw; one and the same may be in it twice. */
   ledger: readonly LedgerEntry[]
+  /** Ids of the items whose bids and history are checked; all when left out. Statistics are those of all. */
+  items?: readonly string[] | undefined
   /** Every change was made by the service: a version without an event is then a violation of I7. */
   fullHistory: boolean
 }
@@ -30,11 +32,11 @@ const shownPerInvariant = 10
 
 /** Returns what was found wrong; an empty list is what a run must end with. */
 export async function checkInvariants(options: CheckOptions): Promise<Violation[]> {
-  const { bidSql, statsSql, ledger, fullHistory } = options
+  const { bidSql, statsSql, ledger, items, fullHistory } = options
   const all = [
-    ...(await replayBids(bidSql, ledger)),
+    ...(await replayBids(bidSql, ledger, items)),
     ...(statsSql ? await compareStatistics(bidSql, statsSql) : []),
-    ...(await checkHistory(bidSql, fullHistory)),
+    ...(await checkHistory(bidSql, fullHistory, items)),
   ]
   const byInvariant = Map.groupBy(all, ({ invariant }) => invariant)
   return [...byInvariant].flatMap(([invariant, found]) => {
@@ -44,8 +46,15 @@ export async function checkInvariants(options: CheckOptions): Promise<Violation[
   })
 }
 
-async function checkHistory(bidSql: Sql, full: boolean): Promise<Violation[]> {
-  const found: HistoryFinding[] = await Array.fromAsync(verifyHistory(bidSql))
+async function checkHistory(
+  bidSql: Sql,
+  full: boolean,
+  items: readonly (string | undefined)[] = [undefined],
+): Promise<Violation[]> {
+  const found: HistoryFinding[] = []
+  for (const itemId of items) {
+    found.push(...(await Array.fromAsync(verifyHistory(bidSql, { itemId }))))
+  }
   return found
     .filter(({ kind }) => full || kind === 'broken')
     .map(({ itemId, message }) => ({ invariant: 'I7', message: `item ${itemId}: ${message}` }))

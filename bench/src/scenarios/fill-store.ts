@@ -1,0 +1,80 @@
+/**
+ * Fills a store by SQL with items that have a hundred bids each, as the service would have left them a month later: a tenth
+ * of the items is open, all bids are among what the rules allow, and every bid has its event in the history. What differs:
+ * payloads are all of one event and hashes are not chained, since it would take an hour, and what bids can feel of them is
+ * their number and size. Invariants can be checked of the other items.
+ */
+import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { sampleBidEvents } from './sample-events.ts'
+
+const bidsPerItem = 100
+const bidders = 10_000
+/** In cents, and as much is every raise. */
+const startPrice = 100
+
+/** @param sqls two connections: bids and history are filled side by side  @param bids a multiple of 100 */
+export async function fillStore(sqls: readonly [Sql, Sql], bids: number): Promise<void> {
+  const [sql, other] = sqls
+  await fillItems(sql, bids / bidsPerItem)
+  await Promise.all([fillBids(sql), fillHistory(other)])
+  await sql`VACUUM ANALYZE`
+  await sql`CHECKPOINT`
+}
+
+/** Oldest first, as they came. Open ones have a month left. */
+async function fillItems(sql: Sql, count: number): Promise<void> {
+  await sql`
+    INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price, min_increment,
+      soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, created_at, updated_at, start_at,
+      original_end_at, end_at, status, outcome, current_highest_bid, highest_bidder_id, sequence, version)
+    SELECT ${idAt(sql, sql`t`)}, 'Lamp ' || n, repeat('A lamp. ', 20), '{}', 'lamps-' || n % 50, 'seller-' || n % 1000, 'USD',
+      ${startPrice}::bigint, ${startPrice}::bigint, 30000, 30000, 5, t, t, t, until, until,
+      CASE WHEN is_open THEN 'active' ELSE 'ended' END, CASE WHEN is_open THEN NULL ELSE 'sold' END,
+      ${bidsPerItem}::bigint * (${startPrice}::bigint + n % 1000), ${bidder(sql, sql`n`, sql`${bidsPerItem}::bigint`)},
+      ${bidsPerItem}::bigint, ${bidsPerItem + 1}::bigint + CASE WHEN is_open THEN 0 ELSE 1 END
+    FROM generate_series(1, ${count}::bigint) AS n, LATERAL (
+      SELECT n % 10 = 0 AS is_open,
+        date_trunc('milliseconds', now()) - (${count + 1}::bigint - n) * (interval '29 days' / ${count}::bigint) AS t
+    ) AS placed, LATERAL (
+      SELECT t + CASE WHEN is_open THEN interval '60 days' ELSE interval '1 minute' END AS until
+    ) AS ended`
+}
+
+async function fillBids(sql: Sql): Promise<void> {
+  await sql`
+    INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
+    SELECT item.id, s, ${idAt(sql, sql`t`)}, ${bidder(sql, sql`n`, sql`s`)}, s * (current_highest_bid / ${bidsPerItem}::bigint), t
+    FROM ${storedBids(sql)}`
+}
+
+async function fillHistory(sql: Sql): Promise<void> {
+  const [sample] = sampleBidEvents(1, 1, 1)
+  if (sample === undefined) throw new Error('there is no sample event')
+  const { payload, type } = sample.event
+  await sql`
+    INSERT INTO item_events (item_id, version, recorded_at, id, type, payload, hash)
+    SELECT item.id, 1 + s, t, ${idAt(sql, sql`t`)}, ${type}, ${Buffer.from(payload)}, sha256(decode(to_hex(n * 1000 + s + 4294967296), 'hex'))
+    FROM ${storedBids(sql)}`
+}
+
+/** Of each of the filled items `n`, bid number `s` at the time `t`. */
+function storedBids(sql: Sql) {
+  return sql`(
+      SELECT id, created_at, current_highest_bid, substr(title, 6)::bigint AS n FROM items
+      WHERE category LIKE 'lamps-%' ORDER BY created_at
+    ) AS item, generate_series(1, ${bidsPerItem}::bigint) AS s, LATERAL (
+      SELECT item.created_at + s * interval '200 ms' AS t
+    ) AS placed`
+}
+
+type Fragment = ReturnType<Sql>
+
+function bidder(sql: Sql, n: Fragment, s: Fragment): Fragment {
+  return sql`'stored-' || (${n} * 7 + ${s} * 13) % ${bidders}::bigint`
+}
+
+/** A UUID of version 7 of this time, as the service would have drawn it. */
+function idAt(sql: Sql, time: Fragment): Fragment {
+  const hex = sql`lpad(to_hex((extract(epoch FROM ${time}) * 1000)::bigint), 12, '0')`
+  return sql`(left(${hex}, 8) || '-' || right(${hex}, 4) || '-7' || substr(gen_random_uuid()::text, 16))::uuid`
+}
