@@ -53,7 +53,7 @@ async function fillHistory(sql: Sql): Promise<void> {
   const { payload, type } = sample.event
   await sql`
     INSERT INTO item_events (item_id, version, recorded_at, id, type, payload, hash)
-    SELECT item.id, 1 + s, t, ${idAt(sql, sql`t`)}, ${type}, ${Buffer.from(payload)}, sha256(decode(to_hex(n * 1000 + s + 4294967296), 'hex'))
+    SELECT item.id, 1 + s, t, ${idAt(sql, sql`t`)}, ${type}, ${Buffer.from(payload)}, sha256(convert_to(n || '-' || s, 'UTF8'))
     FROM ${storedBids(sql)}`
 }
 
