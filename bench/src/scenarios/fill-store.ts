@@ -7,7 +7,7 @@
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { sampleBidEvents } from './sample-events.ts'
 
-const bidsPerItem = 100
+export const BIDS_PER_ITEM = 100
 const bidders = 10_000
 /** In cents, and as much is every raise. */
 const startPrice = 100
@@ -15,7 +15,7 @@ const startPrice = 100
 /** @param sqls two connections: bids and history are filled side by side  @param bids a multiple of 100 */
 export async function fillStore(sqls: readonly [Sql, Sql], bids: number): Promise<void> {
   const [sql, other] = sqls
-  await fillItems(sql, bids / bidsPerItem)
+  await fillItems(sql, bids / BIDS_PER_ITEM)
   await Promise.all([fillBids(sql), fillHistory(other)])
   await sql`VACUUM ANALYZE`
   await sql`CHECKPOINT`
@@ -30,8 +30,8 @@ async function fillItems(sql: Sql, count: number): Promise<void> {
     SELECT ${idAt(sql, sql`t`)}, 'Lamp ' || n, repeat('A lamp. ', 20), '{}', 'lamps-' || n % 50, 'seller-' || n % 1000, 'USD',
       ${startPrice}::bigint, ${startPrice}::bigint, 30000, 30000, 5, t, t, t, until, until,
       CASE WHEN is_open THEN 'active' ELSE 'ended' END, CASE WHEN is_open THEN NULL ELSE 'sold' END,
-      ${bidsPerItem}::bigint * (${startPrice}::bigint + n % 1000), ${bidder(sql, sql`n`, sql`${bidsPerItem}::bigint`)},
-      ${bidsPerItem}::bigint, ${bidsPerItem + 1}::bigint + CASE WHEN is_open THEN 0 ELSE 1 END
+      ${BIDS_PER_ITEM}::bigint * (${startPrice}::bigint + n % 1000), ${bidder(sql, sql`n`, sql`${BIDS_PER_ITEM}::bigint`)},
+      ${BIDS_PER_ITEM}::bigint, ${BIDS_PER_ITEM + 1}::bigint + CASE WHEN is_open THEN 0 ELSE 1 END
     FROM generate_series(1, ${count}::bigint) AS n, LATERAL (
       SELECT n % 10 = 0 AS is_open,
         date_trunc('milliseconds', now()) - (${count + 1}::bigint - n) * (interval '29 days' / ${count}::bigint) AS t
@@ -43,7 +43,7 @@ async function fillItems(sql: Sql, count: number): Promise<void> {
 async function fillBids(sql: Sql): Promise<void> {
   await sql`
     INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
-    SELECT item.id, s, ${idAt(sql, sql`t`)}, ${bidder(sql, sql`n`, sql`s`)}, s * (current_highest_bid / ${bidsPerItem}::bigint), t
+    SELECT item.id, s, ${idAt(sql, sql`t`)}, ${bidder(sql, sql`n`, sql`s`)}, s * (current_highest_bid / ${BIDS_PER_ITEM}::bigint), t
     FROM ${storedBids(sql)}`
 }
 
@@ -62,7 +62,7 @@ function storedBids(sql: Sql) {
   return sql`(
       SELECT id, created_at, current_highest_bid, substr(title, 6)::bigint AS n FROM items
       WHERE category LIKE 'lamps-%' ORDER BY created_at
-    ) AS item, generate_series(1, ${bidsPerItem}::bigint) AS s, LATERAL (
+    ) AS item, generate_series(1, ${BIDS_PER_ITEM}::bigint) AS s, LATERAL (
       SELECT item.created_at + s * interval '200 ms' AS t
     ) AS placed`
 }

@@ -38,9 +38,10 @@ export async function runLargeStore(world: World): Promise<Outcome> {
   const none = await startStore(world, cleanup, 'none')
   const millions = await startStore(world, cleanup, 'millions')
   const { measureMs, storedBids } = world
-  world.log.info({ bids: storedBids }, 'filling a store')
   const beside = openSql(cleanup, millions.target.databaseUrl)
+  world.log.info({ bids: storedBids }, 'filling a store')
   await fillStore([millions.sql, beside], storedBids)
+  world.log.info({ size: await sizeOf(millions.sql) }, 'filled')
   const stores = { none, millions } as const
   for (const { target } of [none, millions]) await warmUp(world, target, bidders)
   const bid = (count: number, items?: number) => {

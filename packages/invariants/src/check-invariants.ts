@@ -7,7 +7,7 @@
  *
  * The caller has let everything come to rest: nothing writes, and the outbox had time to drain.
  */
-import { type HistoryFinding, verifyHistory } from '@bidmesh/bid/verify-history.ts'
+import { verifyHistory } from '@bidmesh/bid/verify-history.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { compareStatistics } from './compare-statistics.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -51,11 +51,12 @@ async function checkHistory(
   full: boolean,
   items: readonly (string | undefined)[] = [undefined],
 ): Promise<Violation[]> {
-  const found: HistoryFinding[] = []
+  const violations: Violation[] = []
   for (const itemId of items) {
-    found.push(...(await Array.fromAsync(verifyHistory(bidSql, { itemId }))))
+    for await (const { kind, ...found } of verifyHistory(bidSql, { itemId })) {
+      if (!full && kind !== 'broken') continue
+      violations.push({ invariant: 'I7', message: `item ${found.itemId}: ${found.message}` })
+    }
   }
-  return found
-    .filter(({ kind }) => full || kind === 'broken')
-    .map(({ itemId, message }) => ({ invariant: 'I7', message: `item ${itemId}: ${message}` }))
+  return violations
 }
