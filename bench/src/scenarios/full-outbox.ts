@@ -1,7 +1,8 @@
 /**
  * (n) An outbox in which a million events wait, as after an hour without a broker: how fast the relay's process empties it
  * beside one that was empty, and what bids feel of it, while it waits and while it drains. The queue is purged all the time,
- * so that RabbitMQ keeps little, and what is purged is counted: a message too few or too many voids the figures.
+ * so that RabbitMQ keeps little, and what is purged is counted: a message too few voids the figures. More are events that
+ * were published again, because a transaction of the relay had failed: they are told.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
@@ -71,6 +72,8 @@ export async function runFullOutbox(world: World): Promise<Outcome> {
 
   await fill(sql, waitingEvents)
   world.log.info({ events: waitingEvents }, 'waiting in the outbox')
+  // As warm as the other, which had the loads of before.
+  for (const target of [empty, empty, empty, lanes]) await warmUp(world, target, full.bidders)
   const standing = await takeTurns(world, {
     empty: () => runOn(world, empty, { ...full, measureMs }),
     waiting: () => runOn(world, lanes, { ...full, measureMs }),
@@ -87,9 +90,13 @@ export async function runFullOutbox(world: World): Promise<Outcome> {
   const arrived = await arrivals.total()
   return {
     figures: [...drainFigures(few, { begin, end }), ...bidFigures(standing, results)],
-    notes: [...targetNotes(standing), ...targetNotes(results)],
+    notes: [
+      `${formatNumber(arrived - expected)} of ${formatNumber(expected)} events were published again`,
+      ...targetNotes(standing),
+      ...targetNotes(results),
+    ],
     violations: [
-      ...(arrived === expected ? [] : [`relay: I4: ${arrived} messages arrived of ${expected}`]),
+      ...(arrived >= expected ? [] : [`relay: I4: ${arrived} messages arrived of ${expected}`]),
       ...(await checkBids(world, lanes)),
       ...(await checkBids(world, empty)),
     ],

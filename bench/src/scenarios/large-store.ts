@@ -43,7 +43,7 @@ export async function runLargeStore(world: World): Promise<Outcome> {
   await fillStore([millions.sql, beside], storedBids)
   world.log.info({ size: await sizeOf(millions.sql) }, 'filled')
   const stores = { none, millions } as const
-  for (const { target } of [none, millions]) await warmUp(world, target, bidders)
+  for (const { target } of [none, millions, none, millions]) await warmUp(world, target, bidders)
   const bid = (count: number, items?: number) => {
     const on = (name: Name) => () => {
       const { target } = stores[name]
