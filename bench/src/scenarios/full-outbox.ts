@@ -108,7 +108,8 @@ async function startRelay(
   cleanup: AsyncDisposableStack,
   { databaseUrl }: Target,
 ): Promise<ServerProcess> {
-  const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl }
+  // Says on stderr why events are published again.
+  const env = { DATABASE_URL: databaseUrl, AMQP_URL: world.amqpUrl, LOG_LEVEL: 'warn' }
   return await spawnServer(cleanup, '@bidmesh/outbox-worker/main.ts', env)
 }
 

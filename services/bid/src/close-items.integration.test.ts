@@ -2,6 +2,7 @@
 import { plannedOnce } from '@bidmesh/platform/postgres/postgres.ts'
 import { openSessionPool } from '@bidmesh/platform/postgres/session.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { untilGone } from '@bidmesh/platform/testing/until-gone.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-component.ts'
 import { closeItems, openItems } from './close-items.ts'
@@ -44,8 +45,8 @@ it('reads only what is due', async () => {
   for (let pass = 0; pass < 3; pass += 1) {
     worked.push([await closeItems(session, invalidate), await openItems(session, invalidate)])
   }
-  // Its end makes known what it has read.
   await session.close()
+  await untilGone(database.sql, 'auctioneer')
   expect(worked).toEqual([
     [1, 1],
     [0, 0],

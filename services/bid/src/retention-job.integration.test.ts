@@ -2,6 +2,7 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { untilGone } from '@bidmesh/platform/testing/until-gone.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-component.ts'
 import type { BidEntry, Outcome } from './decide-batch.ts'
@@ -58,8 +59,8 @@ it('does not read the keys that it keeps', async () => {
   const before = await readSoFar()
   const sql = connectPostgres(database.url, { max: 1, applicationName: 'auctioneer' })
   expect(await forgetKeys(sql)).toBe(0)
-  // Its end makes known what it has read.
   await sql.end()
+  await untilGone(database.sql, 'auctioneer')
   expect(Number((await readSoFar()) - before)).toBeLessThan(1_000)
 })
 
