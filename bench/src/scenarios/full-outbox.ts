@@ -122,7 +122,12 @@ type Arrivals = {
 
 function countArrivals(cleanup: AsyncDisposableStack, queue: BenchQueue): Arrivals {
   let purged = 0
-  const total = async () => (purged += await queue.purge())
+  const total = async () => {
+    // Read after the wait: there are several at a time.
+    const count = await queue.purge()
+    purged += count
+    return purged
+  }
   const purging = setInterval(() => void total(), purgeMs)
   cleanup.defer(() => clearInterval(purging))
   return {

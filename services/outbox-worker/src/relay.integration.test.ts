@@ -10,7 +10,6 @@ import { inTransaction } from '@bidmesh/platform/testing/in-transaction.ts'
 import { createTestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import type { TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { silentLog, startTestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
-import { untilGone } from '@bidmesh/platform/testing/until-gone.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCK_NAMESPACE, SHARD_COUNT } from './outbox.ts'
 import { startRelay } from './relay.ts'
@@ -136,32 +135,6 @@ test('while one relay holds a shard, no other publishes from it', async () => {
   go.resolve()
   await untilOutboxIsEmpty()
   expect(ids().toSorted()).toEqual([first, ...others].toSorted())
-})
-
-test('what has left the outbox is not read again, however empty the planner thinks it is', async () => {
-  const { broker, ids } = await memoryBroker()
-  const appendMany = (tx: Queryable, count: number) => tx`
-    INSERT INTO outbox (shard, id, item_id, type, payload, occurred_at)
-    SELECT n % 8, gen_random_uuid(), gen_random_uuid(), 'bid.placed', repeat('x', 300)::bytea, clock_timestamp()
-    FROM generate_series(1, ${count}::int) AS n`
-  const scans = async () => {
-    const [row] = await sql<[{ scans: bigint }]>`
-      SELECT seq_scan AS scans FROM pg_stat_user_tables WHERE relname = 'outbox'`
-    return row.scans
-  }
-  await inTransaction(database.url, async (tx) => {
-    await appendMany(tx, 5_000)
-    await tx`DELETE FROM outbox`
-    await tx`ANALYZE outbox`
-  })
-  const before = await scans()
-  const relay = await relayWith(broker)
-  await inTransaction(database.url, (tx) => appendMany(tx, 1_000))
-  await eventually(() => expect(ids()).toHaveLength(1_000))
-  await relay.stop()
-  await untilGone(sql, 'bidmesh relay')
-  expect(await scans()).toBe(before)
-  expect(await outboxIds()).toEqual([])
 })
 
 /** How long the event takes from its commit to a consumer, the relay having been idle before. */
