@@ -99,6 +99,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const connection = {
     applicationName: 'bidmesh relay',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    // Plans made for each length of an array cost more than what they do: 10,000 ends within a second and what the relay did
+    // about them took 2.1 s of Postgres' CPU time, and 1.2 with plans made once.
     settings: { ...plannedOnce, ...lockedBriefly },
   }
   const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
