@@ -16,6 +16,8 @@ it('reads its options', () => {
     '2',
     '--viewers',
     '100',
+    '--stored',
+    '1000',
     '--strict',
     '--chart',
     'figures.svg',
@@ -25,6 +27,7 @@ it('reads its options', () => {
     seconds: 1,
     rounds: 2,
     viewers: 100,
+    storedBids: 1_000,
     strict: true,
     chart: 'figures.svg',
   })
@@ -36,6 +39,7 @@ it.each([
   ['--seconds', '0'],
   ['--rounds', '1.5'],
   ['--viewers', '20001'],
+  ['--stored', '150'],
   ['--only', 'freshness', '--chart', 'figures.svg'],
   ['--loud'],
 ])('refuses %s %s and shows the usage', (...args) => {

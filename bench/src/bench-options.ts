@@ -1,12 +1,16 @@
 /** The bench's command line. */
 import { parseArgs } from 'node:util'
+import { BIDS_PER_ITEM } from './scenarios/fill-store.ts'
 
 export const scenarioNames = [
   'hot-item',
   'many-items',
+  'processes',
+  'open-items',
   'many-ends',
   'held-row',
   'outbox-drain',
+  'full-outbox',
   'projection',
   'freshness',
   'live-crowd',
@@ -30,28 +34,32 @@ export type BenchOptions = {
   rounds: number
   /** Of one item, in the crowd, 1–20,000. */
   viewers: number
+  /** In the large store before anything is measured, 100–10,000,000. */
+  storedBids: number
   /** A missed target fails the command, as a violation always does. */
   strict: boolean
   /** Where to write the chart; undefined for none. */
   chart: string | undefined
 }
 
-const defaults = { seconds: 2, rounds: 5, viewers: 10_000 } as const
+const defaults = { seconds: 2, rounds: 5, viewers: 10_000, stored: 10_000_000 } as const
 /** Viewers: about as many as one address has free ports for. */
-const limits = { seconds: 60, rounds: 20, viewers: 20_000 } as const
+const limits = { seconds: 60, rounds: 20, viewers: 20_000, stored: 10_000_000 } as const
 
 export const usage = `Usage: make bench [ARGS="…"], or node bench/src/main.ts [options]
 
 Measures Bidmesh against baselines, side by side, on private Postgres, RabbitMQ and Redis (or on those
 named by TEST_DATABASE_URL, TEST_AMQP_URL, TEST_REDIS_URL), and checks after each scenario that no bid
-was lost. Progress on stderr, the table on stdout. Takes about thirteen minutes.
+was lost. Progress on stderr, the table on stdout. Takes about twenty minutes.
 
   --only LIST     comma-separated: ${scenarioNames.join(', ')}
-                  (default all but large-store, which needs 6 GB of disk and some minutes to be filled, and
+                  (default all but large-store, which needs 15 GB of disk and some minutes to be filled, and
                   long-load, which takes a quarter of an hour)
   --seconds N     length of one measurement, 1–${limits.seconds} (default ${defaults.seconds})
   --rounds N      measurements per target, taken in turns, medians count, 1–${limits.rounds} (default ${defaults.rounds})
   --viewers N     of one item in live-crowd, 1–${limits.viewers} (default ${defaults.viewers})
+  --stored N      bids in large-store before anything is measured, a hundred to each item, 100–${limits.stored}
+                  (default ${defaults.stored})
   --chart FILE    writes accepted bids/s and CPU time per bid of hot-item and many-items as SVG, unless an invariant
                   was violated
   --strict        exit 1 also when a target is missed
@@ -70,6 +78,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
         seconds: { type: 'string' },
         rounds: { type: 'string' },
         viewers: { type: 'string' },
+        stored: { type: 'string' },
         strict: { type: 'boolean', default: false },
         chart: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -85,6 +94,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
       seconds: numberOf('seconds', values.seconds),
       rounds: numberOf('rounds', values.rounds),
       viewers: numberOf('viewers', values.viewers),
+      storedBids: numberOf('stored', values.stored),
       strict: values.strict,
       chart: values.chart,
     }
@@ -107,8 +117,10 @@ function scenariosOf(list: string | undefined): readonly ScenarioName[] {
 function numberOf(name: keyof typeof defaults, text: string | undefined): number {
   if (text === undefined) return defaults[name]
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > limits[name]) {
-    throw new Error(`--${name}: expected a whole number from 1 to ${limits[name]}`)
+  const step = name === 'stored' ? BIDS_PER_ITEM : 1
+  if (!Number.isInteger(value / step) || value < 1 || value > limits[name]) {
+    const multiple = step > 1 ? `, a multiple of ${step}` : ''
+    throw new Error(`--${name}: expected a whole number from ${step} to ${limits[name]}${multiple}`)
   }
   return value
 }

@@ -58,21 +58,31 @@ export async function checkDrained(
 
 type Checked = Pick<Target, 'sql' | 'ledger'> & { name: string }
 
-/** I1–I3 and I7 of a target whose events nobody consumes. */
-export async function checkBids(world: World, target: Checked): Promise<string[]> {
-  return await check(world, target, undefined)
+/**
+ * I1–I3 and I7 of a target whose events nobody consumes.
+ *
+ * @param items ids: only of these; of all when left out
+ */
+export async function checkBids(
+  world: World,
+  target: Checked,
+  items?: readonly string[],
+): Promise<string[]> {
+  return await check(world, target, undefined, items)
 }
 
 async function check(
   world: World,
   { name, sql, ledger }: Checked,
   statsSql: Sql | undefined,
+  items?: readonly string[],
 ): Promise<string[]> {
   if (sql === undefined) throw new Error(`${name} has no database to check`)
   const violations = await checkInvariants({
     bidSql: sql,
     statsSql,
     ledger,
+    items,
     // The items were put there by SQL, and the baseline keeps no history.
     fullHistory: false,
   })

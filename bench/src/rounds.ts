@@ -35,11 +35,12 @@ export async function runOn(
   { otherServers = [], ...options }: RunOptions,
 ): Promise<LoadResult> {
   await target.prepare?.()
+  const servers = [target.server, ...(target.beside ?? [])]
   const result = await world.load.run({
-    url: target.server.url,
+    urls: servers.map(({ url }) => url),
     items: target.items,
     cpuOf: {
-      servers: [target.server.pid, ...otherServers],
+      servers: [...servers.map(({ pid }) => pid), ...otherServers],
       database: target.database,
     },
     warmUpMs,
@@ -123,6 +124,12 @@ export const databaseMicros: Measure = ({ cpuSeconds, accepted }) =>
 /** Of the server's processes, for each bid that was accepted or rejected. */
 export const serverMicrosDecided: Measure = (result) =>
   micros(result.cpuSeconds.server, decided(result))
+
+/** Of the server's processes and its database together. */
+export const acceptedPerCpuSecond: Measure = ({ cpuSeconds, accepted }) => {
+  const { server = Number.NaN, database = Number.NaN } = cpuSeconds
+  return accepted / (server + database)
+}
 
 function micros(seconds: number | undefined, bids: number): number {
   return ((seconds ?? Number.NaN) / bids) * 1e6

@@ -11,6 +11,7 @@ import {
   withoutEmptyColumns,
 } from './report/figure.ts'
 import { runFreshness } from './scenarios/freshness.ts'
+import { runFullOutbox } from './scenarios/full-outbox.ts'
 import { runHeldRow } from './scenarios/held-row.ts'
 import { runHotItem } from './scenarios/hot-item.ts'
 import { runLargeStore } from './scenarios/large-store.ts'
@@ -19,16 +20,21 @@ import { runLiveRush } from './scenarios/live-rush.ts'
 import { runLongLoad } from './scenarios/long-load.ts'
 import { runManyEnds } from './scenarios/many-ends.ts'
 import { runManyItems } from './scenarios/many-items.ts'
+import { runOpenItems } from './scenarios/open-items.ts'
 import { runOutboxDrain } from './scenarios/outbox-drain.ts'
+import { runProcesses } from './scenarios/processes.ts'
 import { runProjection } from './scenarios/projection.ts'
 import { openWorld, type World } from './world.ts'
 
 const scenarios = {
   'hot-item': runHotItem,
   'many-items': runManyItems,
+  processes: runProcesses,
+  'open-items': runOpenItems,
   'many-ends': runManyEnds,
   'held-row': runHeldRow,
   'outbox-drain': runOutboxDrain,
+  'full-outbox': runFullOutbox,
   projection: runProjection,
   freshness: runFreshness,
   'live-crowd': runLiveCrowd,

@@ -31,6 +31,8 @@ export type TargetName = keyof typeof mains | 'plain' | 'redis'
 export type Target = {
   name: TargetName
   server: ServerProcess
+  /** Further processes on the same database, which take an even share of the bidders. */
+  beside?: readonly ServerProcess[]
   /** Bids are decided and kept: acknowledgements can be checked, and prices go on where they were. */
   decides: boolean
   /** Of its Postgres, if it has one. */
@@ -55,23 +57,18 @@ export async function startTarget(
   name: keyof typeof mains,
   scenario: string,
   itemCount: number,
+  startPrice = INCREMENT_MINOR,
 ): Promise<Target> {
   const decides = name === 'lanes' || name === 'baseline'
   const databaseUrl = decides ? await bidDatabase(world, `${scenario}_${name}`) : ''
-  const { amqpUrl: AMQP_URL, redisUrl: REDIS_URL } = world
-  const server = await spawnServer(cleanup, mains[name], {
-    DATABASE_URL: databaseUrl,
-    AMQP_URL,
-    REDIS_URL,
-    NODE_OPTIONS: bidNodeOptions,
-  })
+  const server = await spawnTarget(world, cleanup, name, databaseUrl)
   const sql = databaseUrl ? openSql(cleanup, databaseUrl) : undefined
-  const items = newItems(itemCount)
+  const items = newItems(itemCount, startPrice)
   if (sql)
     await insertItems(
       sql,
       items.map((item) => item.id),
-      { lastMs: auctionMs },
+      { lastMs: auctionMs, startPrice },
     )
   return {
     name,
@@ -85,9 +82,20 @@ export async function startTarget(
   }
 }
 
+/** A process of a target on this database, which may have others. */
+export async function spawnTarget(
+  { amqpUrl: AMQP_URL, redisUrl: REDIS_URL }: World,
+  cleanup: AsyncDisposableStack,
+  name: keyof typeof mains,
+  databaseUrl: string,
+): Promise<ServerProcess> {
+  const env = { DATABASE_URL: databaseUrl, AMQP_URL, REDIS_URL, NODE_OPTIONS: bidNodeOptions }
+  return await spawnServer(cleanup, mains[name], env)
+}
+
 /** Not stored yet. */
-export function newItems(count: number): Target['items'] {
-  return Array.from({ length: count }, () => ({ id: randomUUIDv7(), nextBid: INCREMENT_MINOR }))
+export function newItems(count: number, startPrice = INCREMENT_MINOR): Target['items'] {
+  return Array.from({ length: count }, () => ({ id: randomUUIDv7(), nextBid: startPrice }))
 }
 
 export async function bidDatabase(world: World, name: string): Promise<string> {
@@ -100,13 +108,17 @@ export async function bidDatabase(world: World, name: string): Promise<string> {
 export async function insertItems(
   sql: Sql,
   ids: readonly string[],
-  { lastMs, spreadMs = 0 }: { lastMs: number; spreadMs?: number },
+  {
+    lastMs,
+    spreadMs = 0,
+    startPrice = INCREMENT_MINOR,
+  }: { lastMs: number; spreadMs?: number; startPrice?: number },
 ): Promise<void> {
   await sql`
     INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price,
       min_increment, soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, status,
       created_at, updated_at, start_at, end_at, original_end_at)
-    SELECT id, 'Bench', '', '{}', 'bench', 'seller', (ARRAY['USD', 'EUR', 'JPY'])[1 + place % 3], ${INCREMENT_MINOR}, ${INCREMENT_MINOR},
+    SELECT id, 'Bench', '', '{}', 'bench', 'seller', (ARRAY['USD', 'EUR', 'JPY'])[1 + place % 3], ${startPrice}, ${INCREMENT_MINOR},
       30000, 30000, 5, 'active', t, t, t, t + lasts, t + lasts
     FROM unnest(${[...ids]}::uuid[]) WITH ORDINALITY AS given (id, place),
       date_trunc('milliseconds', clock_timestamp()) AS t,

@@ -9,6 +9,7 @@ import { withDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
 import { connectPostgres, type Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { type ProgressLog, progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
 import { startBackingServices } from '@bidmesh/platform/testing/backing-services.ts'
+import type { BenchOptions } from './bench-options.ts'
 import { postmasterPid } from './report/cpu-time.ts'
 import { formatNumber } from './report/figure.ts'
 import { type LoadProcess, startLoadProcess } from './load/load-process.ts'
@@ -25,6 +26,8 @@ export type World = {
   rounds: number
   /** Of one item, in the crowd. */
   viewers: number
+  /** In the large store, before anything is measured. */
+  storedBids: number
   /** For CPU time; undefined when Postgres runs where its processes cannot be seen. */
   postmaster: number | undefined
   /** For CPU time; empty when RabbitMQ was not started here. */
@@ -36,7 +39,7 @@ export type World = {
   stop: () => Promise<void>
 }
 
-export type WorldOptions = { seconds: number; rounds: number; viewers: number }
+export type WorldOptions = Pick<BenchOptions, 'seconds' | 'rounds' | 'viewers' | 'storedBids'>
 
 /** One connection to a database of this run. */
 export function openSql(cleanup: AsyncDisposableStack, url: string): Sql {
@@ -48,7 +51,12 @@ export function openSql(cleanup: AsyncDisposableStack, url: string): Sql {
 /** Postgres settings without which an acknowledged bid could be lost. */
 const durable = ['fsync', 'synchronous_commit', 'full_page_writes'] as const
 
-export async function openWorld({ seconds, rounds, viewers }: WorldOptions): Promise<World> {
+export async function openWorld({
+  seconds,
+  rounds,
+  viewers,
+  storedBids,
+}: WorldOptions): Promise<World> {
   const log = progressOnStderr('bench:')
   const services = await startBackingServices({ log })
   const admin = connectPostgres(services.databaseUrl, { max: 1, applicationName: 'bench' })
@@ -70,6 +78,7 @@ export async function openWorld({ seconds, rounds, viewers }: WorldOptions): Pro
       measureMs: seconds * 1_000,
       rounds,
       viewers,
+      storedBids,
       postmaster: await postmasterPid(admin),
       rabbitmqPids: services.rabbitmq ? [services.rabbitmq.pid] : [],
       facts: await facts(admin, services.source),

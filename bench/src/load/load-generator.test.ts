@@ -59,7 +59,7 @@ function load(changes: Partial<LoadOptions> = {}): LoadOptions {
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('not listening')
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    urls: [`http://127.0.0.1:${address.port}`],
     items: items.map((id) => ({ id, nextBid: 1 })),
     bidders: 8,
     sight: 'shared',
@@ -103,6 +103,22 @@ describe('runLoad', () => {
     const perSecond = decided / (result.measuredMs / 1_000)
     expect(perSecond).toBeGreaterThan(50)
     expect(perSecond).toBeLessThan(400)
+  })
+
+  it('shares its bidders evenly among processes', async () => {
+    const [url = ''] = load().urls
+    const other = createServer((_, response) =>
+      response.writeHead(503, { 'content-length': 0 }).end(),
+    )
+    await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening))
+    const address = other.address()
+    if (typeof address !== 'object' || address === null) throw new Error('not listening')
+    const urls = [url, `http://127.0.0.1:${address.port}`]
+    const result = await runLoad(load({ bidders: 6, urls }))
+    await new Promise((closed) => other.close(closed))
+    const bidders = new Set(result.ledger.map(({ userId }) => userId))
+    expect([...bidders].toSorted()).toEqual(['bidder-0', 'bidder-2', 'bidder-4'])
+    expect(result.failed['http_503']).toBeGreaterThan(0)
   })
 
   it('counts a lost connection as a failure and bids on with a new one', async () => {

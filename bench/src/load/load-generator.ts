@@ -22,7 +22,8 @@ const reconnectMs = 100
 const arrivalTickMs = 2
 
 export type LoadOptions = {
-  url: string
+  /** Of one process, or of several that share the bidders evenly. */
+  urls: readonly string[]
   /** Each bid goes to a random one. `nextBid` is what a bid must be at least as far as known, minor units. */
   items: readonly { id: string; nextBid: number }[]
   /** Connections, each a bidder (1–1,000). */
@@ -64,6 +65,7 @@ type Tally = Pick<LoadResult, 'accepted' | 'rejected' | 'failed'> & { latenciesM
 
 type Bidder = {
   userId: string
+  url: string
   nextBids: Float64Array
   connection: HttpConnection | undefined
   /** The bid in flight. */
@@ -166,7 +168,7 @@ function gatherCrowd(options: LoadOptions, onAnswer: OnAnswer): Crowd {
   }
 
   function connectBidder(bidder: Bidder): HttpConnection {
-    return openHttpConnection(options.url, {
+    return openHttpConnection(bidder.url, {
       onAnswer: (status, body) => settle(bidder, readBidAnswer(status, body)),
       onFailure: (reason) => {
         setTimeout(() => {
@@ -181,7 +183,8 @@ function gatherCrowd(options: LoadOptions, onAnswer: OnAnswer): Crowd {
     const nextBids = options.sight === 'shared' ? board : Float64Array.from(board)
     if (nextBids !== board) boards.push(nextBids)
     const userId = `bidder-${index}`
-    const bidder: Bidder = { userId, nextBids, bid: undefined, connection: undefined }
+    const url = options.urls[index % options.urls.length] ?? ''
+    const bidder: Bidder = { userId, url, nextBids, bid: undefined, connection: undefined }
     bidder.connection = connectBidder(bidder)
     bidders.push(bidder)
     pace.ready(bidder)

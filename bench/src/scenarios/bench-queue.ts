@@ -21,7 +21,8 @@ export type BenchQueue = {
   publishRaw: (routingKey: string, payloads: readonly Buffer[]) => Promise<void>
   /** Messages now in the queue. */
   count: () => Promise<number>
-  purge: () => Promise<void>
+  /** Returns how many there were. */
+  purge: () => Promise<number>
   /** RabbitMQ's version. */
   version: string
   /** The queue stays. */
@@ -66,7 +67,7 @@ export async function openBenchQueue(amqpUrl: string): Promise<BenchQueue> {
   return {
     publishRaw,
     count: async () => (await channel.checkQueue(name)).messageCount,
-    purge: async () => void (await channel.purgeQueue(name)),
+    purge: async () => (await channel.purgeQueue(name)).messageCount,
     version,
     close: () => connection.close(),
   }

@@ -1,59 +1,79 @@
 /**
- * (j) A store that already has ten million bids on a hundred thousand items, beside one that has none: what a bidder, who reads
- * lists, and an end that comes wait for it. Both have the same 200 items that are bid on.
+ * (j) A store that already has millions of bids, a hundred to each item, with their history, beside one that has none: what
+ * bidders, who reads lists, and an end that comes feel of them. Both have the same 1,000 items that are bid on.
  */
-import { randomUUIDv7 } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
+import { checkBids } from '../drain-and-check.ts'
 import { type Figure, formatNumber, type Outcome } from '../report/figure.ts'
+import { loadFigure } from '../report/load-figure.ts'
 import { median } from '../report/percentile.ts'
-import { medianOf, p50Ms, p99Ms, ratioOf, runOn, takeTurns, warmUp } from '../rounds.ts'
+import { targetNotes } from '../report/target-notes.ts'
+import {
+  acceptedPerSecond,
+  medianOf,
+  p50Ms,
+  p99Ms,
+  ratioOf,
+  type Results,
+  runOn,
+  takeTurns,
+  warmUp,
+} from '../rounds.ts'
 import { spawnServer } from '../spawn-server.ts'
-import { insertItems, startTarget, type Target } from '../target.ts'
-import type { World } from '../world.ts'
+import { startTarget, type Target } from '../target.ts'
+import { openSql, type World } from '../world.ts'
+import { endLatenessMs } from './end-lateness.ts'
+import { fillStore } from './fill-store.ts'
 
-const storedItems = 100_000
-const bidsPerItem = 100
-const storedBidders = 10_000
-const itemCount = 200
+const scenario = 'large store'
+const itemCount = 1_000
+const bidders = 128
 /** Of each list, per round. */
 const reads = 40
-const endingCount = 100
-/** To insert them, and over how long they end. */
-const ends = { lastMs: 1_500, spreadMs: 1_000 }
 
 type Name = 'none' | 'millions'
 
 export async function runLargeStore(world: World): Promise<Outcome> {
   await using cleanup = new AsyncDisposableStack()
-  const [none, millions] = await Promise.all([
-    startStore(world, cleanup, 'none'),
-    startStore(world, cleanup, 'millions'),
-  ])
-  world.log.info({ items: storedItems, bids: storedItems * bidsPerItem }, 'filling a store')
-  await fill(millions.sql)
+  const none = await startStore(world, cleanup, 'none')
+  const millions = await startStore(world, cleanup, 'millions')
+  const { measureMs, storedBids } = world
+  const beside = openSql(cleanup, millions.target.databaseUrl)
+  world.log.info({ bids: storedBids }, 'filling a store')
+  await fillStore([millions.sql, beside], storedBids)
+  world.log.info({ size: await sizeOf(millions.sql) }, 'filled')
   const stores = { none, millions } as const
-  for (const { target } of [none, millions]) await warmUp(world, target)
-  const { measureMs } = world
-  const bid = (name: Name) => () =>
-    runOn(world, stores[name].target, { bidders: 1, sight: 'shared', measureMs })
-  const bids = await takeTurns(world, { none: bid('none'), millions: bid('millions') })
+  for (const { target } of [none, millions, none, millions]) await warmUp(world, target, bidders)
+  const bid = (count: number, items?: number) => {
+    const on = (name: Name) => () => {
+      const { target } = stores[name]
+      const some = { ...target, items: target.items.slice(0, items) }
+      return runOn(world, some, { bidders: count, sight: 'shared', measureMs })
+    }
+    return takeTurns(world, { none: on('none'), millions: on('millions') })
+  }
+  const hot = await bid(bidders, 1)
+  const many = await bid(bidders)
+  const alone = await bid(1)
   const lists = await inTurns(world, stores, readLists)
-  const closings = await inTurns(world, stores, closeItems)
-  const figures: Figure[] = [
-    figure('p50 of a single bidder', [
-      medianOf(bids, 'millions', p50Ms),
-      medianOf(bids, 'none', p50Ms),
-    ]),
-    figure(
-      'p99 of a single bidder',
-      [medianOf(bids, 'millions', p99Ms), medianOf(bids, 'none', p99Ms)],
-      ratioOf(bids, ['millions', 'none'], p99Ms),
-    ),
-    ...[...lists].map(([list, times]) => figure(list, times)),
-    ...[...closings].map(([what, times]) => closing(what, times)),
-  ]
-  return { figures, notes: [], violations: await lost([none, millions]) }
+  const closings = await inTurns(world, stores, async ({ sql }) => {
+    return new Map([['an item closed after its end', await endLatenessMs(sql)]])
+  })
+  return {
+    figures: [
+      accepted(hot, 'one item'),
+      accepted(many, '1,000 items'),
+      ...single(alone),
+      ...[...lists].map(([list, times]) => figure(list, times)),
+      ...[...closings].map(([what, times]) => closing(what, times)),
+    ],
+    notes: [
+      `${formatNumber(storedBids)} bids stored before, with their history: ${await sizeOf(millions.sql)}`,
+      ...targetNotes(hot).map((note) => `one item, ${note}`),
+      ...targetNotes(many).map((note) => `1,000 items, ${note}`),
+    ],
+    violations: [...(await check(world, none, 0)), ...(await check(world, millions, storedBids))],
+  }
 }
 
 type Store = { target: Target; sql: Sql }
@@ -66,39 +86,6 @@ async function startStore(world: World, cleanup: AsyncDisposableStack, name: Nam
     REDIS_URL: world.redisUrl,
   })
   return { target, sql: target.sql }
-}
-
-/** A tenth of the items is open, for a month; the others have ended within the last one. */
-async function fill(sql: Sql): Promise<void> {
-  await sql`
-    INSERT INTO items (id, title, description, images, category, seller_id, currency, start_price, min_increment,
-      soft_close_window_ms, soft_close_extension_ms, soft_close_max_extensions, created_at, updated_at, start_at,
-      original_end_at, end_at, status, outcome, current_highest_bid, highest_bidder_id, sequence, version)
-    SELECT ${idAt(sql, sql`t`)}, 'Lamp ' || n, repeat('A lamp. ', 20), '{}', 'lamps-' || n % 50, 'seller-' || n % 1000, 'USD', 100, 0,
-      30000, 30000, 5, t, t, t, until, until, CASE WHEN is_open THEN 'active' ELSE 'ended' END,
-      CASE WHEN is_open THEN NULL ELSE 'sold' END, (100 + n % 1000) * ${bidsPerItem}::bigint, 'bidder-0', ${bidsPerItem}::bigint, ${bidsPerItem + 2}::bigint
-    FROM generate_series(1, ${storedItems}::bigint) AS n, LATERAL (
-      SELECT n % 10 = 0 AS is_open, date_trunc('milliseconds', now()) - n * interval '25 s' AS t
-    ) AS placed, LATERAL (
-      SELECT t + CASE WHEN is_open THEN interval '60 days' ELSE interval '5 s' END AS until
-    ) AS ended`
-  await sql`
-    INSERT INTO bids (item_id, sequence, id, user_id, amount, created_at)
-    SELECT item.id, s, ${idAt(sql, sql`t`)}, 'stored-' || (n * 7 + s * 13) % ${storedBidders}::bigint,
-      item.current_highest_bid * s / ${bidsPerItem}::bigint, t
-    FROM (
-      SELECT id, created_at, current_highest_bid, row_number() OVER () AS n FROM items WHERE category LIKE 'lamps-%'
-    ) AS item, generate_series(1, ${bidsPerItem}::bigint) AS s, LATERAL (
-      SELECT item.created_at + s * interval '40 ms' AS t
-    ) AS placed`
-  await sql`ANALYZE`
-  await sql`CHECKPOINT`
-}
-
-/** A UUID of version 7 of this time, as the service would have drawn it. */
-function idAt(sql: Sql, time: ReturnType<Sql>) {
-  const hex = sql`lpad(to_hex((extract(epoch FROM ${time}) * 1000)::bigint), 12, '0')`
-  return sql`(left(${hex}, 8) || '-' || right(${hex}, 4) || '-7' || substr(gen_random_uuid()::text, 16))::uuid`
 }
 
 type Times = [millions: number, none: number]
@@ -161,39 +148,54 @@ async function readLists({ target, sql }: Store): Promise<ReadonlyMap<string, nu
   return times
 }
 
-/** How late ends are, by the time at which the history recorded them. */
-async function closeItems({ sql }: Store): Promise<ReadonlyMap<string, number>> {
-  const ids = Array.from({ length: endingCount }, () => randomUUIDv7())
-  await insertItems(sql, ids, ends)
-  for (;;) {
-    await sleep(100)
-    const late = await sql<{ ms: number }[]>`
-      SELECT (extract(epoch FROM recorded_at - end_at) * 1000)::float8 AS ms
-      FROM items JOIN item_events e ON item_id = items.id AND e.version = items.version
-      WHERE items.id = ANY (${ids}::uuid[]) AND status = 'ended'`
-    if (late.length === endingCount)
-      return new Map([['an item closed after its end', median(late.map(({ ms }) => ms))]])
-  }
+/** Of the items that were bid on; and that nothing is in the store but what was there before and what was acknowledged. */
+async function check(world: World, { target, sql }: Store, before: number): Promise<string[]> {
+  const violations = await checkBids(
+    world,
+    target,
+    target.items.map(({ id }) => id),
+  )
+  const [row] = await sql<[{ bids: bigint }]>`SELECT count(*) AS bids FROM bids`
+  const expected = before + target.ledger.length
+  if (Number(row.bids) === expected) return violations
+  return [...violations, `I1: there are ${row.bids} bids, ${expected} were stored and acknowledged`]
 }
 
-/** Acknowledged bids that are not there. All invariants over ten million bids are another bench. */
-async function lost(stores: readonly Store[]): Promise<string[]> {
-  const violations: string[] = []
-  for (const { target, sql } of stores) {
-    const ids = target.items.map(({ id }) => id)
-    const rows = await sql<
-      { id: string }[]
-    >`SELECT id FROM bids WHERE item_id = ANY (${ids}::uuid[])`
-    const stored = new Set(rows.map(({ id }) => id))
-    const missing = target.ledger.filter(({ bidId }) => !stored.has(bidId)).length
-    if (missing > 0) violations.push(`${missing} acknowledged bids are not stored`)
-  }
-  return violations
+async function sizeOf(sql: Sql): Promise<string> {
+  const [row] = await sql<[{ bytes: bigint }]>`
+    SELECT pg_database_size(current_database()) AS bytes`
+  return `${formatNumber(Number(row.bytes) / 1e9)} GB`
+}
+
+function accepted(results: Results, where: string): Figure {
+  return loadFigure(results, {
+    scenario,
+    name: `accepted bids/s, ${bidders} bidders, ${where}`,
+    measure: acceptedPerSecond,
+    sides: ['millions', 'none'],
+    what: 'with none',
+    target: { kind: 'at least', value: 0.9, unit: '×' },
+  })
+}
+
+function single(results: Results): Figure[] {
+  return (['p50', 'p99'] as const).map((name) => {
+    const measure = { p50: p50Ms, p99: p99Ms }[name]
+    const times: Times = [
+      medianOf(results, 'millions', measure),
+      medianOf(results, 'none', measure),
+    ]
+    return figure(
+      `${name} of a single bidder`,
+      times,
+      name === 'p99' ? ratioOf(results, ['millions', 'none'], measure) : undefined,
+    )
+  })
 }
 
 function figure(name: string, [millions, none]: Times, ratio = millions / none): Figure {
   return {
-    scenario: 'large store',
+    scenario,
     name: `${name}, ms`,
     ours: formatNumber(millions),
     against: `${formatNumber(none)} with none`,

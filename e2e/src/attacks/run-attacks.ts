@@ -169,7 +169,7 @@ async function bidHonestly(
 ): Promise<Honest> {
   const { url, items } = server
   const { latency, failed, nextBids } = await runLoad({
-    url,
+    urls: [url],
     items,
     bidders: HONEST_BIDDERS,
     sight: 'shared',

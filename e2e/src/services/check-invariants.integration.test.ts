@@ -90,6 +90,20 @@ async function violated(statsSql?: Sql): Promise<string[]> {
   return [...new Set(found.map(({ invariant }) => invariant))].toSorted()
 }
 
+it('looks at the items it is asked for', async () => {
+  const other = await putItem(session)
+  await bids.sql`UPDATE bids SET amount = amount + 1 WHERE sequence = 2`
+  await bids.sql`UPDATE item_events SET type = 'bid.lost' WHERE version = 3`
+  const found = async (items: string[]) => {
+    const options = { bidSql: bids.sql, ledger: [], items, fullHistory: true }
+    return (await checkInvariants(options)).map(({ invariant }) => invariant)
+  }
+  expect(await found([other.itemId])).toEqual([])
+  expect(await found([itemId, other.itemId])).toEqual(['I7'])
+  await bids.sql`DELETE FROM bids WHERE sequence = 2`
+  expect(await found([itemId])).toEqual(['I2', 'I7'])
+})
+
 describe('the write side', () => {
   it('finds nothing after a sound run, extensions of the end included', async () => {
     expect(await violated()).toEqual([])

@@ -7,7 +7,7 @@
  *
  * The caller has let everything come to rest: nothing writes, and the outbox had time to drain.
  */
-import { type HistoryFinding, verifyHistory } from '@bidmesh/bid/verify-history.ts'
+import { verifyHistory } from '@bidmesh/bid/verify-history.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { compareStatistics } from './compare-statistics.ts'
 import type { LedgerEntry } from './ledger.ts'
@@ -21,6 +21,8 @@ export type CheckOptions = {
   statsSql?: Sql | undefined
   /** Every acknowledgement that clients saw; one and the same may be in it twice. */
   ledger: readonly LedgerEntry[]
+  /** Ids of the items whose bids and history are checked; all when left out. Statistics are those of all. */
+  items?: readonly string[] | undefined
   /** Every change was made by the service: a version without an event is then a violation of I7. */
   fullHistory: boolean
 }
@@ -30,11 +32,11 @@ const shownPerInvariant = 10
 
 /** Returns what was found wrong; an empty list is what a run must end with. */
 export async function checkInvariants(options: CheckOptions): Promise<Violation[]> {
-  const { bidSql, statsSql, ledger, fullHistory } = options
+  const { bidSql, statsSql, ledger, items, fullHistory } = options
   const all = [
-    ...(await replayBids(bidSql, ledger)),
+    ...(await replayBids(bidSql, ledger, items)),
     ...(statsSql ? await compareStatistics(bidSql, statsSql) : []),
-    ...(await checkHistory(bidSql, fullHistory)),
+    ...(await checkHistory(bidSql, fullHistory, items)),
   ]
   const byInvariant = Map.groupBy(all, ({ invariant }) => invariant)
   return [...byInvariant].flatMap(([invariant, found]) => {
@@ -44,9 +46,17 @@ export async function checkInvariants(options: CheckOptions): Promise<Violation[
   })
 }
 
-async function checkHistory(bidSql: Sql, full: boolean): Promise<Violation[]> {
-  const found: HistoryFinding[] = await Array.fromAsync(verifyHistory(bidSql))
-  return found
-    .filter(({ kind }) => full || kind === 'broken')
-    .map(({ itemId, message }) => ({ invariant: 'I7', message: `item ${itemId}: ${message}` }))
+async function checkHistory(
+  bidSql: Sql,
+  full: boolean,
+  items: readonly (string | undefined)[] = [undefined],
+): Promise<Violation[]> {
+  const violations: Violation[] = []
+  for (const itemId of items) {
+    for await (const { kind, ...found } of verifyHistory(bidSql, { itemId })) {
+      if (!full && kind !== 'broken') continue
+      violations.push({ invariant: 'I7', message: `item ${found.itemId}: ${found.message}` })
+    }
+  }
+  return violations
 }

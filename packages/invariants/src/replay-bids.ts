@@ -30,12 +30,18 @@ type Extension = { endAtMs: number; bidsBefore: bigint }
 
 type Item = { stored: AuctionState; replayed: AuctionState; extensions: Extension[] }
 
-export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Promise<Violation[]> {
+/** @param only ids of the items whose bids are read; all when left out */
+export async function replayBids(
+  sql: Sql,
+  ledger: readonly LedgerEntry[],
+  only?: readonly string[],
+): Promise<Violation[]> {
   const violations: Violation[] = []
-  const items = await readItems(sql)
+  const items = await readItems(sql, only)
   const told = Map.groupBy(ledger, (entry) => entry.bidId)
   const rows = sql<BidRow[]>`
-    SELECT id, item_id, user_id, amount, sequence, created_at FROM bids ORDER BY item_id, sequence`
+    SELECT id, item_id, user_id, amount, sequence, created_at FROM bids ${ofThese(sql, 'item_id', only)}
+    ORDER BY item_id, sequence`
   for await (const read of rows.cursor(rowsPerRead)) {
     for (const row of read) {
       violations.push(...compareWithLedger(row, told.get(row.id) ?? []), ...replay(items, row))
@@ -45,7 +51,8 @@ export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Prom
   for (const entry of [...told.values()].flat()) {
     violations.push({ invariant: 'I1', message: `acknowledged but not stored: ${describe(entry)}` })
   }
-  const twice = await sql<{ id: string }[]>`SELECT id FROM bids GROUP BY id HAVING count(*) > 1`
+  const twice = await sql<{ id: string }[]>`
+    SELECT id FROM bids ${ofThese(sql, 'item_id', only)} GROUP BY id HAVING count(*) > 1`
   for (const { id } of twice) {
     violations.push({ invariant: 'I1', message: `bid ${id} is stored more than once` })
   }
@@ -53,8 +60,17 @@ export async function replayBids(sql: Sql, ledger: readonly LedgerEntry[]): Prom
   return violations
 }
 
-async function readItems(sql: Sql): Promise<Map<string, Item>> {
-  const rows = await sql<StateRow[]>`SELECT ${sql([...stateColumns])} FROM items`
+function ofThese(sql: Sql, column: string, ids: readonly string[] | undefined) {
+  return ids ? sql`WHERE ${sql(column)} = ANY (${[...ids]}::uuid[])` : sql``
+}
+
+async function readItems(
+  sql: Sql,
+  only: readonly string[] | undefined,
+): Promise<Map<string, Item>> {
+  const rows = await sql<
+    StateRow[]
+  >`SELECT ${sql([...stateColumns])} FROM items ${ofThese(sql, 'id', only)}`
   const moved = await readExtensions(sql)
   const items = rows.map((row): [string, Item] => {
     const stored = stateFromRow(row)

@@ -38,11 +38,16 @@ export async function settleItem(
   await settle(session, (sql) => one(sql, itemId), invalidate)
 }
 
+/**
+ * Found by the time at which the statement began, which the index can be asked for; with `clock_timestamp()`, which is another one
+ * for each row, every open item is read at each look. (With 100,000 open items the auctioneers that found nothing took 185 ms of CPU a
+ * second.)
+ */
 function ended(sql: Queryable) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
       SELECT ${sql([...lockedColumns])} FROM items
-      WHERE status = 'active' AND end_at <= clock_timestamp()
+      WHERE status = 'active' AND end_at <= statement_timestamp()
       ORDER BY end_at, id
       LIMIT ${CLOSE_BATCH}
       FOR UPDATE SKIP LOCKED
@@ -54,7 +59,7 @@ function due(sql: Queryable) {
   return sql<LockedRow[]>`
     WITH locked AS MATERIALIZED (
       SELECT ${sql([...lockedColumns])} FROM items
-      WHERE status = 'scheduled' AND start_at <= clock_timestamp()
+      WHERE status = 'scheduled' AND start_at <= statement_timestamp()
       ORDER BY start_at, id
       LIMIT ${CLOSE_BATCH}
       FOR UPDATE SKIP LOCKED

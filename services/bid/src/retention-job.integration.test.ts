@@ -1,6 +1,8 @@
 /** What the write side forgets, and that bids of the months to come have a place. */
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
+import { connectPostgres } from '@bidmesh/platform/postgres/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
+import { untilGone } from '@bidmesh/platform/testing/until-gone.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { migrationsDirectory } from './bid-component.ts'
 import type { BidEntry, Outcome } from './decide-batch.ts'
@@ -42,6 +44,24 @@ it('forgets more than fit into one statement', async () => {
     INSERT INTO bid_keys SELECT 'ann', n::text, ${randomUUIDv7()}, n, clock_timestamp() - interval '8 days'
     FROM generate_series(1, 12000) AS n`
   expect(await forgetKeys(database.sql)).toBe(12_000)
+})
+
+it('does not read the keys that it keeps', async () => {
+  await database.sql`
+    INSERT INTO bid_keys SELECT 'bob', n::text, ${randomUUIDv7()}, n, clock_timestamp() - interval '1 day'
+    FROM generate_series(1, 100000) AS n`
+  await database.sql`VACUUM ANALYZE bid_keys`
+  const readSoFar = async () => {
+    const [row] = await database.sql<[{ rows: bigint }]>`
+      SELECT seq_tup_read AS rows FROM pg_stat_user_tables WHERE relname = 'bid_keys'`
+    return row.rows
+  }
+  const before = await readSoFar()
+  const sql = connectPostgres(database.url, { max: 1, applicationName: 'auctioneer' })
+  expect(await forgetKeys(sql)).toBe(0)
+  await sql.end()
+  await untilGone(database.sql, 'auctioneer')
+  expect(Number((await readSoFar()) - before)).toBeLessThan(1_000)
 })
 
 it('bids of this month and the next three have a partition, and old ones go by dropping theirs', async () => {

@@ -20,7 +20,11 @@ import type { Broker, BrokerLog } from '@bidmesh/platform/broker/broker.ts'
 import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
 import { backoffMs } from '@bidmesh/platform/broker/deliver-batch.ts'
 import { messageOf, TransientError } from '@bidmesh/platform/process/errors.ts'
-import { connectPostgres, waitForPostgres } from '@bidmesh/platform/postgres/postgres.ts'
+import {
+  connectPostgres,
+  plannedOnce,
+  waitForPostgres,
+} from '@bidmesh/platform/postgres/postgres.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { listen, type Listener } from '@bidmesh/platform/postgres/listen.ts'
 import { lockedBriefly, openSession } from '@bidmesh/platform/postgres/session.ts'
@@ -101,7 +105,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const connection = {
     applicationName: 'bidmesh relay',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    settings: lockedBriefly,
+    // Plans made for each length of an array cost more than what they do: 10,000 ends within a second and what the relay did
+    // about them took 2.1 s of Postgres' CPU time, and 1.2 with plans made once.
+    settings: { ...plannedOnce, ...lockedBriefly },
   }
   const sql = connectPostgres(databaseUrl, { ...connection, max: POOL_SIZE })
   await waitForPostgres(sql, log, { signal, writes: true })
