@@ -35,6 +35,23 @@ it('knows who has entered, a snapshot of no bids included', () => {
   expect(page.hasEntered()).toBe(true)
 })
 
+it('lets a snapshot take the place of changes after a new connection, once and forward', () => {
+  const book = createDeliveryBook(Date.now)
+  expect(book.lowest()).toBe(0)
+  const [page, other] = [book.open('a'), book.open('b')]
+  for (const each of [page, other]) each.take(snapshot(1))
+  page.reconnected()
+  page.take(snapshot(4))
+  expect(book.report().faultCount).toBe(0)
+  expect(book.lowest()).toBe(1)
+  other.reconnected()
+  for (const sequence of [2, 3, 4]) other.take(bid(sequence))
+  expect(book.lowest()).toBe(4)
+  page.reconnected()
+  page.take(snapshot(3))
+  expect(book.report().faults).toEqual([expect.stringMatching(/snapshot of 3/)])
+})
+
 describe('complains of', () => {
   it.each([
     ['a gap', [snapshot(1), bid(2), bid(4)], [2, 4], /bid 4 after 2/],

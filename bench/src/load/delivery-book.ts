@@ -32,6 +32,8 @@ export type DeliveryBook = {
   bid: (sequence: number) => BidDelivery | undefined
   /** Of all bids to all viewers so far. */
   deliveries: () => number
+  /** The bid that every viewer is at, or further; 0 without viewers. */
+  lowest: () => number
   report: () => DeliveryReport
 }
 
@@ -40,12 +42,17 @@ export type ViewerPage = {
   complain: (what: string) => void
   /** True once the first snapshot is here. */
   hasEntered: () => boolean
+  /** The bid it is at; undefined before that. */
+  at: () => number | undefined
+  /** A new connection: a snapshot may take the place of changes once, but not one of before. */
+  reconnected: () => void
 }
 
 /** @param now in ms since 1970 */
 export function createDeliveryBook(now: () => number): DeliveryBook {
   const bids = new Map<number, BidDelivery>()
   const faults: string[] = []
+  const places: (() => number)[] = []
   let faultCount = 0
   let deliveries = 0
 
@@ -62,6 +69,8 @@ export function createDeliveryBook(now: () => number): DeliveryBook {
 
   function open(name: string): ViewerPage {
     let at: number | undefined
+    let mayJump = true
+    places.push(() => at ?? 0)
 
     function complain(what: string): void {
       faultCount += 1
@@ -71,12 +80,15 @@ export function createDeliveryBook(now: () => number): DeliveryBook {
     return {
       complain,
       hasEntered: () => at !== undefined,
+      at: () => at,
+      reconnected: () => (mayJump = true),
       take(message) {
         if (message.kind === 'other') return
         const { kind, sequence } = message
         if (kind === 'snapshot') {
-          if (at !== undefined)
+          if (!mayJump || sequence < (at ?? 0))
             complain(`a snapshot of ${sequence} in place of changes after ${at}`)
+          mayJump = false
           at = sequence
           return
         }
@@ -94,6 +106,7 @@ export function createDeliveryBook(now: () => number): DeliveryBook {
     open,
     bid: (sequence) => bids.get(sequence),
     deliveries: () => deliveries,
+    lowest: () => places.reduce((lowest, at) => Math.min(lowest, at()), places.length && Infinity),
     report: () => ({ bids: [...bids.values()], faultCount, faults }),
   }
 }

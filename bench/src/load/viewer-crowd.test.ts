@@ -96,6 +96,43 @@ it('complains of a stream that ends', async () => {
   expect(faultCount).toBe(2)
 })
 
+it('comes back, and back again, until it is let in, and says where it stands', async () => {
+  await crowd.enter(size)
+  sendAll(bid(1))
+  await crowd.follow(1)
+  const asked: string[] = []
+  const other = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', (request: Buffer) => {
+      asked.push(request.toString('latin1'))
+      // The first is sent away.
+      socket.write(
+        asked.length === 1 ? 'HTTP/1.1 503 Busy\r\n\r\n' : Buffer.concat([head, snapshot(4)]),
+      )
+    })
+    streams.push(socket)
+  })
+  await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening))
+  const address = other.address()
+  if (typeof address !== 'object' || address === null) throw new Error('not listening')
+  crowd.standBy(`http://127.0.0.1:${address.port}`)
+  const startedMs = Date.now()
+  for (const stream of streams.splice(0)) stream.resetAndDestroy()
+  const { lowest, retries, lastMs } = await crowd.returned()
+  expect([lowest, retries]).toEqual([4, 1])
+  expect(lastMs).toBeGreaterThanOrEqual(startedMs)
+  expect(asked).toHaveLength(size + 1)
+  sendAll(bid(5))
+  const { bids, faults } = await crowd.follow(5)
+  expect(bids.map(({ sequence, viewers }) => [sequence, viewers])).toEqual([
+    [1, size],
+    [5, size],
+  ])
+  expect(faults).toEqual([])
+  await crowd.leave()
+  await new Promise((closed) => other.close(closed))
+})
+
 it('rejects when it is not let in', async () => {
   greeting = Buffer.from('HTTP/1.1 503 Service Unavailable\r\n\r\n')
   await expect(crowd.enter(1)).rejects.toThrow(/503/)

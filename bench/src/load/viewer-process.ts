@@ -3,17 +3,22 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { DeliveryReport } from './delivery-book.ts'
-import type { ViewerCrowd } from './viewer-crowd.ts'
+import type { Return, ViewerCrowd } from './viewer-crowd.ts'
 
 export type ViewerCommand =
   | { kind: 'enter'; count: number }
   | { kind: 'follow'; sequence: number }
+  | { kind: 'standBy'; url: string }
+  | { kind: 'returned' }
   | { kind: 'leave' }
 
-export type ViewerAnswer = { report?: DeliveryReport; error?: string }
+export type ViewerAnswer = { report?: DeliveryReport; back?: Return; error?: string }
 
 /** One call at a time. Calls reject when the process dies. */
-export type ViewerProcess = ViewerCrowd & { pid: number }
+export type ViewerProcess = Omit<ViewerCrowd, 'standBy'> & {
+  pid: number
+  standBy: (url: string) => Promise<void>
+}
 
 /** Starts a crowd without viewers; `cleanup` takes over its ending. */
 export function startViewerProcess(
@@ -46,6 +51,12 @@ export function startViewerProcess(
       const { report } = await ask({ kind: 'follow', sequence })
       if (report === undefined) throw new Error('viewers: no report')
       return report
+    },
+    standBy: async (to) => void (await ask({ kind: 'standBy', url: to })),
+    async returned() {
+      const { back } = await ask({ kind: 'returned' })
+      if (back === undefined) throw new Error('viewers: no report')
+      return back
     },
     leave: async () => void (await ask({ kind: 'leave' })),
   }

@@ -16,7 +16,9 @@ process.once('disconnect', () => process.exit(0))
 
 async function obey(command: ViewerCommand): Promise<ViewerAnswer> {
   if (command.kind === 'follow') return { report: await crowd.follow(command.sequence) }
-  if (command.kind === 'enter') await crowd.enter(command.count)
+  if (command.kind === 'returned') return { back: await crowd.returned() }
+  if (command.kind === 'standBy') crowd.standBy(command.url)
+  else if (command.kind === 'enter') await crowd.enter(command.count)
   else await crowd.leave()
   return {}
 }

@@ -378,7 +378,7 @@ export const ViewerCountSchema: GenMessage<ViewerCount> = /*@__PURE__*/
   messageDesc(file_live_v1_live_service, 8);
 
 /**
- * At least every 10 s: the stream is alive, and server_time is now.
+ * When nothing else was sent, so that some message comes at least every 10 s: the stream is alive, and server_time is now.
  *
  * @generated from message live.v1.Clock
  */
@@ -494,7 +494,7 @@ export type WatchItemsResponse = Message<"live.v1.WatchItemsResponse"> & {
   serverTime?: Timestamp | undefined;
 
   /**
-   * Empty: only to say the time, at least every 10 s.
+   * Empty: only to say the time, where 10 s would pass without anything.
    *
    * @generated from field: repeated live.v1.ItemUpdate updates = 2;
    */

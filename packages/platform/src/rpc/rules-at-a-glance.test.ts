@@ -1,13 +1,18 @@
 /** What is legal at a glance is legal by the library, whatever comes; and the requests of bids are seen through. */
-import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
+import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
 import { createValidator } from '@bufbuild/protovalidate'
 import { createRegistry } from '@bufbuild/protobuf'
+import { scalarZeroValue } from '@bufbuild/protobuf/reflect'
+import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt'
 import {
   BidService,
   PlaceBidRequestSchema,
   file_bids_v1_bid_service,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { file_live_v1_live_service } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import {
+  file_live_v1_live_service,
+  WatchItemRequestSchema,
+} from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { file_rules_v1_rules } from '@bidmesh/gen/rules/v1/rules_pb.ts'
 import { file_userstats_v1_user_stats_service } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import fc from 'fast-check'
@@ -41,10 +46,12 @@ function messagesOf(schema: DescMessage): fc.Arbitrary<Message> {
   const values = schema.fields.flatMap((field): [string, fc.Arbitrary<unknown>][] => {
     if (field.fieldKind === 'enum') return [[field.localName, fc.integer({ min: -1, max: 9 })]]
     if (field.fieldKind !== 'scalar') return []
-    const zero = create(schema)
-    const kind = typeof Reflect.get(zero, field.localName)
-    if (kind === 'string') return [[field.localName, texts]]
-    if (kind === 'bigint') return [[field.localName, numbers]]
+    const isOptional = field.presence === FeatureSet_FieldPresence.EXPLICIT
+    const maybe = (value: fc.Arbitrary<unknown>) =>
+      isOptional ? fc.option(value, { nil: undefined }) : value
+    const kind = typeof scalarZeroValue(field.scalar, false)
+    if (kind === 'string') return [[field.localName, maybe(texts)]]
+    if (kind === 'bigint') return [[field.localName, maybe(numbers)]]
     return []
   })
   return fc.record(Object.fromEntries(values)).map((value) => create(schema, value))
@@ -84,6 +91,16 @@ test('the usual bid is seen through, and what is not as usual is not', () => {
   ]) {
     expect(seen(changes), JSON.stringify(Object.keys(changes))).toBe(false)
   }
+})
+
+test('so is the usual viewer, who has seen bids or none', () => {
+  const glance = glanceAt(WatchItemRequestSchema)
+  const itemId = '0193a1b2-0000-7000-8000-000000000001'
+  const seen = (request: MessageInitShape<typeof WatchItemRequestSchema>) =>
+    glance?.(create(WatchItemRequestSchema, request))
+  expect(seen({ itemId })).toBe(true)
+  expect(seen({ itemId, userId: 'anna', afterSequence: 0n })).toBe(true)
+  expect(seen({ itemId, afterSequence: -1n })).toBe(false)
 })
 
 test('requests with messages in them, or with rules of another kind, are left to the library', () => {

@@ -12,6 +12,7 @@ import {
   isFieldSet,
   type Message,
 } from '@bufbuild/protobuf'
+import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt'
 import {
   field as rulesOf,
   type FieldRules,
@@ -34,6 +35,7 @@ const textRules: ReadonlySet<number> = new Set(
   [printable_id, one_line, text].map(({ number }) => number),
 )
 const stringRules: ReadonlySet<string> = new Set(['min_len', 'max_len', 'uuid'])
+const numberRules: ReadonlySet<string> = new Set(['gte', 'lte'])
 
 /** True for a message that is legal beyond doubt; undefined when messages of this kind can never be that. */
 export function glanceAt(schema: DescMessage): ((message: Message) => boolean) | undefined {
@@ -51,9 +53,15 @@ function glanceAtField(field: DescField): Glance | undefined {
   if (field.fieldKind !== 'scalar' && field.fieldKind !== 'enum') return undefined
   if (!hasOption(field, rulesOf)) return () => true
   const rules = getOption(field, rulesOf)
-  if (!isBare(rules)) return undefined
-  if (rules.type.case === 'string') return glanceAtText(rules.type.value)
-  if (rules.type.case === 'int64') return glanceAtNumber(rules.type.value)
+  const glance = isBare(rules) ? glanceAtValue(rules) : undefined
+  // Rules of an optional field are for those who set it.
+  if (!glance || field.presence !== FeatureSet_FieldPresence.EXPLICIT) return glance
+  return (value) => value === undefined || glance(value)
+}
+
+function glanceAtValue({ type }: FieldRules): Glance | undefined {
+  if (type.case === 'string') return glanceAtText(type.value)
+  if (type.case === 'int64') return glanceAtNumber(type.value)
   return undefined
 }
 
@@ -82,8 +90,9 @@ function glanceAtText(rules: StringRules): Glance | undefined {
 function glanceAtNumber(rules: Int64Rules): Glance | undefined {
   const { greaterThan, lessThan } = rules
   const set = Int64RulesSchema.fields.filter((field) => isFieldSet(rules, field))
-  const isMore = set.length > 2 || (rules.$unknown ?? []).length > 0
-  if (greaterThan.case !== 'gte' || lessThan.case !== 'lte' || isMore) return undefined
-  const [least, most] = [greaterThan.value, lessThan.value]
+  if (!set.every(({ name }) => numberRules.has(name))) return undefined
+  if ((rules.$unknown ?? []).length > 0) return undefined
+  const least = greaterThan.case === 'gte' ? greaterThan.value : -Infinity
+  const most = lessThan.case === 'lte' ? lessThan.value : Infinity
   return (value) => typeof value === 'bigint' && value >= least && value <= most
 }

@@ -23,6 +23,9 @@ const PIPELINED_MAX = 16
 /** A client that is sent away gets this long to read its answer. */
 const GOODBYE_MS = 500
 
+/** Emitted by a response: whoever asked is being answered. */
+export const HEAD_WRITTEN = 'bidmesh.head'
+
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 export type Http1ServerOptions = {
@@ -153,8 +156,10 @@ function budgetedResponse({ slots, unread }: Http1ServerOptions, isClosing: () =
     override writeHead(status: number, reason?: string | Headers, headers?: Headers): this {
       // A client that was promised more would lose the next request, sent behind a body that is not read to its end.
       if (isClosing() || this.req.isEndless()) this.setHeader('connection', 'close')
-      if (typeof reason === 'string') return super.writeHead(status, reason, headers)
-      return super.writeHead(status, reason)
+      if (typeof reason === 'string') super.writeHead(status, reason, headers)
+      else super.writeHead(status, reason)
+      this.emit(HEAD_WRITTEN)
+      return this
     }
     /** For a request that came before the one ahead of it was answered. */
     onTurn: (() => void) | undefined

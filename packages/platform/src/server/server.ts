@@ -32,6 +32,12 @@ const FINISH_LIMIT_MS = 5_000
 /** … and after this much more their connections are cut. Below 10 s with the components' own stopping. */
 const ABORT_LIMIT_MS = 500
 
+/**
+ * Connections that the system holds until we take them; it may hold fewer (net.core.somaxconn, 4,096). Whoever comes to a
+ * full line is not heard, and asks again after 1, 3 and 7 s: with Node's 511 many of a crowd that has lost its server do.
+ */
+const BACKLOG = 16_384
+
 /** Another process listens on the port. */
 export class PortInUseError extends StartError {
   override name = 'PortInUseError'
@@ -149,7 +155,7 @@ function componentsFirst(components: readonly Component[], procedures: HttpHandl
 
 async function listen(net: NetServer, { host, port }: ServerOptions): Promise<number> {
   try {
-    await once(net.listen({ host, port }), 'listening')
+    await once(net.listen({ host, port, backlog: BACKLOG }), 'listening')
   } catch (error) {
     if (errorCode(error) !== 'EADDRINUSE') throw error
     throw new PortInUseError(

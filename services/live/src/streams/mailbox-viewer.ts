@@ -9,6 +9,7 @@ import {
   BEHIND_LIMIT_MS,
   NOTHING_SEEN,
   type Source,
+  TOLD_RECENTLY_MS,
   type Viewer,
   type ViewerEvents,
 } from './viewer.ts'
@@ -36,9 +37,11 @@ export function createMailboxViewer<Message extends StreamMessage>(options: {
   let ended: ConnectError | undefined
   let wake: (() => void) | undefined
   let seen = NOTHING_SEEN
+  let toldAtMs = 0
 
   function put(burst: Burst): void {
     seen = burst.last
+    toldAtMs = Date.now()
     waiting.push(...burst.frames.map((frame) => frame.messageFor(userId)).filter(is))
     wake?.()
   }
@@ -62,6 +65,7 @@ export function createMailboxViewer<Message extends StreamMessage>(options: {
     },
     tick(nowMs) {
       if (behindSinceMs === undefined) {
+        if (nowMs - toldAtMs < TOLD_RECENTLY_MS) return
         const clock = source.clock()
         // Otherwise there is something on its way, or to be read, and it tells the time as well.
         if (clock.last === seen && waiting.length === 0) put(clock)

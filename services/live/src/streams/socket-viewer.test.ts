@@ -131,6 +131,23 @@ it('a message larger than the connection takes at once is not repeated to a read
   expect(events.fellBehind).toHaveBeenCalledTimes(1)
 })
 
+it('who was sent something is told the time only when it is a while ago', async () => {
+  const written: string[] = []
+  const socket = new Writable({
+    write: (bytes: Buffer, _, done) => (written.push(wordOf(bytes)), done()),
+  })
+  const [events, clock] = [{ fellBehind: vi.fn(), dropped: vi.fn() }, burst('clock', 1)]
+  const source = { latest: () => clock, clock: () => clock }
+  const protocol = serverSentEvents(false)
+  const response = { end: () => undefined }
+  const viewer = new SocketViewer({ response, socket, protocol, userId: '', source, events })
+  viewer.send(clock)
+  viewer.tick(Date.now() + 1_000)
+  expect(written).toEqual(['clock'])
+  viewer.tick(Date.now() + 1_501)
+  expect(written).toEqual(['clock', 'clock'])
+})
+
 it('a reader who leaves is forgotten, also before being let in, and is not said to be slow', async () => {
   const { hub, change, events, port } = await startWorld()
   const { socket } = await watch(port)

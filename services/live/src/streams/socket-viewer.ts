@@ -13,6 +13,7 @@ import {
   BEHIND_LIMIT_MS,
   NOTHING_SEEN,
   type Source,
+  TOLD_RECENTLY_MS,
   type Viewer,
   type ViewerEvents,
 } from './viewer.ts'
@@ -41,6 +42,7 @@ export class SocketViewer implements Viewer {
   #missed = false
   #ended = false
   #seen = NOTHING_SEEN
+  #toldAtMs = 0
 
   constructor(options: SocketViewerOptions) {
     this.userId = options.userId
@@ -63,7 +65,7 @@ export class SocketViewer implements Viewer {
   }
 
   tick(nowMs: number): void {
-    if (this.#fullSinceMs === undefined) this.#tellTime()
+    if (this.#fullSinceMs === undefined) this.#tellTime(nowMs)
     else if (nowMs - this.#fullSinceMs > BEHIND_LIMIT_MS && !this.#socket.destroyed) {
       this.#events.dropped()
       // It would not read a farewell either.
@@ -71,7 +73,8 @@ export class SocketViewer implements Viewer {
     }
   }
 
-  #tellTime(): void {
+  #tellTime(nowMs: number): void {
+    if (nowMs - this.#toldAtMs < TOLD_RECENTLY_MS) return
     const clock = this.#source.clock()
     // Otherwise there is something on its way, and it tells the time as well.
     if (clock.last === this.#seen && !this.#ended && !this.#socket.destroyed) this.#write(clock)
@@ -79,6 +82,7 @@ export class SocketViewer implements Viewer {
 
   #write(burst: Burst): void {
     this.#seen = burst.last
+    this.#toldAtMs = Date.now()
     if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
     // One burst may be more than the socket takes at once: only what comes meanwhile is missed.
     this.#fullSinceMs = Date.now()

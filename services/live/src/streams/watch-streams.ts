@@ -192,6 +192,9 @@ function endAtOnce(response: HttpResponse, protocol: StreamProtocol, reason: Con
 function begin(response: HttpResponse, protocol: StreamProtocol): Writable {
   const socket = 'stream' in response ? response.stream : response.socket
   if (socket === null) throw new ConnectError('a stream needs a connection', Code.Canceled)
+  // What a newcomer gets first follows at once, and leaves in one write with the head.
+  socket.cork()
+  process.nextTick(() => socket.uncork())
   writeStreamHead(response, protocol)
   // HTTP/2 has sent it by now.
   if (!('stream' in response)) response.flushHeaders()
