@@ -31,6 +31,7 @@ FROM manifests AS web
 COPY web/package.json web/
 RUN npm ci -w web --no-audit --no-fund --loglevel=error
 COPY gen gen
+COPY packages/client packages/client
 COPY web web
 RUN npm run build -w web
 

@@ -29,7 +29,7 @@ export function buildClient(): string {
   copySources(join(sourceDir, 'src'), sources)
   cpSync(join(sourceDir, 'README.md'), join(packageDir, 'README.md'))
   cpSync(join(root, 'LICENSE'), join(packageDir, 'LICENSE'))
-  writeFileSync(join(packageDir, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`)
+  writeFileSync(join(packageDir, 'package.json'), `${JSON.stringify(published(), null, 2)}\n`)
   writeFileSync(join(packageDir, 'tsconfig.json'), JSON.stringify(compilation))
   run('tsc', ['-p', packageDir])
   const packed = capture('npm', ['pack', packageDir, '--pack-destination', outDir, '--silent'])
@@ -67,7 +67,7 @@ const compilation = {
   exclude: [],
 }
 
-function manifest() {
+function published() {
   const own = manifestOf(sourceDir)
   const { '@bidmesh/gen': _, ...dependencies } = own.dependencies
   const { name, version, description, license } = own
@@ -96,7 +96,8 @@ function manifest() {
 }
 
 function manifestOf(folder: string): Manifest {
-  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+  const manifest: Manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return manifest
 }
 
 if (import.meta.main) process.stdout.write(`npm install ${buildClient()}\n`)

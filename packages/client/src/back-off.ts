@@ -17,7 +17,8 @@ export function backOffMs(
 /** Resolves after `ms`; earlier when `stop` aborts, and when a browser says that the network is back. */
 export function pause(ms: number, stop?: AbortSignal): Promise<void> {
   // Browsers have it, Node has not.
-  const page = 'addEventListener' in globalThis ? (globalThis as unknown as EventTarget) : undefined
+  const here: unknown = globalThis
+  const page = here instanceof EventTarget ? here : undefined
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer)

@@ -30,10 +30,9 @@ function clientOf(failures: readonly (ConnectError | 'hang')[], policy: CallPoli
   ) {
     const token = context.requestHeader.get('authorization')
     received.push({ method, key, token, leftMs: context.timeoutMs() ?? Infinity })
-    const failure = left.shift()
-    if (failure === 'hang')
-      await new Promise((done) => context.signal.addEventListener('abort', done))
-    else if (failure) throw failure
+    const next = left.shift()
+    if (next === 'hang') await new Promise((done) => context.signal.addEventListener('abort', done))
+    else if (next) throw next
     return made
   }
   const transport = createRouterTransport((router) => {

@@ -4,4 +4,5 @@ export { BidRejectionReason, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service
 export { type BidmeshClient, type BidmeshOptions, createBidmeshClient } from './bidmesh-client.ts'
 export { type CallPolicy, withPolicy } from './call-policy.ts'
 export { bidRejectionOf, errorInfoOf, retryDelayMsOf } from './errors.ts'
+export { newKey } from './safe-calls.ts'
 export { type Attention, type Connection, type WatchOptions } from './resumed-stream.ts'

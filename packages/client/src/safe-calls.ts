@@ -34,7 +34,7 @@ export function safeCall<I extends DescMessage, O extends DescMessage>(
   return { message, isSafe: true }
 }
 
-/** 128 random bits. `randomUUID` is there only on pages that came safely; over plain http we must do without. */
+/** An idempotency key of 128 random bits, for requests that their caller may repeat. `randomUUID` is there only on pages that came safely; over plain http we must do without. */
 export function newKey(): string {
   const words = crypto.getRandomValues(new Uint32Array(4))
   return [...words].map((word) => word.toString(16).padStart(8, '0')).join('')

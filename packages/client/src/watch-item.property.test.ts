@@ -169,7 +169,7 @@ function read<Message>(open: (options: WatchOptions) => AsyncIterable<Message>) 
   }
 }
 
-async function until(reached: () => boolean): Promise<void> {
+async function eventually(reached: () => boolean): Promise<void> {
   for (let turns = 0; !reached(); turns += 1) {
     if (turns > 2_000) throw new Error('it is not told')
     await new Promise((done) => setImmediate(done))
@@ -215,8 +215,8 @@ test('every bid is told once and in order', async () => {
       }
       auction.do('bid')
       const final = auction.sequence
-      await until(() => bids.messages.at(-1)?.sequence === final)
-      await until(() => item.messages.some(({ sequence }) => sequence === final))
+      await eventually(() => bids.messages.at(-1)?.sequence === final)
+      await eventually(() => item.messages.some(({ sequence }) => sequence === final))
       await Promise.all([item.end(), bids.end()])
       expect(bids.messages.map(({ id }) => id)).toEqual(auction.bids(final).map(({ id }) => id))
       checkMessages(item.messages)
