@@ -16,6 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY gen/package.json gen/
 COPY packages/auction/package.json packages/auction/
+COPY packages/client/package.json packages/client/
 COPY packages/events/package.json packages/events/
 COPY packages/platform/package.json packages/platform/
 COPY services/bid/package.json services/bid/
@@ -30,6 +31,7 @@ FROM manifests AS web
 COPY web/package.json web/
 RUN npm ci -w web --no-audit --no-fund --loglevel=error
 COPY gen gen
+COPY packages/client packages/client
 COPY web web
 RUN npm run build -w web
 

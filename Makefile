@@ -20,8 +20,8 @@ install:
 before-start:
 	@! command -v node >/dev/null || node scripts/before-start.mjs
 
-# What the web app is made of, gen/ included: older than any of it means build it again.
-web_sources := $(shell find web gen -type f -not -path '*/node_modules/*' -not -path 'web/dist/*') package-lock.json
+# What the web app is made of, gen/ and the client included: older than any of it means build it again.
+web_sources := $(shell find web gen packages/client -type f -not -path '*/node_modules/*' -not -path 'web/dist/*') package-lock.json
 
 web/dist/index.html: $(web_sources) | install-run
 	@echo 'Building the web app …'

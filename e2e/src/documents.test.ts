@@ -16,6 +16,7 @@ const documents = [
   'docs/values.md',
   ...readdirSync(join(repository, 'docs/decisions')).map((name) => `docs/decisions/${name}`),
   'helm/README.md',
+  'packages/client/README.md',
   'services/bid/README.md',
   'services/live/README.md',
   'services/outbox-worker/README.md',

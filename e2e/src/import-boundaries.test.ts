@@ -31,9 +31,9 @@ function importsOf(file: string): string[] {
   const named = [...text.matchAll(/\b(?:from|import|mock)\s*\(?\s*(['"])([^'"]+)\1/g)]
   return named.flatMap(([, , name = '']) => {
     if (name.startsWith('.')) return normalize(join(dirname(file), name))
-    const [, workspace = '', rest = ''] = /^(@bidmesh\/[\w-]+)\/(.+)$/.exec(name) ?? []
+    const [, workspace = '', rest = 'index'] = /^(@bidmesh\/[\w-]+)(?:\/(.+))?$/.exec(name) ?? []
     const folder = folders.get(workspace)
-    return folder === undefined ? [] : join(folder, 'src', rest)
+    return folder === undefined ? [] : join(folder, 'src', rest.replace(/(?<!\.ts)$/, '.ts'))
   })
 }
 

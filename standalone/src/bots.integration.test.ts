@@ -1,6 +1,7 @@
 /** Bots at many times their pace, on the real services behind a real port. */
+import { type BidmeshClient, createBidmeshClient } from '@bidmesh/client'
 import { startBid } from '@bidmesh/bid/bid-component.ts'
-import { type Bid, BidService, type Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { Bid, Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
@@ -9,8 +10,6 @@ import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
-import { type Client, createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { worthOf } from './bot-catalogue.ts'
 import { type Bots, createBots } from './bots.ts'
@@ -18,7 +17,7 @@ import { type Bots, createBots } from './bots.ts'
 let database: TestDatabase
 let server: Server
 let bots: Bots
-let bids: Client<typeof BidService>
+let bids: BidmeshClient['bids']
 
 beforeEach(async () => {
   database = await createTestDatabase()
@@ -35,10 +34,7 @@ beforeEach(async () => {
   })
   bots = createBots({ count: 12, log, pace: { leastMs: 5, mostMs: 30 } })
   server = await startTestServer([bid, live, bots.component])
-  bids = createClient(
-    BidService,
-    createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' }),
-  )
+  bids = createBidmeshClient({ baseUrl: server.url }).bids
 })
 
 afterEach(async () => {

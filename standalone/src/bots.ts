@@ -5,18 +5,16 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import type { BidmeshClient } from '@bidmesh/client'
+import { createBidmeshClient } from '@bidmesh/client/node'
 import {
-  BidService,
   type Item,
   ItemStatus,
   ListItemsRequest_OrderBy as OrderBy,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
-import { type Client, createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
 import { botLines, botName, newBotItem, pick } from './bot-catalogue.ts'
 import { decideBotBid, leftMs, pickByUrgency } from './bot-decisions.ts'
 
@@ -54,9 +52,7 @@ export type Bots = {
 }
 
 /** What a bot uses: the services, what is open, and when to stop. */
-type World = {
-  bids: Client<typeof BidService>
-  live: Client<typeof LiveService>
+type World = Pick<BidmeshClient, 'bids' | 'live'> & {
   open: () => Promise<Item[]>
   signal: AbortSignal
   log: Log
@@ -67,10 +63,7 @@ export function createBots({ count, log, pace = usualPace }: BotsOptions): Bots 
   let lives: Promise<unknown> = Promise.resolve()
   const begin = (url: string): void => {
     const { signal } = stop
-    const options = { baseUrl: url, httpVersion: '1.1', defaultTimeoutMs: CALL_LIMIT_MS } as const
-    const transport = createConnectTransport(options)
-    const bids = createClient(BidService, transport)
-    const live = createClient(LiveService, transport)
+    const { bids, live } = createBidmeshClient({ baseUrl: url, timeoutMs: CALL_LIMIT_MS })
     const world = { bids, live, open: sharedView(bids), signal, log }
     const names = Array.from({ length: count }, (_, index) => botName(index))
     const repeat = (turn: () => Promise<void>) => keepTurning(world, pace, turn)

@@ -1,17 +1,15 @@
 /** Demo items come when nothing is open, on the first start and on any later one. */
 import { startBid } from '@bidmesh/bid/bid-component.ts'
-import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { type BidmeshClient, createBidmeshClient } from '@bidmesh/client'
 import type { Server } from '@bidmesh/platform/server/server.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
-import { type Client, createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { putUpDemoItems } from './demo-items.ts'
 
 let database: TestDatabase
 let server: Server
-let bids: Client<typeof BidService>
+let bids: BidmeshClient['bids']
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -23,10 +21,7 @@ beforeAll(async () => {
     signal: new AbortController().signal,
   })
   server = await startTestServer([bid])
-  bids = createClient(
-    BidService,
-    createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' }),
-  )
+  bids = createBidmeshClient({ baseUrl: server.url }).bids
 })
 
 afterAll(async () => {

@@ -4,11 +4,9 @@
  */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { createBidmeshClient } from '@bidmesh/client/node'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
-import { createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
 import { createBots } from './bots.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { leadToIngress } from '@bidmesh/platform/testing/lead-to-ingress.ts'
@@ -37,8 +35,8 @@ if (values.help || !(Number.isInteger(count) && count >= 0 && count <= 200)) {
 }
 const { url } = values
 leadToIngress(url, process.env['INGRESS_ADDRESS'])
-const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' })
-const items = await putUpDemoItems(createClient(BidService, transport)).catch((error: unknown) => {
+const { bids } = createBidmeshClient({ baseUrl: url })
+const items = await putUpDemoItems(bids).catch((error: unknown) => {
   process.stderr.write(`${url} does not take items: ${messageOf(error)}\n\n${usage}`)
   process.exit(1)
 })

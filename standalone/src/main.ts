@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
-import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { createBidmeshClient } from '@bidmesh/client/node'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
@@ -19,8 +19,6 @@ import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
 import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
-import { createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
 import { storePast } from './bots-past.ts'
 import { createBots } from './bots.ts'
 import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
@@ -104,8 +102,7 @@ function endWith(postgresPid: number, log: Log): void {
 }
 
 async function started({ url }: Server): Promise<void> {
-  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' })
-  const bids = createClient(BidService, transport)
+  const { bids } = createBidmeshClient({ baseUrl: url })
   await putUpDemoItems(bids)
   letBotsLoose?.(url)
   process.stdout.write(await greeting(url, bids))

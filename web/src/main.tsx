@@ -10,17 +10,17 @@ import { Router } from 'wouter'
 import { App } from './app/app.tsx'
 import { arrive } from './app/arrive.ts'
 import { darkSelection, theme } from './app/theme.ts'
-import { transport } from './app/transport.ts'
+import { client } from './app/transport.ts'
 import { UserProvider } from './app/user.tsx'
 
 /** Lists and charts are asked for again after this; what must be newer comes by streams. */
 const STALE_MS = 5_000
 
-// The server may be this very machine: without a network it is there all the same.
+// The server may be this very machine: without a network it is there all the same. The client tries again by itself.
 const networkMode = 'always'
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { staleTime: STALE_MS, retry: 2, networkMode },
+    queries: { staleTime: STALE_MS, retry: false, networkMode },
     mutations: { networkMode },
   },
 })
@@ -36,7 +36,7 @@ if (!root) throw new Error('index.html has no #root')
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={darkSelection}>
-      <TransportProvider transport={transport}>
+      <TransportProvider transport={client.transport}>
         <QueryClientProvider client={queries}>
           <UserProvider>
             <Router aroundNav={arrive}>

@@ -3,7 +3,8 @@ import { connectService, type ServiceClient } from '@bidmesh/platform/rpc/servic
 import { randomBytes } from 'node:crypto'
 import { migrationsDirectory, startBid } from '@bidmesh/bid/bid-component.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import type { BidmeshClient } from '@bidmesh/client'
+import { createBidmeshClient } from '@bidmesh/client/node'
 import { LiveService, type WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { statsQueue } from '@bidmesh/events/queues.ts'
@@ -13,18 +14,16 @@ import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing
 import { startTestRabbit, type TestRabbit } from '@bidmesh/platform/testing/test-rabbit.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
+import { createGrpcTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { startLive } from '@bidmesh/live/live-component.ts'
 
 let database: TestDatabase
 const servers: Server[] = []
 const rabbits: TestRabbit[] = []
-let bids: Client<typeof BidService>
-let lives: Client<typeof LiveService>[]
+let bids: BidmeshClient['bids']
+let lives: BidmeshClient['live'][]
 let bidService: ServiceClient
-
-const overHttp1 = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '1.1' })
 
 beforeAll(async () => {
   database = await createTestDatabase(migrationsDirectory)
@@ -55,8 +54,8 @@ beforeAll(async () => {
     if (role === 'write side') bidService = connectService('bid', [server.url])
   }
   const [bidUrl = '', ...liveUrls] = servers.map(({ url }) => url)
-  bids = createClient(BidService, overHttp1(bidUrl))
-  lives = liveUrls.map((url) => createClient(LiveService, overHttp1(url)))
+  bids = createBidmeshClient({ baseUrl: bidUrl }).bids
+  lives = liveUrls.map((baseUrl) => createBidmeshClient({ baseUrl }).live)
 })
 
 afterAll(async () => {

@@ -9,8 +9,10 @@ import {
   startBid,
   migrationsDirectory,
 } from '@bidmesh/bid/bid-component.ts'
+import type { BidmeshClient } from '@bidmesh/client'
+import { createBidmeshClient } from '@bidmesh/client/node'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { BidService, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import { LiveService, type WatchItemResponse } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
@@ -21,7 +23,7 @@ import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
 import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server.ts'
-import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import {
   createConnectTransport,
   createGrpcTransport,
@@ -38,8 +40,8 @@ import { startLive } from '@bidmesh/live/live-component.ts'
 let database: TestDatabase
 let broker: Broker
 let server: Server
-let bids: Client<typeof BidService>
-let live: Client<typeof LiveService>
+let bids: BidmeshClient['bids']
+let live: BidmeshClient['live']
 
 type Messages = AsyncIterable<WatchItemResponse>
 
@@ -74,9 +76,9 @@ beforeAll(async () => {
   ]
   server = await startTestServer(parts)
   const baseUrl = server.url
-  const transport = createConnectTransport({ baseUrl, httpVersion: '1.1' })
-  bids = createClient(BidService, transport)
-  live = createClient(LiveService, transport)
+  const client = createBidmeshClient({ baseUrl })
+  bids = client.bids
+  live = client.live
 })
 
 afterAll(async () => {

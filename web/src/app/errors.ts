@@ -1,6 +1,5 @@
 /** Errors in words for people. */
-import { Code, ConnectError } from '@connectrpc/connect'
-import { type BidRejection, BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { Code, ConnectError } from '@bidmesh/client'
 
 /** A sentence without codes. */
 export function wordsFor(error: unknown): string {
@@ -11,9 +10,4 @@ export function wordsFor(error: unknown): string {
     return 'The server is very busy. Try again in a moment.'
   }
   return `${rawMessage.charAt(0).toUpperCase()}${rawMessage.slice(1)}.`
-}
-
-/** Why a bid was rejected, and what would be accepted; undefined when the error says nothing of it. */
-export function rejectionOf(error: unknown): BidRejection | undefined {
-  return ConnectError.from(error).findDetails(BidRejectionSchema)[0]
 }

@@ -7,7 +7,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { describe, expect, it } from 'vitest'
-import { type Attempt, failedAttempt, isWorthRetrying, settled } from './bid-attempt.ts'
+import { type Attempt, failedAttempt, settled } from './bid-attempt.ts'
 
 function rejected(code: Code, reason: Reason, minimumNextBid = 0n): ConnectError {
   const value = create(BidRejectionSchema, { reason, minimumNextBid })
@@ -27,7 +27,6 @@ describe('failedAttempt', () => {
     ['a lost connection', new TypeError('Failed to fetch'), 'unknown'],
   ])('after %s', (_, error, phase) => {
     expect(failedAttempt(100n, 'key', error)).toMatchObject({ phase, amount: 100n, key: 'key' })
-    expect(isWorthRetrying(error)).toBe(phase !== 'rejected')
   })
 
   it('keeps the minimum it was told', () => {

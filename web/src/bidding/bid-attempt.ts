@@ -2,9 +2,9 @@
  * What became of a bid that was sent. Honest about what is not known: without an answer the bid may have
  * been placed, and only the same key again finds out without bidding twice.
  */
-import { Code, ConnectError } from '@connectrpc/connect'
+import { bidRejectionOf, Code, ConnectError } from '@bidmesh/client'
 import { type Bid, BidRejectionReason as Reason } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { rejectionOf, wordsFor } from '../app/errors.ts'
+import { wordsFor } from '../app/errors.ts'
 
 export type Attempt = { amount: bigint; key: string } & (
   | { phase: 'placing' }
@@ -32,7 +32,7 @@ const decisive: ReadonlySet<Code> = new Set([
 
 /** What a failed try says about the bid. */
 export function failedAttempt(amount: bigint, key: string, error: unknown): Attempt {
-  const rejection = rejectionOf(error)
+  const rejection = bidRejectionOf(error)
   const reason = rejection?.reason ?? Reason.UNSPECIFIED
   if (undecided.has(reason)) return { phase: 'undecided', amount, key }
   const decided = rejection !== undefined || decisive.has(ConnectError.from(error).code)
@@ -44,11 +44,6 @@ export function failedAttempt(amount: bigint, key: string, error: unknown): Atte
 /** The key of a bid that was accepted, to notice each acceptance once. */
 export function acceptedKey(attempt: Attempt | undefined): string | undefined {
   return attempt?.phase === 'accepted' ? attempt.key : undefined
-}
-
-/** Whether sending the same again, with the same key, may do better. */
-export function isWorthRetrying(error: unknown): boolean {
-  return failedAttempt(0n, '', error).phase !== 'rejected'
 }
 
 /**

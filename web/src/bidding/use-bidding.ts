@@ -3,24 +3,14 @@
  * is placed once at most; it is never kept for later, when nobody might want it any more.
  */
 import { useEffect, useMemo, useRef } from 'react'
-import { createClient } from '@connectrpc/connect'
-import { useTransport } from '@connectrpc/connect-query'
+import { newKey } from '@bidmesh/client'
 import { useMutation } from '@tanstack/react-query'
-import { type Bid, BidService, type PlaceBidResponse } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import {
-  acceptedKey,
-  type Attempt,
-  failedAttempt,
-  isWorthRetrying,
-  settled,
-} from './bid-attempt.ts'
-import { newKey } from '../app/new-key.ts'
+import type { Bid, PlaceBidResponse } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { acceptedKey, type Attempt, failedAttempt, settled } from './bid-attempt.ts'
+import { client } from '../app/transport.ts'
 
 /** Longer than the server ever takes to decide; then there is no answer. */
 const ANSWER_LIMIT_MS = 8_000
-/** Tries by itself after the first: a moment's trouble is over by then, and anything longer is told. */
-const RETRIES = 2
-const RETRY_MIN_MS = 400
 /** A second click this soon after a bid was accepted is the end of a double click, not another bid. */
 const PAUSE_AFTER_ACCEPTED_MS = 800
 
@@ -37,16 +27,12 @@ export type Bidding = {
 type Try = { amount: bigint; key: string }
 
 export function useBidding(itemId: string, userId: string, bids: readonly Bid[]): Bidding {
-  const transport = useTransport()
-  const client = useMemo(() => createClient(BidService, transport), [transport])
   const { mutate, data, error, status, variables } = useMutation({
     mutationFn: async ({ amount, key }: Try) => {
       const bid = { itemId, userId, amount, idempotencyKey: key }
-      return await client.placeBid(bid, { timeoutMs: ANSWER_LIMIT_MS })
+      return await client.bids.placeBid(bid, { timeoutMs: ANSWER_LIMIT_MS })
     },
     networkMode: 'always',
-    retry: (tries, reason) => tries < RETRIES && isWorthRetrying(reason),
-    retryDelay: (tries) => RETRY_MIN_MS * 2 ** tries,
   })
   const attempt = useMemo(
     () => settled(attemptOf(status, variables, error), bids, userId),

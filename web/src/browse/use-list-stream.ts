@@ -5,7 +5,7 @@ import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { ItemUpdate } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { type Connection, followStream } from '../app/follow-stream.ts'
 import { observeServerTime } from '../app/server-time.tsx'
-import { live } from '../app/transport.ts'
+import { client } from '../app/transport.ts'
 import { useLate } from '../ui/use-late.ts'
 
 /** Most ids of one stream; a list that shows more follows the latest ones. */
@@ -19,7 +19,7 @@ export function useListStream(itemIds: readonly string[]): ListStream {
   useEffect(() => {
     if (key === '') return undefined
     return followStream({
-      open: (signal) => live.watchItems({ filter: { itemIds: key.split(' ') } }, { signal }),
+      watch: (options) => client.watchItems({ filter: { itemIds: key.split(' ') } }, options),
       onMessage: ({ updates: changed, serverTime }) => {
         if (serverTime) observeServerTime(timestampMs(serverTime))
         if (changed.length === 0) return

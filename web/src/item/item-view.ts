@@ -68,14 +68,8 @@ export function followItem(
       const outbid = message.youWereOutbid || (view.outbid && !next.winning)
       return { ...next, outbid, bids: [bid, ...view.bids].slice(0, BIDS_KEPT) }
     }
-    case 'endMoved': {
-      // After a reconnect the server may tell again what has been told.
-      const { reason, extensionCount } = event.value
-      const again = isByBid(reason)
-        ? extensionCount <= view.item.extensionCount
-        : version <= view.item.version
-      return again ? next : { ...next, extensionsSeen: view.extensionsSeen + 1 }
-    }
+    case 'endMoved':
+      return { ...next, extensionsSeen: view.extensionsSeen + 1 }
     case 'chatMessage':
       return { ...next, chat: [...view.chat, event.value].slice(-CHAT_KEPT) }
     case 'viewerCount':

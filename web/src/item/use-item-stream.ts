@@ -5,7 +5,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { type Connection, followStream } from '../app/follow-stream.ts'
 import { followItem, type ItemView } from './item-view.ts'
 import { observeServerTime } from '../app/server-time.tsx'
-import { live } from '../app/transport.ts'
+import { client } from '../app/transport.ts'
 
 export type ItemStream = {
   /** Undefined until the first snapshot. */
@@ -22,11 +22,7 @@ export function useItemStream(itemId: string, userId: string): ItemStream {
     let view: ItemView | undefined
     setStream(nothing)
     return followStream({
-      open: (signal) => {
-        const afterSequence = view?.item.sequence
-        const after = afterSequence === undefined ? {} : { afterSequence }
-        return live.watchItem({ itemId, userId, ...after }, { signal })
-      },
+      watch: (options) => client.watchItem({ itemId, userId }, options),
       onMessage: (message) => {
         if (message.serverTime) observeServerTime(timestampMs(message.serverTime))
         view = followItem(view, message)

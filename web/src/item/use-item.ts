@@ -43,7 +43,6 @@ export function useItem(itemId: string, userId: string): LiveItem {
       enabled: stream.view ? isHidden && stream.view.winning : !isNoSuchItem(stream.error),
       refetchInterval: isHidden ? HIDDEN_POLL_MS : POLL_MS,
       refetchIntervalInBackground: stream.view !== undefined,
-      retry: (tries, error) => tries < 1 && !isNoSuchItem(error),
     },
   )
   const item = asked.data?.item

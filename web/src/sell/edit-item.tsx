@@ -21,17 +21,11 @@ import { useFormFaults } from './use-form-faults.ts'
 import { useListStream, withUpdate } from '../browse/use-list-stream.ts'
 import { useUser } from '../app/user.tsx'
 
-/** As the app's other queries; but what is not there will not be there in a second. */
-const RETRIES_MAX = 2
 const noSuchItem = new Set([Code.NotFound, Code.InvalidArgument])
 
 export function EditItem({ itemId }: { itemId: string }) {
   const { userId } = useUser()
-  const { data, error, isPending, refetch } = useQuery(
-    BidService.method.getItem,
-    { id: itemId },
-    { retry: (failures, { code }) => !noSuchItem.has(code) && failures < RETRIES_MAX },
-  )
+  const { data, error, isPending, refetch } = useQuery(BidService.method.getItem, { id: itemId })
   const { updates } = useListStream([itemId])
   if (isPending) return <Skeleton h={480} role="status" aria-label="Loading the item" />
   if (error && noSuchItem.has(error.code))

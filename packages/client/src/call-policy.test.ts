@@ -1,0 +1,219 @@
+/** What becomes of calls that fail, as a server sees it. */
+import { create, type DescMethod, type DescMethodUnary } from '@bufbuild/protobuf'
+import { durationFromMs } from '@bufbuild/protobuf/wkt'
+import {
+  BidRejectionReason,
+  BidRejectionSchema,
+  BidService,
+} from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
+import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
+import { Code, ConnectError, createRouterTransport, type HandlerContext } from '@connectrpc/connect'
+import { expect, it } from 'vitest'
+import { createBidmeshClient } from './bidmesh-client.ts'
+import type { CallPolicy } from './call-policy.ts'
+import { bidRejectionOf, retryDelayMsOf } from './errors.ts'
+import { safeCall } from './safe-calls.ts'
+
+type Received = { method: string; key: string; token: string | null; leftMs: number }
+
+/** Fails with each of the errors in turn, then answers; `hang` never does. */
+function clientOf(failures: readonly (ConnectError | 'hang')[], policy: CallPolicy = {}) {
+  const received: Received[] = []
+  const left = [...failures]
+  async function answer<Answer>(
+    method: string,
+    key: string,
+    context: HandlerContext,
+    made: Answer,
+  ) {
+    const token = context.requestHeader.get('authorization')
+    received.push({ method, key, token, leftMs: context.timeoutMs() ?? Infinity })
+    const next = left.shift()
+    if (next === 'hang') await new Promise((done) => context.signal.addEventListener('abort', done))
+    else if (next) throw next
+    return made
+  }
+  const transport = createRouterTransport((router) => {
+    router.service(BidService, {
+      getItem: ({ id }, context) => answer('getItem', '', context, { item: { id } }),
+      placeBid: ({ idempotencyKey, amount }, context) =>
+        answer('placeBid', idempotencyKey, context, { bid: { amount } }),
+      cancelItem: (_, context) => answer('cancelItem', '', context, {}),
+    })
+  })
+  const options = { baseUrl: '', transport, random: () => 0, ...policy }
+  return { client: createBidmeshClient(options), received }
+}
+
+function failure(code: Code, retryDelayMs?: number): ConnectError {
+  const info = retryDelayMs === undefined ? [] : [{ retryDelay: durationFromMs(retryDelayMs) }]
+  const details = info.map((value) => ({
+    desc: RetryInfoSchema,
+    value: create(RetryInfoSchema, value),
+  }))
+  return new ConnectError('not now', code, undefined, details)
+}
+
+const codeOf = async (call: Promise<unknown>) =>
+  await call.then(
+    () => 'answered',
+    (error: unknown) => Code[ConnectError.from(error).code],
+  )
+
+it('knows by their descriptors what may be sent twice', () => {
+  const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === 'unary'
+  const all = [BidService, UserStatsService, LiveService].flatMap(({ methods }) => methods)
+  const [safe, unsafe] = [true, false].map((kind) =>
+    all.filter((method) => isUnary(method) && safeCall(method, {}).isSafe === kind),
+  )
+  expect(unsafe?.map(({ name }) => name)).toEqual([
+    'UpdateItem',
+    'CancelItem',
+    'ExtendItem',
+    'EndItemNow',
+    'SendChatMessage',
+  ])
+  const names = safe?.map(({ name }) => name)
+  for (const name of ['PlaceBid', 'CreateItem', 'GetItem', 'GetUserStats', 'ListTopBids']) {
+    expect(names).toContain(name)
+  }
+})
+
+it.each([
+  { name: 'unavailable', errors: [failure(Code.Unavailable, 20)], calls: 2 },
+  { name: 'lock not granted', errors: [failure(Code.Aborted, 20)], calls: 2 },
+  { name: 'overloaded', errors: [failure(Code.ResourceExhausted, 20)], calls: 2 },
+  { name: 'too large', errors: [failure(Code.ResourceExhausted)], calls: 1 },
+  { name: 'not found', errors: [failure(Code.NotFound)], calls: 1 },
+  { name: 'a fault of the server', errors: [failure(Code.Internal)], calls: 1 },
+  {
+    name: 'ever again',
+    errors: Array.from({ length: 9 }, () => failure(Code.Unavailable)),
+    calls: 4,
+  },
+])('$name: a read is asked $calls times', async ({ errors, calls }) => {
+  const { client, received } = clientOf(errors)
+  const outcome = await codeOf(client.bids.getItem({ id: 'a' }))
+  expect(received).toHaveLength(calls)
+  const last = errors[calls - 1]
+  expect(outcome).toBe(last ? Code[last.code] : 'answered')
+})
+
+it('asks again when the connection broke before its answer, or within it', async () => {
+  const json = { 'content-type': 'application/json' }
+  const broken = new ReadableStream({ pull: (body) => body.error(new TypeError('terminated')) })
+  const answers = [
+    () => Promise.reject(new TypeError('fetch failed')),
+    async () => new Response(broken, { headers: json }),
+    async () => new Response('<h1>Bad Gateway</h1>', { status: 502 }),
+    async () => new Response('{"item": {"title": "Lamp"}}', { headers: json }),
+  ]
+  const fetch = () => answers.shift()?.() ?? Promise.reject(new Error('asked too often'))
+  const client = createBidmeshClient({ baseUrl: 'http://nowhere', fetch, random: () => 0 })
+  expect((await client.bids.getItem({ id: 'a' })).item?.title).toBe('Lamp')
+  expect(answers).toEqual([])
+})
+
+it('waits for as long as the server says', async () => {
+  const { client } = clientOf([failure(Code.Unavailable, 150), failure(Code.Aborted, 100)])
+  const startMs = performance.now()
+  await client.bids.getItem({ id: 'a' })
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(249)
+})
+
+it('sends what has effects once', async () => {
+  const { client, received } = clientOf([failure(Code.Unavailable, 1)])
+  expect(await codeOf(client.bids.cancelItem({ id: 'a' }))).toBe('Unavailable')
+  expect(received).toHaveLength(1)
+})
+
+it('sends a bid again with its key, and makes one where there is none', async () => {
+  const { client, received } = clientOf([failure(Code.Unavailable, 1), failure(Code.Aborted, 1)])
+  const mine = { itemId: 'a', amount: 5n }
+  await client.bids.placeBid(mine)
+  await client.bids.placeBid(mine)
+  await client.bids.placeBid({ ...mine, idempotencyKey: 'own' })
+  const [first, second, third, other, own] = received.map(({ key }) => key)
+  expect(first).toMatch(/^[\da-f]{32}$/)
+  expect([second, third]).toEqual([first, first])
+  expect(other).not.toBe(first)
+  expect(own).toBe('own')
+  // The caller's request is theirs.
+  expect(mine).toEqual({ itemId: 'a', amount: 5n })
+})
+
+it('asks for the token anew with each try', async () => {
+  let tokens = 0
+  const token = async () => `t${(tokens += 1)}`
+  const { client, received } = clientOf([failure(Code.Unavailable, 1)], { token })
+  await client.bids.getItem({ id: 'a' })
+  expect(received.map((call) => call.token)).toEqual(['Bearer t1', 'Bearer t2'])
+})
+
+it('has a deadline, which every try is told what is left of', async () => {
+  const hanging = clientOf(['hang', 'hang', 'hang'], { timeoutMs: 300, attemptTimeoutMs: 120 })
+  const startMs = performance.now()
+  expect(await codeOf(hanging.client.bids.getItem({ id: 'a' }))).toBe('DeadlineExceeded')
+  const tookMs = performance.now() - startMs
+  expect(tookMs).toBeGreaterThan(200)
+  expect(tookMs).toBeLessThan(450)
+  const [first, second, third] = hanging.received.map(({ leftMs }) => leftMs)
+  expect(first).toBeLessThanOrEqual(120)
+  expect(second).toBeLessThanOrEqual(120)
+  expect(third).toBeLessThanOrEqual(60)
+
+  // What has effects is given all the time there is, at once.
+  const once = clientOf(['hang'], { timeoutMs: 200, attemptTimeoutMs: 50 })
+  expect(await codeOf(once.client.bids.cancelItem({ id: 'a' }))).toBe('DeadlineExceeded')
+  expect(once.received[0]?.leftMs).toBeGreaterThan(150)
+})
+
+it('does not begin to wait for what would come too late', async () => {
+  const { client, received } = clientOf([failure(Code.Unavailable, 1_000)])
+  const startMs = performance.now()
+  expect(await codeOf(client.bids.getItem({ id: 'a' }, { timeoutMs: 500 }))).toBe('Unavailable')
+  expect(performance.now() - startMs).toBeLessThan(400)
+  expect(received).toHaveLength(1)
+})
+
+it('ends at once when its caller leaves', async () => {
+  const { client, received } = clientOf([failure(Code.Unavailable, 5_000)])
+  const leaving = new AbortController()
+  setTimeout(() => leaving.abort(), 50)
+  const startMs = performance.now()
+  const call = client.bids.getItem({ id: 'a' }, { signal: leaving.signal })
+  expect(await codeOf(call)).not.toBe('answered')
+  expect(performance.now() - startMs).toBeLessThan(1_000)
+  expect(received).toHaveLength(1)
+})
+
+it('asks a server that is away little more than once for each call', async () => {
+  const away = Array.from({ length: 1_000 }, () => failure(Code.Unavailable))
+  const { client, received } = clientOf(away)
+  await Promise.all(Array.from({ length: 300 }, () => codeOf(client.bids.getItem({ id: 'a' }))))
+  // A tenth, what was saved, and what a moment brings.
+  expect(received.length).toBeGreaterThanOrEqual(320)
+  expect(received.length).toBeLessThanOrEqual(355)
+})
+
+it('has words for a rejected bid', async () => {
+  const value = create(BidRejectionSchema, {
+    reason: BidRejectionReason.TOO_LOW,
+    minimumNextBid: 700n,
+  })
+  const details = [{ desc: BidRejectionSchema, value }]
+  const { client } = clientOf([
+    new ConnectError('too low', Code.FailedPrecondition, undefined, details),
+  ])
+  const error: unknown = await client.bids
+    .placeBid({ itemId: 'a' })
+    .catch((reason: unknown) => reason)
+  expect(bidRejectionOf(error)).toMatchObject({
+    reason: BidRejectionReason.TOO_LOW,
+    minimumNextBid: 700n,
+  })
+  expect(retryDelayMsOf(error)).toBeUndefined()
+  expect(bidRejectionOf(new Error('other'))).toBeUndefined()
+})

@@ -1,0 +1,54 @@
+/** What an error says beside its code and its words; and whether it says anything of what was asked at all. */
+import { durationMs } from '@bufbuild/protobuf/wkt'
+import { type BidRejection, BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import {
+  type ErrorInfo,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '@bidmesh/gen/google/rpc/error_details_pb.ts'
+import { Code, ConnectError } from '@connectrpc/connect'
+
+/** Why a bid was rejected, and what would be accepted; undefined when the error says nothing of it. */
+export function bidRejectionOf(error: unknown): BidRejection | undefined {
+  return ConnectError.from(error).findDetails(BidRejectionSchema)[0]
+}
+
+/** Why anything else was rejected: `reason` is one of the domain "bidmesh", such as HAS_BIDS. */
+export function errorInfoOf(error: unknown): ErrorInfo | undefined {
+  return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]
+}
+
+/** How long to wait at least before the same is asked again; undefined when the server does not say. */
+export function retryDelayMsOf(error: unknown): number | undefined {
+  const delay = ConnectError.from(error).findDetails(RetryInfoSchema)[0]?.retryDelay
+  return delay && durationMs(delay)
+}
+
+const passing = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.DeadlineExceeded])
+const perhapsOurs = new Set([Code.Unknown, Code.Internal])
+
+/**
+ * There was no answer, or one that says only that this is not the moment. Without the caller's own doing: look at
+ * its signal and its deadline first.
+ */
+export function isUnanswered(error: ConnectError): boolean {
+  if (passing.has(error.code)) return true
+  // A message that is too large has no time to come back at.
+  if (error.code === Code.ResourceExhausted) return retryDelayMsOf(error) !== undefined
+  // With a cause it was made on this side, of a connection that broke: servers tell of none.
+  return perhapsOurs.has(error.code) && error.cause !== undefined
+}
+
+const lasting = new Set([
+  Code.NotFound,
+  Code.InvalidArgument,
+  Code.FailedPrecondition,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+  Code.Unimplemented,
+])
+
+/** Another try cannot mend it. What Connect calls a protocol error is an answer that was cut off in its middle. */
+export function isFinal(error: ConnectError): boolean {
+  return lasting.has(error.code) && !error.rawMessage.startsWith('protocol error')
+}
