@@ -14,7 +14,6 @@
  * before it was told of commits).
  * Not flushing the commit of a delete (it would only repeat events) made no difference, so it is flushed.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { OUTBOX_CHANNEL } from '@bidmesh/events/queues.ts'
 import type { Broker, BrokerLog } from '@bidmesh/platform/broker/broker.ts'
 import { checkDatabase } from '@bidmesh/platform/postgres/check-database.ts'
@@ -54,11 +53,6 @@ const STATEMENT_TIMEOUT_MS = 4_000
 /** Between two polls; the longer one is for a relay that is told of events, and looks in case that was lost. */
 const POLL_LIMITS = { minMs: 5, maxMs: 50 }
 const LISTENING_POLL_LIMITS = { minMs: 5, maxMs: 200 }
-/**
- * From a look that has found events to the next one, unless a shard has more: what is committed meanwhile goes together,
- * and everybody behind us has fewer, larger batches. The first event after a pause waits for nothing.
- */
-const ROUND_MS = 15
 /** Longest wait for transactions in hand; the process has 10 s. The rest is rolled back and relayed again. */
 const STOP_TIMEOUT_MS = 6_000
 
@@ -160,7 +154,6 @@ async function run(state: State): Promise<void> {
   const work = new Set<Promise<void>>()
   let idlePolls = 0
   let failures = 0
-  let foundAtMs = 0
   while (!state.stopping) {
     Object.assign(state, { worked: false, more: false, told: false })
     try {
@@ -168,7 +161,6 @@ async function run(state: State): Promise<void> {
       recovered(state, 'poll', 'the outbox can be read again')
       failures = 0
       idlePolls = found.length > 0 ? 0 : idlePolls + 1
-      if (found.length > 0) foundAtMs = performance.now()
       startWork(state, found, work)
     } catch (error) {
       failures += 1
@@ -181,8 +173,6 @@ async function run(state: State): Promise<void> {
     if (state.idleSessions.length === 0) await Promise.race(work)
     else if (!state.more && !(state.told && failures === 0)) await pause(state, pauseMs)
     if (state.worked) idlePolls = 0
-    const restMs = foundAtMs + ROUND_MS - performance.now()
-    if (restMs > 0 && !state.more) await sleep(restMs)
   }
   await Promise.all(work)
 }
