@@ -8,7 +8,12 @@ import { create } from '@bufbuild/protobuf'
 import { WatchItemRequestSchema } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { withTimeLimit } from '@bidmesh/platform/process/time-limit.ts'
-import { createDeliveryBook, type DeliveryReport, type ViewerPage } from './delivery-book.ts'
+import {
+  createDeliveryBook,
+  type DeliveryBook,
+  type DeliveryReport,
+  type ViewerPage,
+} from './delivery-book.ts'
 import { createDecoders, type StreamDecoder, watchRequest } from './stream-decoder.ts'
 
 /** From asking to the snapshot; a server with hundreds of newcomers before this one is busy for a while. */
@@ -109,16 +114,11 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
       await Promise.all(names.map(enterOne))
     },
     async follow(sequence) {
-      let movedMs = performance.now()
-      let seen = -1
-      for (;;) {
-        const had = book.bid(sequence)?.viewers ?? 0
-        const deliveries = book.deliveries()
-        if (deliveries !== seen) movedMs = performance.now()
-        seen = deliveries
-        if (had === viewers.length || performance.now() - movedMs > standstillMs) break
-        await sleep(pollMs)
-      }
+      await untilDoneOrStill(
+        book,
+        standstillMs,
+        () => book.bid(sequence)?.viewers === viewers.length,
+      )
       return book.report()
     },
     standBy(url) {
@@ -139,6 +139,22 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
     async leave() {
       await Promise.all(viewers.map((viewer) => viewer.leave()))
     },
+  }
+}
+
+/** Resolves when `isDone`, or when nothing has been delivered for so long. */
+async function untilDoneOrStill(
+  book: DeliveryBook,
+  standstillMs: number,
+  isDone: () => boolean,
+): Promise<void> {
+  let movedMs = performance.now()
+  let seen = -1
+  while (!isDone() && performance.now() - movedMs <= standstillMs) {
+    const deliveries = book.deliveries()
+    if (deliveries !== seen) movedMs = performance.now()
+    seen = deliveries
+    await sleep(pollMs)
   }
 }
 
