@@ -35,7 +35,7 @@ it.each([
   ['--only', 'nothing'],
   ['--seconds', '0'],
   ['--rounds', '1.5'],
-  ['--viewers', '20001'],
+  ['--viewers', '25001'],
   ['--only', 'freshness', '--chart', 'figures.svg'],
   ['--loud'],
 ])('refuses %s %s and shows the usage', (...args) => {
