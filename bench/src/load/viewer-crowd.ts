@@ -72,7 +72,7 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
   const viewers: Viewer[] = []
   const rest = createRest()
   /** While it is defined, who loses their connection comes back. */
-  let back: { awaited: number; lastMs: number; retries: number } | undefined
+  let back: Returning | undefined
 
   async function enterOne(name: string): Promise<void> {
     const page = book.open(name)
@@ -109,16 +109,8 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
       await Promise.all(names.map(enterOne))
     },
     async follow(sequence) {
-      let movedMs = performance.now()
-      let seen = -1
-      for (;;) {
-        const had = book.bid(sequence)?.viewers ?? 0
-        const deliveries = book.deliveries()
-        if (deliveries !== seen) movedMs = performance.now()
-        seen = deliveries
-        if (had === viewers.length || performance.now() - movedMs > standstillMs) break
-        await sleep(pollMs)
-      }
+      const isComplete = () => book.bid(sequence)?.viewers === viewers.length
+      await untilStill(book.deliveries, isComplete, standstillMs)
       return book.report()
     },
     standBy(url) {
@@ -127,11 +119,7 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
     },
     async returned() {
       if (!back) throw new Error('nobody was told where to come back to')
-      const deadlineMs = performance.now() + returnLimitMs
-      while (back.awaited > 0) {
-        if (performance.now() > deadlineMs) throw new Error(`${back.awaited} viewers are not back`)
-        await sleep(pollMs)
-      }
+      await allBack(back)
       const { lastMs, retries } = back
       back = undefined
       return { lastMs, retries, lowest: book.lowest() }
@@ -139,6 +127,33 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
     async leave() {
       await Promise.all(viewers.map((viewer) => viewer.leave()))
     },
+  }
+}
+
+/** Until it is complete, or the count has stood still for so long. */
+async function untilStill(
+  count: () => number,
+  isComplete: () => boolean,
+  standstillMs: number,
+): Promise<void> {
+  let movedMs = performance.now()
+  let seen = -1
+  for (;;) {
+    const now = count()
+    if (now !== seen) movedMs = performance.now()
+    seen = now
+    if (isComplete() || performance.now() - movedMs > standstillMs) return
+    await sleep(pollMs)
+  }
+}
+
+type Returning = { awaited: number; lastMs: number; retries: number }
+
+async function allBack(back: Returning): Promise<void> {
+  const deadlineMs = performance.now() + returnLimitMs
+  while (back.awaited > 0) {
+    if (performance.now() > deadlineMs) throw new Error(`${back.awaited} viewers are not back`)
+    await sleep(pollMs)
   }
 }
 
