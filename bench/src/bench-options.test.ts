@@ -38,7 +38,7 @@ it.each([
   ['--only', 'nothing'],
   ['--seconds', '0'],
   ['--rounds', '1.5'],
-  ['--viewers', '20001'],
+  ['--viewers', '25001'],
   ['--stored', '150'],
   ['--only', 'freshness', '--chart', 'figures.svg'],
   ['--loud'],

@@ -16,6 +16,7 @@ import { runHeldRow } from './scenarios/held-row.ts'
 import { runHotItem } from './scenarios/hot-item.ts'
 import { runLargeStore } from './scenarios/large-store.ts'
 import { runLiveCrowd } from './scenarios/live-crowd.ts'
+import { runLiveReturn } from './scenarios/live-return.ts'
 import { runLiveRush } from './scenarios/live-rush.ts'
 import { runLongLoad } from './scenarios/long-load.ts'
 import { runManyEnds } from './scenarios/many-ends.ts'
@@ -39,6 +40,7 @@ const scenarios = {
   freshness: runFreshness,
   'live-crowd': runLiveCrowd,
   'live-rush': runLiveRush,
+  'live-return': runLiveReturn,
   'large-store': runLargeStore,
   'long-load': runLongLoad,
 } as const satisfies Record<ScenarioName, (world: World) => Promise<Outcome>>

@@ -8,12 +8,7 @@ import { create } from '@bufbuild/protobuf'
 import { WatchItemRequestSchema } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { withTimeLimit } from '@bidmesh/platform/process/time-limit.ts'
-import {
-  createDeliveryBook,
-  type DeliveryBook,
-  type DeliveryReport,
-  type ViewerPage,
-} from './delivery-book.ts'
+import { createDeliveryBook, type DeliveryReport, type ViewerPage } from './delivery-book.ts'
 import { createDecoders, type StreamDecoder, watchRequest } from './stream-decoder.ts'
 
 /** From asking to the snapshot; a server with hundreds of newcomers before this one is busy for a while. */
@@ -77,7 +72,7 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
   const viewers: Viewer[] = []
   const rest = createRest()
   /** While it is defined, who loses their connection comes back. */
-  let back: { awaited: number; lastMs: number; retries: number } | undefined
+  let back: Returning | undefined
 
   async function enterOne(name: string): Promise<void> {
     const page = book.open(name)
@@ -114,11 +109,8 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
       await Promise.all(names.map(enterOne))
     },
     async follow(sequence) {
-      await untilDoneOrStill(
-        book,
-        standstillMs,
-        () => book.bid(sequence)?.viewers === viewers.length,
-      )
+      const isComplete = () => book.bid(sequence)?.viewers === viewers.length
+      await untilStill(book.deliveries, isComplete, standstillMs)
       return book.report()
     },
     standBy(url) {
@@ -127,11 +119,7 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
     },
     async returned() {
       if (!back) throw new Error('nobody was told where to come back to')
-      const deadlineMs = performance.now() + returnLimitMs
-      while (back.awaited > 0) {
-        if (performance.now() > deadlineMs) throw new Error(`${back.awaited} viewers are not back`)
-        await sleep(pollMs)
-      }
+      await allBack(back)
       const { lastMs, retries } = back
       back = undefined
       return { lastMs, retries, lowest: book.lowest() }
@@ -142,18 +130,29 @@ export function createViewerCrowd(options: CrowdOptions): ViewerCrowd {
   }
 }
 
-/** Resolves when `isDone`, or when nothing has been delivered for so long. */
-async function untilDoneOrStill(
-  book: DeliveryBook,
+/** Until it is complete, or the count has stood still for so long. */
+async function untilStill(
+  count: () => number,
+  isComplete: () => boolean,
   standstillMs: number,
-  isDone: () => boolean,
 ): Promise<void> {
   let movedMs = performance.now()
   let seen = -1
-  while (!isDone() && performance.now() - movedMs <= standstillMs) {
-    const deliveries = book.deliveries()
-    if (deliveries !== seen) movedMs = performance.now()
-    seen = deliveries
+  for (;;) {
+    const now = count()
+    if (now !== seen) movedMs = performance.now()
+    seen = now
+    if (isComplete() || performance.now() - movedMs > standstillMs) return
+    await sleep(pollMs)
+  }
+}
+
+type Returning = { awaited: number; lastMs: number; retries: number }
+
+async function allBack(back: Returning): Promise<void> {
+  const deadlineMs = performance.now() + returnLimitMs
+  while (back.awaited > 0) {
+    if (performance.now() > deadlineMs) throw new Error(`${back.awaited} viewers are not back`)
     await sleep(pollMs)
   }
 }

@@ -11,7 +11,7 @@ export type Figure = {
   /** What is judged: a ratio, or a figure in the unit of the target. */
   value: number
   /** Absent: shown for information. */
-  target?: { kind: 'at least' | 'at most'; value: number; unit: '×' | 'ms' | 'kB' }
+  target?: { kind: 'at least' | 'at most'; value: number; unit: '×' | 'ms' | 'µs' | 'kB' }
 }
 
 /** A target in a chart. */

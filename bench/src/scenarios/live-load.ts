@@ -70,12 +70,7 @@ export async function runLiveLoad(
   await using cleanup = new AsyncDisposableStack()
   const { name, viewers } = options
   await expectOpenFiles(viewers)
-  const live = await spawnServer(cleanup, options.main, {
-    BID_URL: target.server.url,
-    AMQP_URL: world.amqpUrl,
-    REDIS_URL: world.redisUrl,
-    VIEWERS_MAX: String(viewers),
-  })
+  const live = await spawnLive(world, cleanup, target, options)
   const crowd = startViewerProcess(cleanup, { url: live.url, itemId: target.items[0]?.id ?? '' })
   const bytesBefore = await lowestResidentBytes(live.pid, startedForMs)
   await enterAll(world, crowd, options)
@@ -105,10 +100,24 @@ export async function runLiveLoad(
   }
 }
 
-async function enterAll(
+export async function spawnLive(
+  world: World,
+  cleanup: AsyncDisposableStack,
+  target: Target,
+  { main, viewers }: Pick<LiveLoadOptions, 'main' | 'viewers'>,
+): Promise<ServerProcess> {
+  return await spawnServer(cleanup, main, {
+    BID_URL: target.server.url,
+    AMQP_URL: world.amqpUrl,
+    REDIS_URL: world.redisUrl,
+    VIEWERS_MAX: String(viewers),
+  })
+}
+
+export async function enterAll(
   world: World,
   crowd: ViewerProcess,
-  { name, viewers }: LiveLoadOptions,
+  { name, viewers }: Pick<LiveLoadOptions, 'name' | 'viewers'>,
 ): Promise<void> {
   for (let inside = 0; inside < viewers;) {
     const count = Math.min(waveSize, viewers - inside)
@@ -132,20 +141,21 @@ async function followed(crowd: ViewerProcess, ledger: LedgerEntry[]): Promise<Bi
   return { ledger, latenciesMs, report }
 }
 
-async function bidOneByOne(
+export async function bidOneByOne(
   world: World,
   target: Target,
   crowd: ViewerProcess,
+  bids = loneBids,
 ): Promise<Omit<Bidding, 'report'>> {
   const ledger: LedgerEntry[] = []
   const latenciesMs: number[] = []
-  for (let loads = 0; ledger.length < loneBids; loads += 1) {
-    if (loads === loneLoadsMax) throw new Error(`${ledger.length} bids accepted of ${loneBids}`)
+  for (let loads = 0; ledger.length < bids; loads += 1) {
+    if (loads === loneLoadsMax) throw new Error(`${ledger.length} bids accepted of ${bids}`)
     const load = await runOn(world, target, { ...bidder, ...loneLoad })
     if (load.ledger.length === 0) continue
-    const bids = await followed(crowd, load.ledger)
-    ledger.push(...bids.ledger)
-    latenciesMs.push(...bids.latenciesMs)
+    const delivered = await followed(crowd, load.ledger)
+    ledger.push(...delivered.ledger)
+    latenciesMs.push(...delivered.latenciesMs)
   }
   return { ledger, latenciesMs }
 }

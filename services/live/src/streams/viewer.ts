@@ -11,7 +11,7 @@ export const BEHIND_LIMIT_MS = 30_000
 
 /**
  * Every message tells the time: who was sent one so recently is not told it again. With a turn each 8 s nobody is
- * without for more than the 10 s that are promised. Of a crowd that sees a bid a second, clocks were an eighth of all writes.
+ * without for more than the 10 s that are promised. Of a crowd that sees a bid a second, clocks were a ninth of all writes.
  */
 export const TOLD_RECENTLY_MS = 1_500
 
