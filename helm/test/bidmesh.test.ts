@@ -90,9 +90,13 @@ describe.each(valueSets.bidmesh)('%s', (values) => {
     }
   })
 
-  it('has a Service for each process that selects its pods and nothing else', () => {
+  it('has Services for each process that select its pods and nothing else, and say what they speak', () => {
     for (const { metadata, spec } of ofKind(manifests, 'Service')) {
-      expect(selected(deployments, { matchLabels: spec.selector })).toEqual([metadata.name])
+      const process = metadata.name.replace(/-pods$/, '')
+      expect(selected(deployments, { matchLabels: spec.selector })).toEqual([process])
+      for (const { name, appProtocol } of spec.ports) {
+        expect(appProtocol).toBe(name === 'grpc' ? 'kubernetes.io/h2c' : 'http')
+      }
     }
   })
 
@@ -158,19 +162,29 @@ describe('variables', () => {
 describe('the bid service', () => {
   const manifests = render('bidmesh', plain)
 
-  it('is asked by live and the rebuild, under the name and the port of its Service', () => {
-    const { metadata, spec } = named(manifests, 'Service', 'bidmesh-bid')
-    expect(spec.ports).toContainEqual(expect.objectContaining({ port: 8080 }))
-    const url = `http://${metadata.name}:8080`
-    expect(named(manifests, 'ConfigMap', 'bidmesh-live').data).toMatchObject({ BID_URL: url })
-    const [rebuild] = podSpec(manifests, 'bidmesh-rebuild').containers
-    expect(rebuild?.env).toContainEqual({ name: 'BID_URL', value: url })
-  })
+  it.each([
+    { mesh: false, service: 'bidmesh-bid-pods', port: 8080, clusterIP: 'None' },
+    { mesh: true, service: 'bidmesh-bid', port: 8081, clusterIP: undefined },
+  ])(
+    'is asked by live and the rebuild, by its pods or, in a mesh, by its Service: $mesh',
+    ({ mesh, service, port, clusterIP }) => {
+      const made = render('bidmesh', plain, `--set=mesh=${mesh}`)
+      const { spec } = named(made, 'Service', service)
+      expect(spec.clusterIP).toBe(clusterIP)
+      expect(spec.ports).toContainEqual(expect.objectContaining({ name: 'grpc', port }))
+      const url = `http://${service}:${port}`
+      expect(named(made, 'ConfigMap', 'bidmesh-live').data).toMatchObject({ BID_URL: url })
+      const [rebuild] = podSpec(made, 'bidmesh-rebuild').containers
+      expect(rebuild?.env).toContainEqual({ name: 'BID_URL', value: url })
+    },
+  )
 
   it('answers for that name where names are limited', () => {
     const limited = render('bidmesh', 'values-production.yaml')
     const { data } = named(limited, 'ConfigMap', 'bidmesh-bid')
-    expect(data?.['ALLOWED_HOSTS']).toBe('auction.example,api.auction.example,bidmesh-bid')
+    expect(data?.['ALLOWED_HOSTS']).toBe(
+      'auction.example,api.auction.example,bidmesh-bid,bidmesh-bid-pods',
+    )
     const { data: unlimited } = named(manifests, 'ConfigMap', 'bidmesh-bid')
     expect(unlimited).not.toHaveProperty('ALLOWED_HOSTS')
   })

@@ -21,14 +21,17 @@ web:
   called: true
 {{- end }}
 
-{{/* Where the other services ask the bid service. */}}
+{{/*
+Where the other services ask the bid service: each of its pods, which they choose from themselves, or by the Service, for
+a mesh that does.
+*/}}
 {{- define "bidmesh.bidUrl" -}}
-http://{{ .Release.Name }}-bid:8080
+http://{{ .Release.Name }}-{{ if .Values.mesh }}bid:8081{{ else }}bid-pods:8080{{ end }}
 {{- end }}
 
 {{/*
 Each process with its values: the defaults, and what services.<name> says otherwise. One that answers for certain names
-only answers for that of its Service as well, by which others call it.
+only answers for those of its Services as well, by which others call it.
 */}}
 {{- define "bidmesh.workloads" -}}
 {{- $workloads := dict }}
@@ -39,7 +42,8 @@ only answers for that of its Service as well, by which others call it.
 {{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
 {{- end }}
 {{- with $workload.env.ALLOWED_HOSTS }}
-{{- $_ := set $workload.env "ALLOWED_HOSTS" (printf "%s,%s-%s" . $.Release.Name $name) }}
+{{- $service := printf "%s-%s" $.Release.Name $name }}
+{{- $_ := set $workload.env "ALLOWED_HOSTS" (printf "%s,%s,%s-pods" . $service $service) }}
 {{- end }}
 {{- $_ := set $workloads $name $workload }}
 {{- end }}

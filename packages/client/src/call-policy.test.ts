@@ -13,7 +13,8 @@ import { Code, ConnectError, createRouterTransport, type HandlerContext } from '
 import { expect, it } from 'vitest'
 import { createBidmeshClient } from './bidmesh-client.ts'
 import type { CallPolicy } from './call-policy.ts'
-import { bidRejectionOf, retryDelayMsOf } from './errors.ts'
+import { bidRejectionOf } from './bid-rejection.ts'
+import { retryDelayMsOf } from './errors.ts'
 import { safeCall } from './safe-calls.ts'
 
 type Received = { method: string; key: string; token: string | null; leftMs: number }

@@ -1,6 +1,5 @@
 /** What an error says beside its code and its words; and whether it says anything of what was asked at all. */
 import { durationMs } from '@bufbuild/protobuf/wkt'
-import { type BidRejection, BidRejectionSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import {
   type ErrorInfo,
   ErrorInfoSchema,
@@ -8,12 +7,7 @@ import {
 } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 
-/** Why a bid was rejected, and what would be accepted; undefined when the error says nothing of it. */
-export function bidRejectionOf(error: unknown): BidRejection | undefined {
-  return ConnectError.from(error).findDetails(BidRejectionSchema)[0]
-}
-
-/** Why anything else was rejected: `reason` is one of the domain "bidmesh", such as HAS_BIDS. */
+/** Why anything but a bid was rejected: `reason` is one of the domain "bidmesh", such as HAS_BIDS. */
 export function errorInfoOf(error: unknown): ErrorInfo | undefined {
   return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]
 }

@@ -16,12 +16,18 @@ export type RetryBudget = {
   withdraw: () => boolean
 }
 
-/** @param nowMs a clock that only goes forward */
-export function createRetryBudget(nowMs: () => number = () => performance.now()): RetryBudget {
-  let saved = SAVED_MAX
+export type RetryBudgetOptions = {
+  savedMax?: number
+  /** A clock that only goes forward. */
+  nowMs?: () => number
+}
+
+export function createRetryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  const { savedMax = SAVED_MAX, nowMs = () => performance.now() } = options
+  let saved = savedMax
   let paidAtMs = nowMs()
   const pay = (tokens: number): void => {
-    saved = Math.min(SAVED_MAX, saved + tokens)
+    saved = Math.min(savedMax, saved + tokens)
   }
   return {
     deposit: () => pay(PER_CALL),

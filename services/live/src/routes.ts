@@ -1,6 +1,7 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
 import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
 import { callerId } from '@bidmesh/platform/rpc/identity.ts'
+import { within } from '@bidmesh/platform/rpc/service-client.ts'
 import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/rpc/page-token.ts'
 import {
   LiveService,
@@ -58,34 +59,36 @@ export function liveRoutes({ source, hub, chat, events }: RoutesOptions) {
         yield* stream((viewer) => watchItems(request, viewer, signal), open, signal)
       },
 
-      async sendChatMessage(request) {
+      async sendChatMessage(request, context) {
         const itemId = canonicalId(request.itemId)
         const userId = callerId(request.userId, 'user_id')
         takeMessage(itemId, userId)
-        if (!(await source.exists(itemId))) throw itemNotFound()
+        if (!(await source.exists(itemId, within(context)))) throw itemNotFound()
         return { message: chatMessage(await chat.send({ itemId, userId, text: request.text })) }
       },
 
-      async listChatMessages(request) {
+      async listChatMessages(request, context) {
         const itemId = canonicalId(request.itemId)
         const list = ['chat', itemId]
         const size = request.pageSize || DEFAULT_PAGE_SIZE
         const [before] = decodePageToken(request.pageToken, list, [isMessageId]) ?? []
         const [messages, exists] = await Promise.all([
           chat.list(itemId, size + 1, before),
-          source.exists(itemId),
+          source.exists(itemId, within(context)),
         ])
         if (!exists) throw itemNotFound()
         const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], chatMessage)
         return { messages: rows, nextPageToken }
       },
 
-      async listTopBids({ itemId }) {
-        return { bids: (await source.listTopBids({ itemId, maxBidders: TOP_BIDDERS })).bids }
+      async listTopBids({ itemId }, context) {
+        const asked = { itemId, maxBidders: TOP_BIDDERS }
+        return { bids: (await source.listTopBids(asked, within(context))).bids }
       },
 
-      async getPriceHistory({ itemId, maxPoints }) {
-        const sample = await source.sampleBids({ itemId, maxBids: maxPoints || DEFAULT_POINTS })
+      async getPriceHistory({ itemId, maxPoints }, context) {
+        const asked = { itemId, maxBids: maxPoints || DEFAULT_POINTS }
+        const sample = await source.sampleBids(asked, within(context))
         const { bids, startPrice, startAt, currency } = sample
         const points = bids.map(({ createdAt, amount, sequence }) => ({
           ...(createdAt && { time: createdAt }),

@@ -2,7 +2,13 @@
 import { create } from '@bufbuild/protobuf'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
-import { Code, ConnectError, type ConnectRouter, createClient } from '@connectrpc/connect'
+import {
+  Code,
+  ConnectError,
+  type Client,
+  type ConnectRouter,
+  createClient,
+} from '@connectrpc/connect'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../process/free-port.ts'
 import { messageOf, TransientError } from '../process/errors.ts'
@@ -11,10 +17,14 @@ import { quietLog, startTestServer } from '../testing/test-server.ts'
 import { errorInfo } from './error-info.ts'
 import type { Server } from '../server/server.ts'
 import { answerWhileStarting } from '../server/starting-server.ts'
-import { callInProcess, connectService } from './service-client.ts'
+import { callInProcess, connectService, within } from './service-client.ts'
 
 const cleanups: (() => unknown)[] = []
 let calls: string[]
+/** What the last call was told of its deadline. */
+let leftMs: number | undefined
+/** What the service `front` asks. */
+let behind: Client<typeof BidService>
 
 beforeEach(() => {
   calls = []
@@ -30,8 +40,11 @@ function component(name: string) {
     services: [BidService],
     routes: (router: ConnectRouter) =>
       router.service(BidService, {
-        async getItem({ id }) {
+        async getItem({ id }, context) {
           calls.push(name)
+          leftMs = context.timeoutMs()
+          if (name === 'busy') throw new ConnectError('too much to do', Code.ResourceExhausted)
+          if (name === 'front') return await behind.getItem({ id }, within(context))
           if (id.endsWith('1')) {
             const headers = { 'x-of-the-other': 'secret' }
             const details = [errorInfo('item_not_found')]
@@ -104,6 +117,53 @@ describe('an answer', () => {
     expect(calls).toEqual([])
   })
 })
+
+it('has no more time than the call that it is made for', async () => {
+  behind = clientOf((await serve('behind')).url)
+  const front = clientOf((await serve('front')).url)
+  await front.getItem({ id: any }, { timeoutMs: 700 })
+  expect(calls).toEqual(['front', 'behind'])
+  expect(leftMs).toBeGreaterThan(0)
+  expect(leftMs).toBeLessThanOrEqual(700)
+  const startMs = performance.now()
+  await expect(front.getItem({ id: slow }, { timeoutMs: 300 })).rejects.toThrow()
+  expect(performance.now() - startMs).toBeLessThan(1_500)
+})
+
+it('leaves an address alone that does not answer, but for a look now and then', async () => {
+  const client = clientOf((await serve('busy')).url, (await serve('two')).url)
+  const answers: unknown[] = []
+  for (let count = 0; count < 40; count += 1) answers.push(await titleOf(client))
+  expect(new Set(answers)).toEqual(new Set(['two']))
+  const asked = calls.filter((name) => name === 'busy').length
+  expect(asked).toBeGreaterThanOrEqual(5)
+  expect(asked).toBeLessThanOrEqual(8)
+})
+
+it('survives connections that end while others are asked for, again and again', async () => {
+  const proxy = await proxied('one')
+  const client = clientOf(proxy.url)
+  let isOver = false
+  const outcomes = { answered: 0, unavailable: 0 }
+  const callers = Array.from({ length: 20 }, async () => {
+    while (!isOver) {
+      await client.getItem({ id: any }).then(
+        () => (outcomes.answered += 1),
+        () => (outcomes.unavailable += 1),
+      )
+    }
+  })
+  for (let cuts = 0; cuts < 120; cuts += 1) {
+    proxy.cut()
+    await new Promise((done) => setTimeout(done, (cuts % 20) * 3))
+  }
+  isOver = true
+  await Promise.all(callers)
+  // An error that nobody hears would have ended this process.
+  expect(outcomes.answered).toBeGreaterThan(20)
+  await new Promise((done) => setTimeout(done, 1_100))
+  expect(await titleOf(client)).toBe('one')
+}, 20_000)
 
 describe('without an answer', () => {
   it('the next address is asked, and stays the first to be', async () => {

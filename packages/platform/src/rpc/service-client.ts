@@ -1,51 +1,79 @@
 /**
- * Calls from one service to another, between processes or within one. All that is called this way only reads, so a call
- * that failed for want of an answer is made again, at the next address if there are several. What must stay true: whoever
- * asks has an answer or an error within seconds, whatever the other side or the network between does, and no error
- * passes the other side's headers on.
+ * Calls from one service to another, between processes or within one. What must stay true: whoever asks has an answer or
+ * an error within seconds, and within what is left of its own caller's deadline, whatever the other side or the network
+ * between does; and no error passes the other side's headers on.
  *
- * Over HTTP/1.1: connect-node's sessions of HTTP/2 (2.2.0) leave an error of a session unheard when they are asked for
- * another at that moment, and an error that nobody hears ends the process.
+ * The retries are those of the client that everybody has (packages/client); where a call goes is in
+ * service-addresses.ts.
  */
-import { Agent, type ClientRequestArgs } from 'node:http'
-import { connect, type Socket } from 'node:net'
-import { Code, ConnectError, createRouterTransport, type Transport } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
+import { createRetryBudget } from '@bidmesh/client/retry-budget.ts'
+import { withPolicy } from '@bidmesh/client/call-policy.ts'
+import {
+  type CallOptions,
+  Code,
+  ConnectError,
+  createRouterTransport,
+  type HandlerContext,
+  type Transport,
+} from '@connectrpc/connect'
+import { BrokenCircuitError, BulkheadRejectedError } from 'cockatiel'
 import type { Component } from '../process/component.ts'
 import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
 import { createCallGuard } from './around-calls.ts'
 import { rpcInterceptor } from './rpc-interceptor.ts'
+import { createServiceAddresses, type Resolve, resolveAll } from './service-addresses.ts'
 
-/** Of a unary call, at one address; a query may take as long. */
+/** Of a unary call with all its tries, unless its caller leaves it less. */
+const CALL_LIMIT_MS = 4_000
+/** Of one try, at one address; a query may take as long. */
 const ATTEMPT_LIMIT_MS = 2_000
-const ATTEMPTS = 3
-/** No attempt begins later: what takes long is not asked for a third time. */
-const BEGIN_LIMIT_MS = 3_000
-/** Before the same address is tried again. */
-const PAUSE_MS = 100
-const CONNECT_LIMIT_MS = 1_000
-/** A stream that says nothing for so long has broken off. */
-const SILENCE_LIMIT_MS = 5_000
+/** All that were under way at an address that died may be tried again at once. */
+const RETRIES_SAVED = 200
 
 export type ServiceClient = {
   transport: Transport
   close: () => void
 }
 
+/** What is left to a call within another: its deadline, and its end when its caller leaves. */
+export function within({ signal, timeoutMs }: HandlerContext): CallOptions {
+  const leftMs = timeoutMs()
+  return { signal, ...(leftMs !== undefined && { timeoutMs: Math.max(1, Math.ceil(leftMs)) }) }
+}
+
 /**
  * @param name of the service, for messages
- * @param urls its addresses, `http://host:port`, any of which will do
+ * @param urls its addresses, `http://host:port`, any of which will do; of a host with several addresses each is one
+ * @param resolve for tests
  */
-export function connectService(name: string, urls: readonly string[]): ServiceClient {
-  const connections = urls.map((baseUrl): Connection => {
-    const agent = new BriefAgent()
-    const options = { baseUrl, httpVersion: '1.1', nodeOptions: { agent } } as const
-    return { transport: createConnectTransport(options), agent }
+export function connectService(
+  name: string,
+  urls: readonly string[],
+  resolve: Resolve = resolveAll,
+): ServiceClient {
+  const { ask, close } = createServiceAddresses({ urls, resolve, isUnanswered })
+  const anywhere: Transport = {
+    unary: (...call) => ask((transport) => transport.unary(...call)).catch(elsewhere),
+    // What has begun to come cannot be begun again here.
+    stream: (...call) => ask((transport) => transport.stream(...call)).catch(elsewhere),
+  }
+  const again = withPolicy(anywhere, {
+    timeoutMs: CALL_LIMIT_MS,
+    attemptTimeoutMs: ATTEMPT_LIMIT_MS,
+    budget: createRetryBudget({ savedMax: RETRIES_SAVED }),
   })
+  const told = (error: unknown): never => {
+    if (!isUnanswered(error)) throw passedOn(error)
+    const words = error instanceof ConnectError ? error.rawMessage : messageOf(error)
+    throw new TransientError(`the ${name} service is unavailable: ${words}`)
+  }
   return {
-    transport: againAndElsewhere(name, connections),
-    close: () => connections.forEach(({ agent }) => agent.destroy()),
+    transport: {
+      unary: (...call) => again.unary(...call).catch(told),
+      stream: (...call) => again.stream(...call).catch(told),
+    },
+    close,
   }
 }
 
@@ -53,69 +81,6 @@ export function connectService(name: string, urls: readonly string[]): ServiceCl
 export function callInProcess({ routes, explainError }: Component, log: Log): Transport {
   const begin = createCallGuard({ log, explain: explainError ? [explainError] : [] })
   return createRouterTransport(routes, { router: { interceptors: [rpcInterceptor(begin)] } })
-}
-
-type Connection = { transport: Transport; agent: BriefAgent }
-
-/** Keeps connections, and waits for none that does not come about or falls silent. */
-class BriefAgent extends Agent {
-  constructor() {
-    super({ keepAlive: true, scheduling: 'lifo', timeout: SILENCE_LIMIT_MS })
-  }
-
-  override createConnection({ host, port }: ClientRequestArgs): Socket {
-    const socket = connect({ host: host ?? 'localhost', port: Number(port ?? 80), noDelay: true })
-    const giveUp = (reason: string) => socket.destroy(new TransientError(reason))
-    const limit = setTimeout(() => giveUp('no connection within a second'), CONNECT_LIMIT_MS)
-    for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(limit))
-    socket.setTimeout(SILENCE_LIMIT_MS, () => giveUp('the connection has fallen silent'))
-    return socket
-  }
-
-  /** Where one has not answered, those that wait beside it are not relied on. */
-  dropIdle(): void {
-    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy()
-  }
-}
-
-/** Begins where the last call had its answer. */
-function againAndElsewhere(name: string, connections: readonly Connection[]): Transport {
-  let current = 0
-
-  async function attempt<Answer>(
-    signal: AbortSignal | undefined,
-    attempts: number,
-    call: (transport: Transport) => Promise<Answer>,
-  ): Promise<Answer> {
-    const startedMs = performance.now()
-    for (let left = attempts; ; left -= 1) {
-      const index = current % connections.length
-      const connection = connections[index]
-      if (!connection) throw new TransientError(`the ${name} service has no address`)
-      try {
-        return await call(connection.transport)
-      } catch (error) {
-        if (signal?.aborted) throw error
-        if (!isUnanswered(error)) throw passedOn(error)
-        connection.agent.dropIdle()
-        if (current % connections.length === index) current += 1
-        const isLast = left <= 1 || performance.now() - startedMs > BEGIN_LIMIT_MS
-        if (isLast)
-          throw new TransientError(`the ${name} service is unavailable: ${messageOf(error)}`)
-        if (connections.length === 1) await new Promise((done) => setTimeout(done, PAUSE_MS))
-      }
-    }
-  }
-
-  return {
-    unary: (method, signal, timeoutMs, ...rest) =>
-      attempt(signal, ATTEMPTS, (transport) =>
-        transport.unary(method, signal, timeoutMs ?? ATTEMPT_LIMIT_MS, ...rest),
-      ),
-    // What has begun to come cannot be begun again here.
-    stream: (method, signal, timeoutMs, ...rest) =>
-      attempt(signal, 1, (transport) => transport.stream(method, signal, timeoutMs, ...rest)),
-  }
 }
 
 const unavailableCodes = new Set([
@@ -130,8 +95,21 @@ const unavailableCodes = new Set([
 
 /** It says nothing of what was asked: no answer, or one of a server that is not ready for it yet. */
 function isUnanswered(error: unknown): boolean {
-  if (!(error instanceof ConnectError)) return isUnavailable(error)
-  return unavailableCodes.has(error.code) || isUnavailable(error.cause)
+  if (!(error instanceof ConnectError)) return isUnavailable(error) || isWithheld(error)
+  return (
+    unavailableCodes.has(error.code) || (error.cause !== undefined && isUnavailable(error.cause))
+  )
+}
+
+/** It was not even sent. */
+function isWithheld(error: unknown): boolean {
+  return error instanceof BrokenCircuitError || error instanceof BulkheadRejectedError
+}
+
+/** Without the time at which that address wants to be asked again: there are others. */
+function elsewhere(error: unknown): never {
+  if (!isUnanswered(error)) throw error
+  throw new ConnectError(messageOf(error), Code.Unavailable)
 }
 
 /** Without the headers of the answer: they are not those of ours. */

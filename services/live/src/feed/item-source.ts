@@ -4,7 +4,7 @@ import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemSourceService } from '@bidmesh/gen/bids/v1/item_source_service_pb.ts'
 import { TransientError } from '@bidmesh/platform/process/errors.ts'
 import { packedIds } from '@bidmesh/platform/rpc/packed-ids.ts'
-import { type Client, createClient, type Transport } from '@connectrpc/connect'
+import { type CallOptions, type Client, createClient, type Transport } from '@connectrpc/connect'
 import type { ListFilter } from '../lists/lists.ts'
 
 export type Versions = { now: Date; versions: { id: string; version: bigint }[] }
@@ -16,13 +16,13 @@ export type ItemSource = Pick<Client<typeof ItemSourceService>, 'listTopBids' | 
   readVersions: (ids: readonly string[]) => Promise<Versions>
   /** Ids of open items that match, those that end soonest first. */
   findItems: (filter: ListFilter, limit: number) => Promise<string[]>
-  exists: (itemId: string) => Promise<boolean>
+  exists: (itemId: string, options?: CallOptions) => Promise<boolean>
 }
 
 export function createItemSource(transport: Transport): ItemSource {
   const client = createClient(ItemSourceService, transport)
-  async function readVersions(ids: readonly string[]): Promise<Versions> {
-    const { versions, time } = await client.batchGetVersions({ itemIds: packedIds(ids) })
+  async function readVersions(ids: readonly string[], options?: CallOptions): Promise<Versions> {
+    const { versions, time } = await client.batchGetVersions({ itemIds: packedIds(ids) }, options)
     if (!time || versions.length !== ids.length)
       throw new TransientError('the bid service has not answered what was asked')
     const found = ids.flatMap((id, index) => {
@@ -34,10 +34,11 @@ export function createItemSource(transport: Transport): ItemSource {
   return {
     listTopBids: client.listTopBids,
     sampleBids: client.sampleBids,
-    readVersions,
+    // Asked for many callers at once: none of them has its deadline for all.
+    readVersions: (ids) => readVersions(ids),
     readItems: async (ids) => (await client.batchGetItems({ itemIds: [...ids] })).items,
     findItems: async ({ category, sellerId }, limit) =>
       (await client.findOpenItems({ category, sellerId, limit })).itemIds,
-    exists: async (itemId) => (await readVersions([itemId])).versions.length > 0,
+    exists: async (itemId, options) => (await readVersions([itemId], options)).versions.length > 0,
   }
 }
