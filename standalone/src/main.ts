@@ -103,10 +103,11 @@ function endWith(postgresPid: number, log: Log): void {
   look.unref()
 }
 
-async function started({ url }: Server): Promise<void> {
+async function started({ url }: Server, { AUTH_MODE }: StandaloneConfig): Promise<void> {
   const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' })
   const bids = createClient(BidService, transport)
-  await putUpDemoItems(bids)
+  // Nobody has a token for their sellers.
+  if (AUTH_MODE === 'trusted') await putUpDemoItems(bids)
   letBotsLoose?.(url)
   process.stdout.write(await greeting(url, bids))
 }

@@ -9,8 +9,17 @@
  */
 import { Agent, type ClientRequestArgs } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { Code, ConnectError, createRouterTransport, type Transport } from '@connectrpc/connect'
+import {
+  Code,
+  ConnectError,
+  createRouterTransport,
+  type Interceptor,
+  type Transport,
+} from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { permitOf } from '../identity/permission.ts'
+import { ownService, principalKey } from '../identity/principal.ts'
+import { serviceTokenOf } from '../identity/service-token.ts'
 import type { Component } from '../process/component.ts'
 import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
@@ -36,11 +45,17 @@ export type ServiceClient = {
 /**
  * @param name of the service, for messages
  * @param urls its addresses, `http://host:port`, any of which will do
+ * @param tokenFile with the token to show; undefined: none, for a service in trusted mode
  */
-export function connectService(name: string, urls: readonly string[]): ServiceClient {
+export function connectService(
+  name: string,
+  urls: readonly string[],
+  tokenFile?: string,
+): ServiceClient {
+  const interceptors = tokenFile === undefined ? [] : [showing(serviceTokenOf(tokenFile))]
   const connections = urls.map((baseUrl): Connection => {
     const agent = new BriefAgent()
-    const options = { baseUrl, httpVersion: '1.1', nodeOptions: { agent } } as const
+    const options = { baseUrl, httpVersion: '1.1', interceptors, nodeOptions: { agent } } as const
     return { transport: createConnectTransport(options), agent }
   })
   return {
@@ -52,7 +67,20 @@ export function connectService(name: string, urls: readonly string[]): ServiceCl
 /** The same of a component of this process, with all that surrounds its calls in a server. */
 export function callInProcess({ routes, explainError }: Component, log: Log): Transport {
   const begin = createCallGuard({ log, explain: explainError ? [explainError] : [] })
-  return createRouterTransport(routes, { router: { interceptors: [rpcInterceptor(begin)] } })
+  const interceptors = [asOurselves, rpcInterceptor(begin, permitOf)]
+  return createRouterTransport(routes, { router: { interceptors } })
+}
+
+function showing(token: () => Promise<string>): Interceptor {
+  return (next) => async (request) => {
+    request.header.set('authorization', `Bearer ${await token()}`)
+    return await next(request)
+  }
+}
+
+const asOurselves: Interceptor = (next) => (request) => {
+  request.contextValues.set(principalKey, ownService)
+  return next(request)
 }
 
 type Connection = { transport: Transport; agent: BriefAgent }
@@ -96,6 +124,8 @@ function againAndElsewhere(name: string, connections: readonly Connection[]): Tr
         return await call(connection.transport)
       } catch (error) {
         if (signal?.aborted) throw error
+        if (isAboutOurToken(error))
+          throw new TransientError(`the ${name} service refuses this service: ${messageOf(error)}`)
         if (!isUnanswered(error)) throw passedOn(error)
         connection.agent.dropIdle()
         if (current % connections.length === index) current += 1
@@ -132,6 +162,12 @@ const unavailableCodes = new Set([
 function isUnanswered(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return isUnavailable(error)
   return unavailableCodes.has(error.code) || isUnavailable(error.cause)
+}
+
+/** It is this service that is not known or not allowed, and not who has asked this service. */
+function isAboutOurToken(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false
+  return error.code === Code.Unauthenticated || error.code === Code.PermissionDenied
 }
 
 /** Without the headers of the answer: they are not those of ours. */
