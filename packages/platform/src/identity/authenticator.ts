@@ -71,7 +71,7 @@ export type TokenRules = {
   lookIntervalMs?: number
 }
 
-export function checkTokens(rules: TokenRules): Authenticator {
+export function checkTokens(rules: TokenRules): Required<Authenticator> {
   const { issuer, log } = rules
   const known = createTokenMemory()
   const keys = createIssuerKeys({ ...rules, onWithdrawn: known.clear })
