@@ -4,7 +4,7 @@ import { writeProtoDeps } from './proto-deps.ts'
 import { root, run } from './run.ts'
 
 writeProtoDeps()
-for (const folder of ['bids', 'events', 'google', 'grpc', 'live', 'rules', 'userstats']) {
+for (const folder of ['auth', 'bids', 'events', 'google', 'grpc', 'live', 'rules', 'userstats']) {
   rmSync(`${root}/gen/${folder}`, { recursive: true, force: true })
 }
 run('buf', ['generate'])

@@ -218,7 +218,8 @@ describe('a start that cannot be', () => {
   it('with faults in its configuration names all of them at once', async () => {
     const refused = await runStandalone({ PORT: 'eighty', LOG_LEVEL: 'loud', AUTH_MODE: 'jwt' })
     expect(refused.code).toBe(1)
-    for (const name of ['PORT', 'LOG_LEVEL', 'AUTH_MODE']) expect(refused.errors).toContain(name)
+    for (const name of ['PORT', 'LOG_LEVEL', 'OIDC_ISSUER', 'OIDC_AUDIENCE'])
+      expect(refused.errors).toContain(name)
   })
 })
 

@@ -1,6 +1,7 @@
 /** The environment of standalone; the only file of it that reads the environment. */
 import {
   authMode,
+  authShape,
   directory,
   host,
   hostNames,
@@ -18,14 +19,20 @@ export function readStandaloneConfig(env?: NodeJS.ProcessEnv) {
       HOST: host().default('127.0.0.1'),
       // Nor can a web page under a name that points here.
       ALLOWED_HOSTS: hostNames().default([]),
+      ...authShape(env),
       AUTH_MODE: authMode().default('trusted'),
       OPERATOR_IDS: userIds().default([]),
       BIDMESH_DATA_DIR: directory().default('./.data'),
       // More than 200 would be a load test, and there is `make bench` for that.
-      BOTS: wholeNumber(0, 200).default(0),
+      BOTS: wholeNumber(0, botsMax(env)).default(0),
     },
     env,
   )
+}
+
+/** Bots have no tokens. */
+function botsMax(env = process.env): number {
+  return env['AUTH_MODE'] === 'jwt' ? 0 : 200
 }
 
 export type StandaloneConfig = ReturnType<typeof readStandaloneConfig>

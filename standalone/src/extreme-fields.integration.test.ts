@@ -11,6 +11,7 @@ import {
 } from '@bufbuild/protobuf'
 import { reflect, type ReflectList } from '@bufbuild/protobuf/reflect'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { trustEverybody } from '@bidmesh/platform/identity/authenticator.ts'
 import { startBid } from '@bidmesh/bid/bid-component.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
@@ -51,6 +52,7 @@ beforeAll(async () => {
     }),
   ]
   server = await startServer({
+    authenticator: trustEverybody,
     host: '127.0.0.1',
     port: 0,
     components,

@@ -101,9 +101,10 @@ function endWith(postgresPid: number, log: Log): void {
   look.unref()
 }
 
-async function started({ url }: Server): Promise<void> {
+async function started({ url }: Server, { AUTH_MODE }: StandaloneConfig): Promise<void> {
   const { bids } = createBidmeshClient({ baseUrl: url })
-  await putUpDemoItems(bids)
+  // Nobody has a token for their sellers.
+  if (AUTH_MODE === 'trusted') await putUpDemoItems(bids)
   letBotsLoose?.(url)
   process.stdout.write(await greeting(url, bids))
 }

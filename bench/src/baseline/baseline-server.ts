@@ -7,7 +7,12 @@ import { minimumNextBid } from '@bidmesh/auction/decide.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { explainRejection } from '@bidmesh/bid/explain-rejection.ts'
 import { BidService, type PlaceBidRequest } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { postgresUrl, processShape, readConfig } from '@bidmesh/platform/process/config.ts'
+import {
+  authShape,
+  postgresUrl,
+  processShape,
+  readConfig,
+} from '@bidmesh/platform/process/config.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { openSession, type Session } from '@bidmesh/platform/postgres/session.ts'
@@ -100,6 +105,6 @@ function startBaseline(url: string): Component {
 
 await runProcess({
   name: 'baseline',
-  config: () => readConfig({ ...processShape, DATABASE_URL: postgresUrl() }),
+  config: () => readConfig({ ...processShape, ...authShape(), DATABASE_URL: postgresUrl() }),
   start: (config) => Promise.resolve([startBaseline(config.DATABASE_URL)]),
 })

@@ -5,7 +5,7 @@
 import { explainRejection } from '@bidmesh/bid/explain-rejection.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
-import { processShape, readConfig } from '@bidmesh/platform/process/config.ts'
+import { authShape, processShape, readConfig } from '@bidmesh/platform/process/config.ts'
 import { runProcess } from '@bidmesh/platform/process/run-process.ts'
 import { constantAnswer } from './constant-answer.ts'
 
@@ -21,6 +21,6 @@ const responder: Component = {
 
 await runProcess({
   name: 'responder',
-  config: () => readConfig(processShape),
+  config: () => readConfig({ ...processShape, ...authShape() }),
   start: () => Promise.resolve([responder]),
 })

@@ -4,6 +4,7 @@
  */
 import { buffer } from 'node:stream/consumers'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { trustEverybody } from '@bidmesh/platform/identity/authenticator.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
 import { startServer } from '@bidmesh/platform/server/server.ts'
 import {
@@ -22,12 +23,14 @@ const question = (await buffer(process.stdin)).subarray(LENGTH_BYTES)
 const { messageReceiveLimit } = fromBinary(ServerCompatRequestSchema, question)
 const host = '127.0.0.1'
 const server = await startServer({
+  authenticator: trustEverybody,
   host,
   port: 0,
   components: [
     {
       name: 'conformance',
       services: [ConformanceService],
+      forAnybody: [ConformanceService],
       held: [file_connectrpc_conformance_v1_service],
       routes: (router) =>
         void router.service(ConformanceService, conformanceService, {

@@ -47,7 +47,7 @@ beforeAll(async () => {
   for (let count = 0; count < 3; count += 1) await startBid()
   const resolve = async () =>
     [...told].map(({ url }) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }))
-  const service = connectService('bid', ['http://localhost'], resolve)
+  const service = connectService('bid', ['http://localhost'], { resolve })
   close = service.close
   bids = createClient(BidService, service.transport)
 })

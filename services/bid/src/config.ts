@@ -1,6 +1,6 @@
 /** The environment of all entry points; the only file of this service that reads it. */
 import {
-  authMode,
+  authShape,
   migrationsMode,
   postgresUrl,
   processShape,
@@ -36,7 +36,7 @@ export function readVerifyConfig(env?: NodeJS.ProcessEnv) {
 export function readBidConfig(env?: NodeJS.ProcessEnv) {
   const shape = {
     ...auctioneerShape,
-    AUTH_MODE: authMode(),
+    ...authShape(env),
     OPERATOR_IDS: userIds().default([]),
     LANES: wholeNumber(1, 64).default(DEFAULT_LANES),
   }

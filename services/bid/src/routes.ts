@@ -10,6 +10,8 @@ import {
   type SoftClose as SoftCloseMessage,
   SoftClose_Mode,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { Role } from '@bidmesh/gen/auth/v1/permission_pb.ts'
+import { hasRole, principalKey } from '@bidmesh/platform/identity/principal.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { type Session, whileHere } from '@bidmesh/platform/postgres/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
@@ -19,7 +21,7 @@ import { createItem, type NewItem } from './create-item.ts'
 import type { BidOutcome } from './decide-batch.ts'
 import { bidFailed, bidRejected, changeRejected, reasonOfFailure } from './errors.ts'
 import { lateBidExtension } from '@bidmesh/events/encode-event.ts'
-import { callerId } from '@bidmesh/platform/rpc/identity.ts'
+import { callerId } from '@bidmesh/platform/identity/caller-id.ts'
 import type { ItemCache } from './item-cache.ts'
 import { itemFromRow } from './item-row.ts'
 import { editedTexts } from './item-edit.ts'
@@ -34,16 +36,17 @@ export type RoutesOptions = {
   cache: ItemCache
   wakeRelay: () => void
   metrics: BidMetrics
-  /** User ids of operators. */
+  /** User ids of operators, besides those whose token says so. */
   operatorIds: readonly string[]
 }
 
 export function bidRoutes(options: RoutesOptions) {
   const { sql, session, lanes, cache, wakeRelay, metrics, operatorIds } = options
   const operators = new Set(operatorIds)
-  const callerOf = (request: { userId: string }): Caller => {
+  const callerOf = (request: { userId: string }, { values }: HandlerContext): Caller => {
     const userId = callerId(request.userId, 'user_id')
-    return { userId, operator: operators.has(userId) }
+    const hasOperatorRole = hasRole(values.get(principalKey), [Role.OPERATOR])
+    return { userId, operator: hasOperatorRole || operators.has(userId) }
   }
   const change = (id: string, command: ChangeEntry['command'], signal: AbortSignal) =>
     carryOut(lanes, id, command, signal)
@@ -57,25 +60,28 @@ export function bidRoutes(options: RoutesOptions) {
         return { item: itemFromRow(row) }
       },
 
-      async updateItem(request, { signal }) {
+      async updateItem(request, call) {
         const texts = editedTexts(request)
-        return await change(request.id, { kind: 'edit', by: callerOf(request), texts }, signal)
+        const by = callerOf(request, call)
+        return await change(request.id, { kind: 'edit', by, texts }, call.signal)
       },
 
-      async cancelItem(request, { signal }) {
+      async cancelItem(request, call) {
         const { id, reason } = request
-        return await change(id, { kind: 'cancel', by: callerOf(request), reason }, signal)
+        const by = callerOf(request, call)
+        return await change(id, { kind: 'cancel', by, reason }, call.signal)
       },
 
-      async extendItem(request, { signal }) {
+      async extendItem(request, call) {
         const { itemId, reason } = request
         const endAtMs = endOf(request)
-        const by = callerOf(request)
-        return await change(itemId, { kind: 'extend', by, endAtMs, reason }, signal)
+        const by = callerOf(request, call)
+        return await change(itemId, { kind: 'extend', by, endAtMs, reason }, call.signal)
       },
 
-      async endItemNow(request, { signal }) {
-        return await change(request.itemId, { kind: 'end_now', by: callerOf(request) }, signal)
+      async endItemNow(request, call) {
+        const by = callerOf(request, call)
+        return await change(request.itemId, { kind: 'end_now', by }, call.signal)
       },
 
       ...queryRoutes(sql, cache),

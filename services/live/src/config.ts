@@ -1,10 +1,11 @@
 /** The environment of the live service; the only file here that reads it. */
 import {
   amqpUrl,
-  authMode,
+  authShape,
   processShape,
   readConfig,
   redisUrl,
+  serviceTokenFile,
   serviceUrls,
   wholeNumber,
 } from '@bidmesh/platform/process/config.ts'
@@ -16,9 +17,10 @@ export function readLiveConfig(env?: NodeJS.ProcessEnv) {
   return readConfig(
     {
       ...processShape,
-      AUTH_MODE: authMode(),
+      ...authShape(env),
       /** The bid service's: what is watched is read there. */
       BID_URL: serviceUrls(),
+      SERVICE_TOKEN_FILE: serviceTokenFile(env),
       AMQP_URL: amqpUrl(),
       /** Without Redis chat and viewer counts are those of this process alone. */
       REDIS_URL: redisUrl().optional(),

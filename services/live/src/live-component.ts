@@ -20,6 +20,7 @@ import { createItemSource, type ItemSource } from './feed/item-source.ts'
 import { liveRoutes, watchesOf } from './routes.ts'
 import { createServerClock } from './feed/server-clock.ts'
 import { createWatchStreams } from './streams/watch-streams.ts'
+import { createMemoryTickets, createRedisTickets, type Tickets } from './tickets/tickets.ts'
 
 /** Largest batch of events; what is sent for one item of it is one write per viewer. */
 const PREFETCH = 1_000
@@ -60,7 +61,7 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
     onSent: (viewers, messages, occurredAtMs) =>
       metrics.sent(viewers, messages, occurredAtMs && clock.now() - occurredAtMs),
   })
-  const { chat, presence, disconnect } = await startCompany(options, hub)
+  const { chat, presence, tickets, disconnect } = await startCompany(options, hub)
   metrics.observe(hub)
   const queue = { name: 'live', bindings: ['#'], prefetch: PREFETCH, exclusive: true as const }
   const subscription = await broker.subscribe(queue, async (batch) => {
@@ -73,8 +74,13 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
   return {
     name: 'live',
     services: [LiveService],
-    routes: liveRoutes({ source, hub, chat, events: metrics }),
-    handle: createWatchStreams({ ...watchesOf(hub), events: metrics, log }),
+    routes: liveRoutes({ source, hub, chat, tickets, events: metrics }),
+    handle: createWatchStreams({
+      ...watchesOf(hub),
+      redeem: tickets.redeem,
+      events: metrics,
+      log,
+    }),
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
     drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),
     check: async () => {
@@ -104,21 +110,22 @@ function withClock(source: ItemSource, clock: ReturnType<typeof createServerCloc
   }
 }
 
-/** Chat and viewer counts, over all replicas with Redis, of this process without. */
+/** Chat, viewer counts and tickets, over all replicas with Redis, of this process without. */
 async function startCompany(
   { redisUrl, log }: LiveComponentOptions,
   hub: Hub,
-): Promise<{ chat: Chat; presence: Presence; disconnect: () => void }> {
+): Promise<{ chat: Chat; presence: Presence; tickets: Tickets; disconnect: () => void }> {
   const onMessage: Hub['say'] = (message) => hub.say(message)
   const onCount: Hub['setViewerCount'] = (itemId, count) => hub.setViewerCount(itemId, count)
   if (redisUrl === undefined) {
     const [chat, presence] = [createMemoryChat({ onMessage }), createLocalPresence({ onCount })]
-    return { chat, presence, disconnect: () => undefined }
+    return { chat, presence, tickets: createMemoryTickets(), disconnect: () => undefined }
   }
   const chat = await createRedisChat({ redisUrl, log, onMessage })
   const redis = await connectRedis(redisUrl, { log })
   const presence = createRedisPresence({ redis, log, onCount })
-  return { chat, presence, disconnect: () => redis.disconnect() }
+  const tickets = createRedisTickets(redis)
+  return { chat, presence, tickets, disconnect: () => redis.disconnect() }
 }
 
 /** What cannot be read is logged and left out: its item is found to be behind, and read. */

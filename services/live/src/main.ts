@@ -12,7 +12,7 @@ await runProcess({
   start: async (config, { log, signal, onStop }) => {
     const broker = await connectRabbitBroker({ url: config.AMQP_URL, exchanges, log, signal })
     onStop(() => broker.close())
-    const bid = connectService('bid', config.BID_URL)
+    const bid = connectService('bid', config.BID_URL, { tokenFile: config.SERVICE_TOKEN_FILE })
     onStop(async () => bid.close())
     const { REDIS_URL: redisUrl, VIEWERS_MAX: viewersMax } = config
     return [await startLive({ bidService: bid.transport, redisUrl, viewersMax, broker, log })]

@@ -1,6 +1,8 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
 import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
-import { callerId } from '@bidmesh/platform/rpc/identity.ts'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { principalKey } from '@bidmesh/platform/identity/principal.ts'
+import { callerId } from '@bidmesh/platform/identity/caller-id.ts'
 import { within } from '@bidmesh/platform/rpc/service-client.ts'
 import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/rpc/page-token.ts'
 import {
@@ -21,6 +23,7 @@ import { itemNotFound } from './feed/item-not-found.ts'
 import type { ItemSource } from './feed/item-source.ts'
 import type { OpenViewer, ViewerEvents } from './streams/viewer.ts'
 import type { Watch } from './streams/watch-streams.ts'
+import type { Tickets } from './tickets/tickets.ts'
 
 const DEFAULT_POINTS = 200
 const TOP_BIDDERS = 3
@@ -42,9 +45,15 @@ function filterOf({ filter }: WatchItemsRequest): ListFilter {
   }
 }
 
-export type RoutesOptions = { source: ItemSource; hub: Hub; chat: Chat; events: ViewerEvents }
+export type RoutesOptions = {
+  source: ItemSource
+  hub: Hub
+  chat: Chat
+  tickets: Tickets
+  events: ViewerEvents
+}
 
-export function liveRoutes({ source, hub, chat, events }: RoutesOptions) {
+export function liveRoutes({ source, hub, chat, tickets, events }: RoutesOptions) {
   const { watchItem, watchItems } = watchesOf(hub)
   const takeMessage = createChatLimits()
   return (router: ConnectRouter): ConnectRouter =>
@@ -79,6 +88,14 @@ export function liveRoutes({ source, hub, chat, events }: RoutesOptions) {
         if (!exists) throw itemNotFound()
         const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], chatMessage)
         return { messages: rows, nextPageToken }
+      },
+
+      async issueStreamTicket(request, { values }: HandlerContext) {
+        const userId = callerId(request.userId, 'user_id')
+        const principal = values.get(principalKey)
+        const endMs = principal.kind === 'identified' ? principal.expiresAtMs : undefined
+        const { ticket, expiresAtMs } = await tickets.issue({ userId, expiresAtMs: endMs ?? null })
+        return { ticket, expiresAt: timestampFromMs(expiresAtMs) }
       },
 
       async listTopBids({ itemId }, context) {

@@ -1,11 +1,13 @@
 /** The environment of the service and of the rebuild command; the only file here that reads it. */
 import {
   amqpUrl,
+  authShape,
   migrationsMode,
   postgresUrl,
   processShape,
   readConfig,
   redisUrl,
+  serviceTokenFile,
   serviceUrls,
 } from '@bidmesh/platform/process/config.ts'
 
@@ -18,9 +20,12 @@ const statsShape = {
 
 export function readStatsConfig(env?: NodeJS.ProcessEnv) {
   const shape = { ...statsShape, AMQP_URL: amqpUrl(), MIGRATIONS: migrationsMode() }
-  return readConfig({ ...processShape, ...shape }, env)
+  return readConfig({ ...processShape, ...authShape(env), ...shape }, env)
 }
 
 export function readRebuildConfig(env?: NodeJS.ProcessEnv) {
-  return readConfig({ ...statsShape, BID_URL: serviceUrls() }, env)
+  return readConfig(
+    { ...statsShape, BID_URL: serviceUrls(), SERVICE_TOKEN_FILE: serviceTokenFile(env) },
+    env,
+  )
 }

@@ -22,6 +22,7 @@ const HELP = `Recomputes the statistics from all bids and items, while the servi
 
   DATABASE_URL  the stats database, as the owner of its tables: they are emptied first
   BID_URL       the bid service, such as http://bid:8080
+  SERVICE_TOKEN_FILE  where bid has AUTH_MODE=jwt: a file with a token of the role service
   REDIS_URL     optional: the leaderboards are dropped and filled again
 
 Interrupted, it can simply be run again.
@@ -42,7 +43,9 @@ async function main(): Promise<number> {
     const settings = { max: 1, applicationName: 'bidmesh rebuild' }
     const sql = connectPostgres(config.DATABASE_URL, settings)
     const session = openSession(config.DATABASE_URL, settings)
-    const bidService = connectService('bid', config.BID_URL)
+    const bidService = connectService('bid', config.BID_URL, {
+      tokenFile: config.SERVICE_TOKEN_FILE,
+    })
     const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, { log }) : undefined
     const leaderboards = redis ? createLeaderboards(redis, sql, log) : noLeaderboards
     const bar = createBar()

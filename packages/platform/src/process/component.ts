@@ -1,5 +1,6 @@
 import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter } from '@connectrpc/connect'
+import type { Principal } from '../identity/principal.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 
 /**
@@ -15,8 +16,10 @@ export type ExplainError = (method: DescMethod, error: unknown) => unknown
 export type Component = {
   /** Short name for logs and `/readyz`, e.g. `bid`. */
   name: string
-  /** Descriptors of what `routes` registers, for gRPC health and reflection. */
+  /** Descriptors of what `routes` registers, for gRPC health and reflection. Each method says who may call it. */
   services: readonly DescService[]
+  /** Those of them that others have made, so that they cannot say it: anybody may call. */
+  forAnybody?: readonly DescService[]
   /** Files of the messages that its answers hold as `google.protobuf.Any`, for JSON and reflection. */
   held?: readonly DescFile[]
   routes: (router: ConnectRouter) => void
@@ -26,9 +29,9 @@ export type Component = {
   /**
    * Sees each request before the procedures do, and answers those that are its own: true when it has taken
    * the request, false when it has not touched it. For what the procedures are no good for, such as pages
-   * and streams with very many readers.
+   * and streams with very many readers. It has to ask `permitOf` whether the principal may have what it gives.
    */
-  handle?: (request: HttpRequest, response: HttpResponse) => boolean
+  handle?: (request: HttpRequest, response: HttpResponse, principal: Principal) => boolean
   /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
   handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
   /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import {
   amqpUrl,
-  authMode,
+  authShape,
   ConfigError,
   postgresUrl,
   processShape,
@@ -11,15 +11,16 @@ import {
   wholeNumber,
 } from './config.ts'
 
-const shape = {
+const shapeFor = (env: NodeJS.ProcessEnv) => ({
   ...processShape,
   DATABASE_URL: postgresUrl(),
   AMQP_URL: amqpUrl(),
   REDIS_URL: redisUrl().optional(),
-  AUTH_MODE: authMode(),
+  ...authShape(env),
   LANES: wholeNumber(1, 64).default(4),
   NAME: z.string().max(3).optional(),
-}
+})
+const read = (env: Record<string, string>) => readConfig(shapeFor(env), env)
 const good = {
   DATABASE_URL: 'postgres://user:p%40ss@db/bids?host=/run/pg',
   AMQP_URL: 'amqp://guest:guest@mq',
@@ -28,7 +29,7 @@ const good = {
 
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
-    readConfig(shape, env)
+    read(env)
   } catch (error) {
     if (error instanceof ConfigError) return error.faults
     throw error
@@ -37,12 +38,15 @@ function faultsOf(env: Record<string, string>): readonly string[] {
 }
 
 test('reads values, defaults for what is unset or empty, and nothing else', () => {
-  expect(readConfig(shape, { ...good, PORT: '0', HOST: '', REDIS_URL: '', PATH: '/bin' })).toEqual({
+  expect(read({ ...good, PORT: '0', HOST: '', REDIS_URL: '', PATH: '/bin' })).toEqual({
     ...good,
     HOST: '0.0.0.0',
     PORT: 0,
     LOG_LEVEL: 'info',
     CORS_ORIGINS: [],
+    OIDC_ROLES_CLAIM: 'roles',
+    OIDC_ALGORITHMS: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    OIDC_LEEWAY_SECONDS: 30,
     LANES: 4,
   })
 })
@@ -63,7 +67,7 @@ test('names every fault at once, with what is expected, and never a value', () =
     'DATABASE_URL cannot be used: expected a URL such as postgres://user:password@host:5432/database',
     'AMQP_URL is not set: expected a URL such as amqp://user:password@host:5672/vhost',
     'REDIS_URL cannot be used: expected a URL such as redis://host:6379',
-    'AUTH_MODE is not set: expected trusted (the user_id of a request is believed)',
+    'AUTH_MODE is not set: expected jwt (callers have a token of OIDC_ISSUER) or trusted (the user_id of a request is believed)',
     'LANES cannot be used: expected a whole number from 1 to 64',
     expect.stringMatching(/^NAME cannot be used: /),
   ])
@@ -77,21 +81,41 @@ test.each(['', ' 1', '1e3', '0x10', '-', '1 ', '--1', '9007199254740993'])(
   },
 )
 
-test('jwt is refused by name, not treated as trusted', () => {
-  expect(faultsOf({ ...good, AUTH_MODE: 'jwt' })).toEqual([
-    expect.stringContaining('this version cannot check tokens yet, so jwt is refused'),
+test('with jwt the issuer and the audience have to be said', () => {
+  const jwt = { ...good, AUTH_MODE: 'jwt' }
+  expect(faultsOf(jwt)).toEqual([
+    expect.stringContaining('OIDC_ISSUER is not set: expected a URL'),
+    expect.stringContaining('OIDC_AUDIENCE is not set: expected audiences'),
+  ])
+  const issuer = 'https://tenant.auth0.example/'
+  const said = { ...jwt, OIDC_ISSUER: issuer, OIDC_AUDIENCE: 'bidmesh, other' }
+  expect(read(said)).toMatchObject({ OIDC_ISSUER: issuer, OIDC_AUDIENCE: ['bidmesh', 'other'] })
+})
+
+test.each([
+  ['OIDC_ALGORITHMS', 'HS256'],
+  ['OIDC_ALGORITHMS', 'none'],
+  ['OIDC_ALGORITHMS', 'RS256,'],
+  ['OIDC_LEEWAY_SECONDS', '61'],
+  ['OIDC_ISSUER', 'login.example.org'],
+  ['OIDC_ISSUER', 'file:///etc/passwd'],
+  ['OIDC_AUDIENCE', 'a,,b'],
+  ['AUTH_MODE', 'JWT'],
+])('%s cannot be %s', (name, value) => {
+  expect(faultsOf({ ...good, [name]: value })).toEqual([
+    expect.stringContaining(`${name} cannot be used: expected `),
   ])
 })
 
 test('origins and names are exact, and between commas', () => {
-  const { CORS_ORIGINS, ALLOWED_HOSTS } = readConfig(shape, {
+  const { CORS_ORIGINS, ALLOWED_HOSTS } = read({
     ...good,
     CORS_ORIGINS: 'https://app.example.org, http://localhost:5173',
     ALLOWED_HOSTS: 'auction.example.org,bids.internal',
   })
   expect(CORS_ORIGINS).toEqual(['https://app.example.org', 'http://localhost:5173'])
   expect(ALLOWED_HOSTS).toEqual(['auction.example.org', 'bids.internal'])
-  expect(readConfig(shape, { ...good, CORS_ORIGINS: '*' }).CORS_ORIGINS).toEqual(['*'])
+  expect(read({ ...good, CORS_ORIGINS: '*' }).CORS_ORIGINS).toEqual(['*'])
   const origins = [
     'app.example.org',
     'https://app.example.org/',

@@ -125,17 +125,57 @@ export function logLevel() {
 
 /**
  * `AUTH_MODE`. There is no default on purpose: a service that believes any `user_id` must have been told
- * so (standalone, which listens on 127.0.0.1 only, gives `trusted` as its default). `jwt` is refused
- * until tokens are checked: it must never quietly behave like `trusted`.
+ * so (standalone, which listens on 127.0.0.1 only, gives `trusted` as its default).
  */
 export function authMode() {
-  const expected = `expected trusted (the user_id of a request is believed)`
-  return z.enum(['trusted'], {
-    error: (issue) =>
-      issue.input === 'jwt'
-        ? `this version cannot check tokens yet, so jwt is refused; ${expected}`
-        : expected,
+  return z.enum(['trusted', 'jwt'], {
+    error:
+      'expected jwt (callers have a token of OIDC_ISSUER) or trusted (the user_id of a request is believed)',
   })
+}
+
+/** Those with a public key: nobody but the issuer can make a token. */
+const algorithms = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ')
+
+/** `OIDC_ALGORITHMS`. */
+function signatureAlgorithms() {
+  return text(`of ${algorithms.join(', ')}, between commas`, (value) =>
+    listed(value).every((item) => algorithms.includes(item)),
+  ).transform(listed)
+}
+
+/**
+ * Who calls, for processes with procedures; spread it into their shape. In mode `jwt` the issuer and the audience have to
+ * be said.
+ */
+export function authShape(env: NodeJS.ProcessEnv = process.env) {
+  const issuer = url('https://login.example.org/realms/auction', ['https:', 'http:'])
+  const audience = text('audiences between commas, such as bidmesh', (value) =>
+    listed(value).every((item) => item !== ''),
+  ).transform(listed)
+  const isNeeded = env['AUTH_MODE'] === 'jwt'
+  return {
+    AUTH_MODE: authMode(),
+    /** As it stands in tokens; keys are found by its discovery document. */
+    OIDC_ISSUER: isNeeded ? issuer : issuer.optional(),
+    OIDC_AUDIENCE: isNeeded ? audience : audience.optional(),
+    /** The name of a claim, or its way through objects, such as `realm_access.roles`. */
+    OIDC_ROLES_CLAIM: z.string().default('roles'),
+    OIDC_ALGORITHMS: signatureAlgorithms().default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+    /** Between clocks. */
+    OIDC_LEEWAY_SECONDS: wholeNumber(0, 60).default(30),
+  }
+}
+
+export type AuthConfig = z.output<z.ZodObject<ReturnType<typeof authShape>>>
+
+/** `SERVICE_TOKEN_FILE`: with the token by which a service calls others. Needed where callers are asked for one. */
+export function serviceTokenFile(env: NodeJS.ProcessEnv = process.env) {
+  const file = text(
+    'the path of a file with a token of this service',
+    (value) => !value.includes('\0'),
+  )
+  return env['AUTH_MODE'] === 'jwt' ? file : file.optional()
 }
 
 /** Items between commas, without the spaces around them. */
@@ -189,4 +229,4 @@ export type ProcessConfig = {
   CORS_ORIGINS: readonly string[]
   ALLOWED_HOSTS?: readonly string[] | undefined
   MAX_CONNECTIONS?: number | undefined
-}
+} & Partial<AuthConfig>

@@ -27,9 +27,12 @@ export type ReadinessProbe = {
   shutDown: () => void
 }
 
+/** What a process depends on, by its name. */
+export type Checked = Pick<Component, 'name' | 'check'>
+
 /** `now` is the clock in ms, for tests. */
 export function createReadiness(
-  components: readonly Component[],
+  components: readonly Checked[],
   now = () => performance.now(),
 ): ReadinessProbe {
   let shuttingDown = false
@@ -48,7 +51,7 @@ export function createReadiness(
   }
 }
 
-async function checkComponents(components: readonly Component[]): Promise<Readiness> {
+async function checkComponents(components: readonly Checked[]): Promise<Readiness> {
   const states = await Promise.all(
     components.map(async (component) => [component.name, await checkComponent(component)] as const),
   )
@@ -58,7 +61,7 @@ async function checkComponents(components: readonly Component[]): Promise<Readin
   }
 }
 
-async function checkComponent(component: Component): Promise<string> {
+async function checkComponent(component: Checked): Promise<string> {
   try {
     await withTimeLimit(component.check(), CHECK_LIMIT_MS, 'check')
     return 'ok'

@@ -20,6 +20,7 @@ import type { ProcessConfig } from './config.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
 import type { Component } from './component.ts'
+import { createAuthenticator } from '../identity/authenticator.ts'
 import { startServer } from '../server/server.ts'
 import type { Server } from '../server/server.ts'
 import { StartError } from './start-error.ts'
@@ -121,6 +122,8 @@ async function serve<Config extends ProcessConfig>(
   const { log, signal, onStop } = context
   const telemetry = await startTelemetry({ serviceName: `bidmesh-${options.name}`, log })
   onStop(telemetry.stop)
+  const authenticator = createAuthenticator(config, log)
+  onStop(async () => authenticator.stop())
   const starting = await answerWhileStarting({ host: config.HOST, port: config.PORT, log })
   const components = await options.start(config, { ...context, log: starting.log })
   for (const component of components) onStop(component.stop)
@@ -134,6 +137,7 @@ async function serve<Config extends ProcessConfig>(
     allowedHosts: config.ALLOWED_HOSTS,
     maxConnections: config.MAX_CONNECTIONS,
     components,
+    authenticator,
     log,
     metricsText,
   })

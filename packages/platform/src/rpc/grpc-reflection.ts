@@ -13,6 +13,8 @@ import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { ServerReflection } from '@bidmesh/gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '@bidmesh/gen/grpc/reflection/v1alpha/reflection_pb.ts'
 
+export const reflectionServices: readonly DescService[] = [ServerReflection, ServerReflectionAlpha]
+
 // The two versions differ in their package name alone. These are the parts of both that matter here.
 type Question =
   | { case: 'listServices' | 'fileByFilename'; value: string }
@@ -41,7 +43,7 @@ export function registerReflection(
   services: readonly DescService[],
   held: readonly DescFile[],
 ): void {
-  const all = [...services, Health, ServerReflection, ServerReflectionAlpha]
+  const all = [...services, Health, ...reflectionServices]
   const answer = createAnswers(all, held)
   let open = 0
   /** Answers one question after the other, for at most so many callers at once. */

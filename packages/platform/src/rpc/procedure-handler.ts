@@ -4,15 +4,27 @@
  * leaves unread or unsaid is answered in words (`procedure-answer.ts`), procedures are registered with the limits of their
  * messages (`strict-router.ts`), and failures go to the log.
  */
-import { createRegistry, type DescFile } from '@bufbuild/protobuf'
-import { Code, ConnectError, createConnectRouter } from '@connectrpc/connect'
+import {
+  createRegistry,
+  type DescFile,
+  type DescMethod,
+  type DescService,
+} from '@bufbuild/protobuf'
+import { Code, ConnectError, createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { ConnectRouter } from '@connectrpc/connect'
 import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
-import { type HttpHandler, type HttpRequest, partsOf } from '../server/http-handler.ts'
+import {
+  type HttpHandler,
+  type HttpRequest,
+  type IdentifiedHandler,
+  partsOf,
+} from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
+import { forAnybody, type Permit, permitOf } from '../identity/permission.ts'
+import { principalKey } from '../identity/principal.ts'
 import { type CallGuardOptions, createCallGuard } from './around-calls.ts'
 import { inWords } from './procedure-answer.ts'
 import { rpcInterceptor } from './rpc-interceptor.ts'
@@ -28,23 +40,29 @@ export type ProcedureHandlerOptions = CallGuardOptions & {
   routes: (router: ConnectRouter) => void
   /** Files of messages that an `Any` may hold. */
   held: readonly DescFile[]
+  /** Services whose methods do not say who may call them, because they are of others. */
+  forAnybody: ReadonlySet<DescService>
   /** Gets requests for what is no procedure. */
   fallback: HttpHandler
 }
 
-export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHandler {
+/** Registering a method that does not say who may call it throws. */
+export function createProcedureHandler(options: ProcedureHandlerOptions): IdentifiedHandler {
   const { routes, held, fallback, maxTimeoutMs, shutdownSignal, log } = options
   const begin = createCallGuard(options)
+  const permitFor = (method: DescMethod): Permit =>
+    options.forAnybody.has(method.parent) ? forAnybody : permitOf(method)
   const unary = createUnaryResponder({ begin, maxTimeoutMs, shutdownSignal, log })
   const router = createConnectRouter({
     maxTimeoutMs,
     shutdownSignal,
-    interceptors: [rpcInterceptor(begin)],
+    interceptors: [rpcInterceptor(begin, permitFor)],
     acceptCompression: compressions,
   })
-  routes(strictRouter(router, createRegistry(...held), unary.add))
+  const registry = createRegistry(...held)
+  routes(strictRouter(router, { registry, permitFor, addUnary: unary.add }))
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
-  return (request, response) => {
+  return (request, response, principal) => {
     const { path, query } = partsOf(request)
     const handler = handlers.get(path)
     if (!handler) return fallback(request, response)
@@ -53,8 +71,9 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): HttpHa
       const message = 'the request has no usable host'
       return sendJson(request, response, 400, { code: 'invalid_argument', message })
     }
-    if (unary.answer(path, query, request, response)) return
-    void handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+    if (unary.answer(path, query, request, response, principal)) return
+    const values = createContextValues().set(principalKey, principal)
+    void handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => inWords(answer, handler))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {

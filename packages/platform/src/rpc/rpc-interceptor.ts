@@ -1,7 +1,10 @@
 /** What surrounds calls that the library answers: streams, and calls within a process. */
 import type { TextMapGetter } from '@opentelemetry/api'
-import type { DescMessage, Message } from '@bufbuild/protobuf'
+import type { DescMethod, Message } from '@bufbuild/protobuf'
 import type { Interceptor } from '@connectrpc/connect'
+import type { Permit } from '../identity/permission.ts'
+import { principalKey } from '../identity/principal.ts'
+import { type LimitedCall, untilTokenEnd } from '../identity/token-end.ts'
 import type { CallGuard, GuardedCall } from './around-calls.ts'
 import { checkRequest } from './request-validator.ts'
 
@@ -10,50 +13,70 @@ const headerGetter: TextMapGetter<Headers> = {
   get: (headers, key) => headers.get(key) ?? undefined,
 }
 
-export function rpcInterceptor(begin: CallGuard): Interceptor {
+export function rpcInterceptor(
+  begin: CallGuard,
+  permitFor: (method: DescMethod) => Permit,
+): Interceptor {
   return (next) => async (request) => {
-    const { method, header, signal } = request
+    const { method, header, signal, contextValues } = request
+    const principal = contextValues.get(principalKey)
     const call = begin(method, header, headerGetter)
+    const limited = untilTokenEnd(principal, signal)
     try {
+      const permit = permitFor(method)
+      const refusal = permit.refusal(principal)
+      if (refusal) throw refusal
+      const check = (message: Message): void => {
+        permit.bind(principal, message)
+        checkRequest(method.input, message)
+      }
       if (!request.stream) {
-        checkRequest(method.input, request.message)
+        check(request.message)
         const response = await call.run(() => next(request))
         call.end('ok')
+        limited.end()
         return response
       }
-      const checked = { ...request, message: checkEach(method.input, request.message) }
-      const response = await call.run(() => next(checked))
+      const message = checkEach(check, request.message)
+      const response = await call.run(() => next({ ...request, signal: limited.signal, message }))
       if (response.stream) {
-        return { ...response, message: endAfter(response.message, call, signal) }
+        return { ...response, message: endAfter(response.message, call, limited) }
       }
       call.end('ok')
+      limited.end()
       return response
     } catch (error) {
+      limited.end()
       throw call.fail(error, signal)
     }
   }
 }
 
 async function* checkEach<Request extends Message>(
-  schema: DescMessage,
+  check: (message: Request) => void,
   messages: AsyncIterable<Request>,
 ) {
   for await (const message of messages) {
-    checkRequest(schema, message)
+    check(message)
     yield message
   }
 }
 
-/** A stream's call lasts until its last message, or until its reader returns early. */
-async function* endAfter<T>(messages: AsyncIterable<T>, call: GuardedCall, signal: AbortSignal) {
+/** A stream's call lasts until its last message, until its reader returns early, or until its reader's token ends. */
+async function* endAfter<T>(messages: AsyncIterable<T>, call: GuardedCall, limited: LimitedCall) {
   let end: 'ok' | 'canceled' | undefined = 'canceled'
   try {
-    yield* messages
+    for await (const message of messages) {
+      limited.check()
+      yield message
+    }
+    limited.check()
     end = 'ok'
   } catch (error) {
     end = undefined
-    throw call.fail(error, signal)
+    throw call.fail(error, limited.signal)
   } finally {
+    limited.end()
     if (end) call.end(end)
   }
 }

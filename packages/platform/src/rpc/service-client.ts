@@ -14,9 +14,13 @@ import {
   ConnectError,
   createRouterTransport,
   type HandlerContext,
+  type Interceptor,
   type Transport,
 } from '@connectrpc/connect'
 import { BrokenCircuitError, BulkheadRejectedError } from 'cockatiel'
+import { permitOf } from '../identity/permission.ts'
+import { ownService, principalKey } from '../identity/principal.ts'
+import { serviceTokenOf } from '../identity/service-token.ts'
 import type { Component } from '../process/component.ts'
 import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
@@ -30,6 +34,13 @@ const CALL_LIMIT_MS = 4_000
 const ATTEMPT_LIMIT_MS = 2_000
 /** All that were under way at an address that died may be tried again at once. */
 const RETRIES_SAVED = 200
+
+export type ServiceClientOptions = {
+  /** With the token to show; undefined: none, for services in trusted mode. */
+  tokenFile?: string | undefined
+  /** For tests. */
+  resolve?: Resolve
+}
 
 export type ServiceClient = {
   transport: Transport
@@ -45,12 +56,11 @@ export function within({ signal, timeoutMs }: HandlerContext): CallOptions {
 /**
  * @param name of the service, for messages
  * @param urls its addresses, `http://host:port`, any of which will do; of a host with several addresses each is one
- * @param resolve for tests
  */
 export function connectService(
   name: string,
   urls: readonly string[],
-  resolve: Resolve = resolveAll,
+  { tokenFile, resolve = resolveAll }: ServiceClientOptions = {},
 ): ServiceClient {
   const { ask, close } = createServiceAddresses({ urls, resolve, isUnanswered })
   const anywhere: Transport = {
@@ -62,8 +72,11 @@ export function connectService(
     timeoutMs: CALL_LIMIT_MS,
     attemptTimeoutMs: ATTEMPT_LIMIT_MS,
     budget: createRetryBudget({ savedMax: RETRIES_SAVED }),
+    ...(tokenFile !== undefined && { token: serviceTokenOf(tokenFile) }),
   })
   const told = (error: unknown): never => {
+    if (isAboutOurToken(error))
+      throw new TransientError(`the ${name} service refuses this service: ${messageOf(error)}`)
     if (!isUnanswered(error)) throw passedOn(error)
     const words = error instanceof ConnectError ? error.rawMessage : messageOf(error)
     throw new TransientError(`the ${name} service is unavailable: ${words}`)
@@ -80,7 +93,13 @@ export function connectService(
 /** The same of a component of this process, with all that surrounds its calls in a server. */
 export function callInProcess({ routes, explainError }: Component, log: Log): Transport {
   const begin = createCallGuard({ log, explain: explainError ? [explainError] : [] })
-  return createRouterTransport(routes, { router: { interceptors: [rpcInterceptor(begin)] } })
+  const interceptors = [asOurselves, rpcInterceptor(begin, permitOf)]
+  return createRouterTransport(routes, { router: { interceptors } })
+}
+
+const asOurselves: Interceptor = (next) => (request) => {
+  request.contextValues.set(principalKey, ownService)
+  return next(request)
 }
 
 const unavailableCodes = new Set([
@@ -110,6 +129,12 @@ function isWithheld(error: unknown): boolean {
 function elsewhere(error: unknown): never {
   if (!isUnanswered(error)) throw error
   throw new ConnectError(messageOf(error), Code.Unavailable)
+}
+
+/** It is this service that is not known or not allowed, and not who has asked this service. */
+function isAboutOurToken(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false
+  return error.code === Code.Unauthenticated || error.code === Code.PermissionDenied
 }
 
 /** Without the headers of the answer: they are not those of ours. */

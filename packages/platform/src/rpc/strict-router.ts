@@ -5,6 +5,7 @@
 import type { DescMethod, DescMethodUnary, Registry } from '@bufbuild/protobuf'
 import type { ConnectRouter, MethodImpl } from '@connectrpc/connect'
 import { Code, ConnectError } from '@connectrpc/connect'
+import type { Permit } from '../identity/permission.ts'
 import { messageLimitBytes } from './message-size.ts'
 import { strictTextDecoder } from './strict-json.ts'
 import type { UnaryProcedure } from './unary-responder.ts'
@@ -24,19 +25,24 @@ const jsonOptions = {
   textEncoder: lineEncoder,
 } as const
 
-/**
- * @param router gets the procedures of what components register here
- * @param registry messages that an `Any` may hold
- * @param addUnary gets the unary ones as well, for the responder that answers them
- */
+export type StrictRouterOptions = {
+  /** Messages that an `Any` may hold. */
+  registry: Registry
+  /** Who may call; throws for a method that does not say so. */
+  permitFor: (method: DescMethod) => Permit
+  /** Gets the unary procedures as well, for the responder that answers them. */
+  addUnary: (procedure: UnaryProcedure) => void
+}
+
+/** @param router gets the procedures of what components register here */
 export function strictRouter(
   router: ConnectRouter,
-  registry: Registry,
-  addUnary: (procedure: UnaryProcedure) => void,
+  { registry, permitFor, addUnary }: StrictRouterOptions,
 ): ConnectRouter {
   const strict: ConnectRouter = {
     handlers: router.handlers,
     rpc(method, implementation, options) {
+      const permit = permitFor(method)
       // A variable, because the option's type does not know of `textDecoder`, which the library reads.
       const textDecoder = strictTextDecoder(method.input)
       const strictJson = { ...jsonOptions, registry, textDecoder }
@@ -45,7 +51,8 @@ export function strictRouter(
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method is unary, and so is what implements it
         const unary = implementation as MethodImpl<DescMethodUnary>
         const json = { ...jsonOptions, registry }
-        addUnary({ method, implementation: unary, limitBytes: readMaxBytes, jsonOptions: json })
+        const limitBytes = readMaxBytes
+        addUnary({ method, permit, implementation: unary, limitBytes, jsonOptions: json })
       }
       router.rpc(method, implementation, { ...options, jsonOptions: strictJson, readMaxBytes })
       return strict

@@ -10,6 +10,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from '@connectrpc/connect'
+import { type Principal, principalKey } from '../identity/principal.ts'
 import type { HttpRequest } from '../server/http-handler.ts'
 import { deadlinePassed } from './rpc-errors.ts'
 
@@ -17,6 +18,7 @@ export type UnaryCallInit = {
   method: DescMethod
   protocolName: string
   request: HttpRequest
+  principal: Principal
   /** From now on; undefined: none. */
   timeoutMs: number | undefined
 }
@@ -25,6 +27,7 @@ export class UnaryCall implements HandlerContext {
   readonly method: DescMethod
   readonly protocolName: string
   readonly #request: HttpRequest
+  readonly #principal: Principal
   readonly #deadlineAtMs: number | undefined
   readonly #deadline: NodeJS.Timeout | undefined
   #abort: AbortController | undefined
@@ -34,10 +37,11 @@ export class UnaryCall implements HandlerContext {
   #responseTrailer: Headers | undefined
   #values: ContextValues | undefined
 
-  constructor({ method, protocolName, request, timeoutMs }: UnaryCallInit) {
+  constructor({ method, protocolName, request, principal, timeoutMs }: UnaryCallInit) {
     this.method = method
     this.protocolName = protocolName
     this.#request = request
+    this.#principal = principal
     if (timeoutMs === undefined) return
     this.#deadlineAtMs = performance.now() + timeoutMs
     this.#deadline = setTimeout(() => this.abort(deadlinePassed()), timeoutMs)
@@ -77,7 +81,7 @@ export class UnaryCall implements HandlerContext {
   }
 
   get values(): ContextValues {
-    return (this.#values ??= createContextValues())
+    return (this.#values ??= createContextValues().set(principalKey, this.#principal))
   }
 
   /** Whole ones until its deadline, which may have passed; undefined without one. */

@@ -7,6 +7,8 @@
 import { create, type DescMethodUnary, type JsonReadOptions } from '@bufbuild/protobuf'
 import { ConnectError, type MethodImpl } from '@connectrpc/connect'
 import type { TextMapGetter } from '@opentelemetry/api'
+import type { Permit } from '../identity/permission.ts'
+import type { Principal } from '../identity/principal.ts'
 import type { Log } from '../process/log.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
@@ -21,6 +23,7 @@ import { incomingOf, type Incoming, messageOf, wishesOf } from './unary-request.
 
 export type UnaryProcedure = {
   method: DescMethodUnary
+  permit: Permit
   implementation: MethodImpl<DescMethodUnary>
   /** Of a request message. */
   limitBytes: number
@@ -39,7 +42,13 @@ export type UnaryResponderOptions = {
 export type UnaryResponder = {
   add: (procedure: UnaryProcedure) => void
   /** False for a request that it has not touched. */
-  answer: (path: string, query: string, request: HttpRequest, response: HttpResponse) => boolean
+  answer: (
+    path: string,
+    query: string,
+    request: HttpRequest,
+    response: HttpResponse,
+    principal: Principal,
+  ) => boolean
 }
 
 type Known = UnaryProcedure & {
@@ -69,7 +78,7 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
       const writers = messageWriters(method.output, jsonOptions)
       procedures.set(`/${procedureName(method)}`, { ...procedure, readers, writers })
     },
-    answer: (path, query, request, response) => {
+    answer: (path, query, request, response, principal) => {
       const procedure = procedures.get(path)
       if (!procedure) return false
       const incoming = incomingOf(procedure.method, query, request)
@@ -78,10 +87,12 @@ export function createUnaryResponder(options: UnaryResponderOptions): UnaryRespo
         sendJson(request, response, 400, { code: 'invalid_argument', message: incoming })
         return true
       }
-      respond(hands, { procedure, incoming, request, response }).catch((error: unknown) => {
-        log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
-        response.destroy()
-      })
+      respond(hands, { procedure, incoming, request, response, principal }).catch(
+        (error: unknown) => {
+          log.error({ err: error, procedure: path.slice(1) }, 'an answer could not be written')
+          response.destroy()
+        },
+      )
       return true
     },
   }
@@ -92,27 +103,30 @@ type Exchange = {
   incoming: Incoming
   request: HttpRequest
   response: HttpResponse
+  principal: Principal
 }
 
 /** Rejects when there is no answering. */
 async function respond(
   { begin, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
-  { procedure, incoming, request, response }: Exchange,
+  { procedure, incoming, request, response, principal }: Exchange,
 ): Promise<void> {
-  const { method, limitBytes, jsonOptions } = procedure
+  const { method, permit, limitBytes, jsonOptions } = procedure
   const { protocol, encoding, contentType } = incoming.format
   const read = procedure.readers[encoding]
   const write = procedure.writers[encoding]
   const wishes = wishesOf(incoming, request.headers, maxTimeoutMs)
   const { timeoutMs } = wishes
-  const call = new UnaryCall({ method, protocolName: protocol.name, request, timeoutMs })
+  const protocolName = protocol.name
+  const call = new UnaryCall({ method, protocolName, request, principal, timeoutMs })
   inHand.add(call)
   let isAnswered = false
   response.on('close', () => {
     if (!isAnswered) call.abort(callerLeft())
   })
   try {
-    const coming = incoming.body(limitBytes)
+    // The body of who may not call is not read.
+    const coming = permit.refusal(principal) ?? incoming.body(limitBytes)
     const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
     if (body === GONE) return
     const guarded = begin(method, request.headers, headerGetter)
@@ -120,6 +134,7 @@ async function respond(
     try {
       if (body instanceof ConnectError) throw body
       const message = read(await messageOf(incoming, body, wishes, limitBytes))
+      permit.bind(principal, message)
       checkRequest(method.input, message)
       const output = await guarded.run(() => procedure.implementation(message, call))
       await protocol.answer(form, write(create(method.output, output)))

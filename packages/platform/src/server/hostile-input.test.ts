@@ -18,6 +18,7 @@ import {
   CreateItemRequestSchema,
   PlaceBidRequestSchema,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
+import { trustEverybody } from '../identity/authenticator.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '../process/log.ts'
@@ -35,6 +36,7 @@ beforeAll(async () => {
     return {}
   }
   server = await startServer({
+    authenticator: trustEverybody,
     host: '127.0.0.1',
     port: 0,
     components: [

@@ -9,7 +9,7 @@
 import type { Server } from 'node:http'
 import { constants } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { HttpHandler, HttpResponse } from './http-handler.ts'
+import { type HttpHandler, type HttpResponse, isGone } from './http-handler.ts'
 import { createBodyBudget } from './body-budget.ts'
 import { createCallTurns } from './call-turns.ts'
 import { createConnectionSlots } from './connection-slots.ts'
@@ -148,8 +148,6 @@ function takeTurns({ handle, isUrgent }: DualServerOptions) {
     const limit = setTimeout(end, IN_HAND_COUNTED_MS)
     response.on('close', end).on(HEAD_WRITTEN, end)
   }
-  const isGone: (...call: Parameters<HttpHandler>) => boolean = (request, response) =>
-    'stream' in request ? request.stream.destroyed : response.destroyed
   const handleInTurn: HttpHandler = (request, response) => {
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     if (isUrgent(path)) {

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import type { IncomingHttpHeaders } from 'node:http2'
 import { text } from 'node:stream/consumers'
+import { trustEverybody } from '../identity/authenticator.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createLog } from '../process/log.ts'
@@ -23,6 +24,7 @@ afterEach(async () => {
 
 async function start(rules: OriginRules): Promise<Server> {
   const server = await startServer({
+    authenticator: trustEverybody,
     ...rules,
     host: '127.0.0.1',
     port: 0,

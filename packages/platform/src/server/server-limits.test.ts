@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Code, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
+import { trustEverybody } from '../identity/authenticator.ts'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -61,6 +62,7 @@ async function start(options: Partial<ServerOptions> = {}) {
   }
   const destination = { write: (line: string) => lines.push(line) }
   const server = await startServer({
+    authenticator: trustEverybody,
     host: '127.0.0.1',
     port: 0,
     components: [component],

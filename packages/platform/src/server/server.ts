@@ -11,10 +11,13 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { createConnectionCuts } from './connection-cuts.ts'
 import { connectionLimit } from './connection-limit.ts'
 import { errorCode } from '../process/errors.ts'
+import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { registerHealth } from '../rpc/grpc-health.ts'
-import { registerReflection } from '../rpc/grpc-reflection.ts'
+import { reflectionServices, registerReflection } from '../rpc/grpc-reflection.ts'
+import type { Authenticator } from '../identity/authenticator.ts'
+import { requirePermissions } from '../identity/permission.ts'
 import { createDualServer } from './http-dual-server.ts'
-import type { HttpHandler } from './http-handler.ts'
+import { type HttpHandler, type IdentifiedHandler, isGone } from './http-handler.ts'
 import { createHttpPages } from './http-pages.ts'
 import type { Log } from '../process/log.ts'
 import { createOriginGate, type OriginRules } from './origin-gate.ts'
@@ -49,6 +52,8 @@ export type ServerOptions = OriginRules & {
   /** 0 lets the system choose. */
   port: number
   components: readonly Component[]
+  /** Says who calls. The caller stops it. */
+  authenticator: Authenticator
   log: Log
   /** The page `/metrics`. */
   metricsText: () => Promise<string>
@@ -71,14 +76,24 @@ export type Server = {
   stop: () => Promise<void>
 }
 
-/** Serves the components. Rejects with {@link PortInUseError} or the system's own error. */
+/**
+ * Serves the components. Rejects with {@link PortInUseError}, PermissionError when a method does not say who may call it, or
+ * the system's own error.
+ */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const readiness = createReadiness(options.components)
+  const { authenticate, check: checkTokens } = options.authenticator
+  const tokens = checkTokens ? [{ name: 'tokens', check: checkTokens }] : []
+  const readiness = createReadiness([...options.components, ...tokens])
+  const ofOthers = new Set(options.components.flatMap((component) => component.forAnybody ?? []))
+  const services = options.components.flatMap((component) => component.services)
+  requirePermissions(services.filter((service) => !ofOthers.has(service)))
   const stopping = new AbortController()
   const shutdown = new AbortController()
   const held = options.components.flatMap((component) => component.held ?? [])
   const procedures = createProcedureHandler({
     held,
+    // Health and reflection are for those who watch over processes, who have no tokens.
+    forAnybody: new Set([...ofOthers, Health, ...reflectionServices]),
     routes: (router) => {
       for (const component of options.components) component.routes(router)
       registerHealth(router, {
@@ -86,11 +101,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         readiness,
         stopping: stopping.signal,
       })
-      registerReflection(
-        router,
-        options.components.flatMap((component) => component.services),
-        held,
-      )
+      registerReflection(router, services, held)
     },
     maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: shutdown.signal,
@@ -109,7 +120,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     options.components.flatMap((component) => component.urgent ?? []).map(procedurePath),
   )
   const dual = createDualServer({
-    handle: gated(createOriginGate(options), componentsFirst(options.components, procedures)),
+    handle: gated(
+      createOriginGate(options),
+      identified(authenticate, componentsFirst(options.components, procedures)),
+    ),
     isUrgent: (path) => urgent.has(path),
     maxConnections,
     cut: createConnectionCuts(options.log),
@@ -144,12 +158,31 @@ function gated(gate: ReturnType<typeof createOriginGate>, handle: HttpHandler): 
   }
 }
 
+/**
+ * Nothing below is asked before it is known who calls: no component, no procedure, no page. Pages and gRPC health and
+ * reflection are for everybody, and do not look.
+ */
+function identified(
+  authenticate: Authenticator['authenticate'],
+  handle: IdentifiedHandler,
+): HttpHandler {
+  return (request, response) => {
+    const principal = authenticate(request)
+    if (!(principal instanceof Promise)) return handle(request, response, principal)
+    void principal.then((known) => isGone(request, response) || handle(request, response, known))
+  }
+}
+
 /** What components answer by themselves; everything else is for the procedures. */
-function componentsFirst(components: readonly Component[], procedures: HttpHandler): HttpHandler {
+function componentsFirst(
+  components: readonly Component[],
+  procedures: IdentifiedHandler,
+): IdentifiedHandler {
   const handlers = components.flatMap((component) => (component.handle ? [component.handle] : []))
   if (handlers.length === 0) return procedures
-  return (request, response) => {
-    if (!handlers.some((handle) => handle(request, response))) procedures(request, response)
+  return (request, response, principal) => {
+    if (!handlers.some((handle) => handle(request, response, principal)))
+      procedures(request, response, principal)
   }
 }
 

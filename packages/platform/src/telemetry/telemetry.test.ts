@@ -5,6 +5,7 @@ import { context, metrics, propagation, trace } from '@opentelemetry/api'
 import { create } from '@bufbuild/protobuf'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { trustEverybody } from '../identity/authenticator.ts'
 import { BidService, GetItemResponseSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { afterEach, expect, test, vi } from 'vitest'
 import { captureSpans } from '../testing/capture-spans.ts'
@@ -34,6 +35,7 @@ async function start(log?: Log): Promise<Telemetry> {
 /** Calls GetItem with a sampled traceparent; `inHandler` runs where a handler does. */
 async function call(metricsText: () => Promise<string>, inHandler: () => void) {
   const server = await startServer({
+    authenticator: trustEverybody,
     host: '127.0.0.1',
     port: 0,
     log: createLog({ name: 'test', level: 'silent' }),

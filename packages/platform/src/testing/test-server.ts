@@ -1,16 +1,25 @@
 /** A component on a real server, for tests that call procedures the way clients do. */
 import { createLog } from '../process/log.ts'
 import type { Component } from '../process/component.ts'
+import { type Authenticator, trustEverybody } from '../identity/authenticator.ts'
 import { startServer, type Server } from '../server/server.ts'
 
 export const quietLog = createLog({ name: 'test', level: 'silent' })
 
-/** Serves the components on a free port; the caller stops the server, which stops the components too. */
-export async function startTestServer(components: readonly Component[]): Promise<Server> {
+/**
+ * Serves the components on a free port; the caller stops the server, which stops the components too.
+ *
+ * @param authenticator absent: requests say who calls
+ */
+export async function startTestServer(
+  components: readonly Component[],
+  authenticator: Authenticator = trustEverybody,
+): Promise<Server> {
   const server = await startServer({
     host: '127.0.0.1',
     port: 0,
     components,
+    authenticator,
     log: quietLog,
     metricsText: async () => '',
     finishLimitMs: 1_000,

@@ -1,6 +1,7 @@
 /** A hub whose one item is in memory, behind a real server that speaks the streams of HTTP/1.1. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { trusted } from '@bidmesh/platform/identity/principal.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { vi } from 'vitest'
 import { Hub, type HubOptions } from '../feed/hub.ts'
@@ -26,9 +27,14 @@ export async function startStreams(changes: Partial<HubOptions> = {}, descriptio
     ...changes,
   })
   const events = { fellBehind: vi.fn<() => void>(), dropped: vi.fn<() => void>() }
-  const streams = createWatchStreams({ ...watchesOf(hub), events, log: quietLog })
+  const streams = createWatchStreams({
+    ...watchesOf(hub),
+    redeem: async () => undefined,
+    events,
+    log: quietLog,
+  })
   const server = createServer((request, response) => {
-    if (!streams(request, response)) response.writeHead(404).end()
+    if (!streams(request, response, trusted)) response.writeHead(404).end()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = server.address()

@@ -3,8 +3,9 @@
  * only plain requests (no compression, no deadline); all others are the library's, with the same messages.
  */
 import type { Writable } from 'node:stream'
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf'
 import {
+  LiveService,
   type WatchItemRequest,
   WatchItemRequestSchema,
   type WatchItemsRequest,
@@ -16,6 +17,10 @@ import {
   partsOf,
 } from '@bidmesh/platform/server/http-handler.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
+import { tokenExpired } from '@bidmesh/platform/identity/identity-errors.ts'
+import { permitOf } from '@bidmesh/platform/identity/permission.ts'
+import type { Principal } from '@bidmesh/platform/identity/principal.ts'
+import { atTokenEnd } from '@bidmesh/platform/identity/token-end.ts'
 import { ENVELOPE_BYTES, openEnvelope } from '@bidmesh/platform/rpc/envelope.ts'
 import { type Encoding, messageReaders } from '@bidmesh/platform/rpc/message-codecs.ts'
 import { messageLimitBytes } from '@bidmesh/platform/rpc/message-size.ts'
@@ -26,6 +31,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
 import { framed } from './frame.ts'
 import type { Leave } from '../feed/hub.ts'
+import { principalOf, ticketInvalid, type Tickets } from '../tickets/tickets.ts'
 import { SocketViewer } from './socket-viewer.ts'
 import {
   isPassing,
@@ -49,6 +55,7 @@ export type Watch<Request> = (
 export type WatchStreamsOptions = {
   watchItem: Watch<WatchItemRequest>
   watchItems: Watch<WatchItemsRequest>
+  redeem: Tickets['redeem']
   events: ViewerEvents
   /** Shared with all other work for viewers. */
   turns: Turns
@@ -58,16 +65,27 @@ export type WatchStreamsOptions = {
 /** Of a request with 500 ids, 20 kB, reading and checking takes 2 ms: as much as there is in one turn. */
 const BYTES_PER_UNIT = 100
 
-/** A request that was read and checked, waiting for its viewer. */
-type Asked = { userId: string; watch: (open: OpenViewer, signal: AbortSignal) => Promise<Leave> }
+/** A request that was read and checked, of somebody who may ask it, waiting for its viewer. */
+type Asked = {
+  principal: Principal
+  userId: string
+  watch: (open: OpenViewer, signal: AbortSignal) => Promise<Leave>
+}
+
+type Asker = {
+  /** Throws when this caller may not watch, whatever they ask. */
+  admit: (principal: Principal) => void
+  read: (principal: Principal, body: Body) => Asked
+}
 
 const pagePath = /^\/live\/items\/([^/?]+)$/
 
 /** A handler that returns false for requests that are not for it, without having touched them. */
 export function createWatchStreams(options: WatchStreamsOptions) {
-  const item = asker(WatchItemRequestSchema, options.watchItem)
-  const items = asker(WatchItemsRequestSchema, options.watchItems)
-  const procedures = new Map<string | undefined, (body: Body) => Asked>([
+  const { events } = options
+  const item = asker(LiveService.method.watchItem, WatchItemRequestSchema, options.watchItem)
+  const items = asker(LiveService.method.watchItems, WatchItemsRequestSchema, options.watchItems)
+  const procedures = new Map<string | undefined, Asker>([
     ['/live.v1.LiveService/WatchItem', item],
     ['/live.v1.LiveService/WatchItems', items],
   ])
@@ -79,19 +97,24 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     refuse: (error: ConnectError) => void,
   ): Promise<void> {
     let leave: Leave | undefined
+    let endLimit: (() => void) | undefined
     const left = new AbortController()
     response.once('close', () => {
       left.abort()
       leave?.()
+      endLimit?.()
     })
     try {
-      const { userId, watch } = await ask()
+      const { principal, userId, watch } = await ask()
       leave = await watch((source) => {
         const socket = begin(response, protocol)
-        const { events } = options
-        return new SocketViewer({ response, socket, protocol, userId, source, events })
+        const viewer = new SocketViewer({ response, socket, protocol, userId, source, events })
+        endLimit = atTokenEnd(principal, () => viewer.end(tokenExpired()))
+        return viewer
       }, left.signal)
-      if (left.signal.aborted) leave()
+      if (!left.signal.aborted) return
+      leave()
+      endLimit?.()
     } catch (error) {
       if (left.signal.aborted) return
       const call = { procedure: 'live.v1.LiveService', signal: left.signal, log: options.log }
@@ -99,12 +122,16 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     }
   }
 
-  return (request: HttpRequest, response: HttpResponse): boolean => {
+  return (request: HttpRequest, response: HttpResponse, principal: Principal): boolean => {
     const { path, query } = partsOf(request)
     const itemId = pagePath.exec(path)?.[1]
     if (itemId !== undefined && request.method === 'GET') {
       const lastEventId = request.headers['last-event-id']
-      const ask = async () => item(pageBody(itemId, query, lastEventId))
+      const ask = async () => {
+        item.admit(principal)
+        const caller = await pageCaller(options, principal, query)
+        return item.read(caller, pageBody(itemId, query, lastEventId))
+      }
       const protocol = serverSentEvents(request.httpVersion === '1.1')
       void answer(response, protocol, ask, (error) => {
         // An `EventSource` comes back after an answer that ends, and never after one that is an error.
@@ -119,26 +146,53 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     // A pipelined request has no socket until the answer before it is out.
     if (!isPlain(request.headers) || response.socket === null) return false
     const ask = async () => {
+      procedure.admit(principal)
       const bytes = await readMessage(request)
       await options.turns.room(bytes.length / BYTES_PER_UNIT)
-      return procedure({ format: protocol.format === 'proto' ? 'proto' : 'json', bytes })
+      const format = protocol.format === 'proto' ? 'proto' : 'json'
+      return procedure.read(principal, { format, bytes })
     }
     void answer(response, protocol, ask, (error) => endAtOnce(response, protocol, error))
     return true
   }
 }
 
+/** Who asks for the page: an `EventSource` shows a ticket where others have a header. */
+async function pageCaller(
+  { redeem }: WatchStreamsOptions,
+  principal: Principal,
+  query: string,
+): Promise<Principal> {
+  const ticket = new URLSearchParams(query).get('ticket')
+  if (ticket === null) return principal
+  const holder = await redeem(ticket)
+  if (holder) return principalOf(holder)
+  throw ticketInvalid()
+}
+
 /** A request message as it came. */
 type Body = { format: Encoding; bytes: Uint8Array }
 
-function asker<Desc extends DescMessage>(schema: Desc, watch: Watch<MessageShape<Desc>>) {
+function asker<Desc extends DescMessage>(
+  method: DescMethod,
+  schema: Desc,
+  watch: Watch<MessageShape<Desc>>,
+): Asker {
   prepareRules(schema)
   const readers = messageReaders(schema)
-  return ({ format, bytes }: Body): Asked => {
-    const request = readers[format](bytes)
-    checkRequest(schema, request)
-    const userId = 'userId' in request ? String(request.userId) : ''
-    return { userId, watch: (open, signal) => watch(request, open, signal) }
+  const permit = permitOf(method)
+  return {
+    admit: (principal) => {
+      const refusal = permit.refusal(principal)
+      if (refusal) throw refusal
+    },
+    read: (principal, { format, bytes }) => {
+      const request = readers[format](bytes)
+      permit.bind(principal, request)
+      checkRequest(schema, request)
+      const userId = 'userId' in request ? String(request.userId) : ''
+      return { principal, userId, watch: (open, signal) => watch(request, open, signal) }
+    },
   }
 }
 
@@ -178,7 +232,8 @@ function pageBody(itemId: string, query: string, lastEventId: string | string[] 
 }
 
 function refusePage(response: HttpResponse, error: ConnectError): void {
-  response.writeHead(codeToHttpStatus(error.code), { 'content-type': 'application/json' })
+  const headers = { ...Object.fromEntries(error.metadata), 'content-type': 'application/json' }
+  response.writeHead(codeToHttpStatus(error.code), headers)
   response.end(`${JSON.stringify(errorToJson(error, undefined))}\n`)
 }
 

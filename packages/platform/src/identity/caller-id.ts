@@ -1,6 +1,6 @@
 /**
- * Who calls. In trusted mode the request says so and is believed: for one machine, tests and clusters
- * whose gateway has checked already.
+ * Who calls, as the request says it: in trusted mode it is believed, and with a token it has been filled or compared by
+ * `permission.ts` before any handler sees it.
  */
 import { Code, ConnectError } from '@connectrpc/connect'
 
