@@ -188,8 +188,13 @@ async function call(transport: Transport, method: DescMethod, named: string): Pr
 }
 
 const reasons = new Set([
-  ...['TOKEN_MISSING', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'TICKET_INVALID'],
-  ...['ROLE_MISSING', 'OTHER_USER', 'INTERNAL_ONLY'],
+  'TOKEN_MISSING',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
+  'TICKET_INVALID',
+  'ROLE_MISSING',
+  'OTHER_USER',
+  'INTERNAL_ONLY',
 ])
 
 function verdictOf(error: ConnectError): string {
@@ -408,7 +413,10 @@ describe('the header', () => {
 async function statusOverHttp1(path: string, headers: string[]): Promise<number | undefined> {
   const { hostname, port } = new URL(server.url)
   const request = httpRequest({
-    ...{ hostname, port, path, method: 'POST' },
+    hostname,
+    port,
+    path,
+    method: 'POST',
     headers: ['host', 'test', ...headers],
   })
   request.end('{}')

@@ -31,7 +31,10 @@ export async function startTestIssuer() {
   let fetches = 0
   let issuer = ''
   const server = createServer((request, response) => {
-    if (isAway) return void response.destroy()
+    if (isAway) {
+      response.destroy()
+      return
+    }
     const documents: Record<string, unknown> = {
       '/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/keys` },
       '/keys': { keys: keys.map(({ jwk }) => jwk) },

@@ -142,9 +142,8 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     }
     const procedure = procedures.get(path)
     const protocol = procedure && streamProtocolOf(request.headers['content-type'])
-    if (!protocol || request.method !== 'POST' || request.httpVersion !== '1.1') return false
     // A pipelined request has no socket until the answer before it is out.
-    if (!isPlain(request.headers) || response.socket === null) return false
+    if (!protocol || !isPlainPost(request) || response.socket === null) return false
     const ask = async () => {
       procedure.admit(principal)
       const bytes = await readMessage(request)
@@ -197,7 +196,8 @@ function asker<Desc extends DescMessage>(
 }
 
 /** Compression and deadlines are the library's. */
-function isPlain(headers: HttpRequest['headers']): boolean {
+function isPlainPost({ method, httpVersion, headers }: HttpRequest): boolean {
+  if (method !== 'POST' || httpVersion !== '1.1') return false
   const encodings = ['content-encoding', 'connect-content-encoding', 'grpc-encoding']
   if (headers['connect-timeout-ms'] ?? headers['grpc-timeout']) return false
   return encodings.every((name) => (headers[name] ?? 'identity') === 'identity')
