@@ -31,16 +31,13 @@ export async function startTestIssuer() {
   let fetches = 0
   let issuer = ''
   const server = createServer((request, response) => {
-    if (isAway) {
-      response.destroy()
-      return
-    }
     const documents: Record<string, unknown> = {
       '/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/keys` },
       '/keys': { keys: keys.map(({ jwk }) => jwk) },
     }
     if (request.url === '/keys') fetches += 1
-    response.end(JSON.stringify(documents[request.url ?? ''] ?? null))
+    if (isAway) response.destroy()
+    else response.end(JSON.stringify(documents[request.url ?? ''] ?? null))
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = server.address()
