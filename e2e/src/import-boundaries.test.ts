@@ -33,7 +33,8 @@ function importsOf(file: string): string[] {
     if (name.startsWith('.')) return normalize(join(dirname(file), name))
     const [, workspace = '', rest = 'index'] = /^(@bidmesh\/[\w-]+)(?:\/(.+))?$/.exec(name) ?? []
     const folder = folders.get(workspace)
-    return folder === undefined ? [] : join(folder, 'src', rest.replace(/(?<!\.ts)$/, '.ts'))
+    if (folder === undefined) return []
+    return join(folder, folder === 'gen' ? '' : 'src', rest.replace(/(?<!\.ts)$/, '.ts'))
   })
 }
 

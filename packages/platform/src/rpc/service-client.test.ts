@@ -1,4 +1,6 @@
 /** Calls to services that vanish, fall silent or are not there yet, through real sockets. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Socket } from 'node:net'
 import { create } from '@bufbuild/protobuf'
 import { BidService } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ErrorInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
@@ -140,30 +142,25 @@ it('leaves an address alone that does not answer, but for a look now and then', 
   expect(asked).toBeLessThanOrEqual(8)
 })
 
-it('survives connections that end while others are asked for, again and again', async () => {
-  const proxy = await proxied('one')
-  const client = clientOf(proxy.url)
-  let isOver = false
-  const outcomes = { answered: 0, unavailable: 0 }
-  const callers = Array.from({ length: 20 }, async () => {
-    while (!isOver) {
-      await client.getItem({ id: any }).then(
-        () => (outcomes.answered += 1),
-        () => (outcomes.unavailable += 1),
-      )
-    }
-  })
-  for (let cuts = 0; cuts < 120; cuts += 1) {
-    proxy.cut()
-    await new Promise((done) => setTimeout(done, (cuts % 20) * 3))
+it('hears the error of a connection also when a call asks for another at that moment', async () => {
+  const sockets: Socket[] = []
+  const note = (message: unknown): void => {
+    if (typeof message !== 'object' || message === null || !('socket' in message)) return
+    if (message.socket instanceof Socket) sockets.push(message.socket)
   }
-  isOver = true
-  await Promise.all(callers)
-  // An error that nobody hears would have ended this process.
-  expect(outcomes.answered).toBeGreaterThan(20)
-  await new Promise((done) => setTimeout(done, 1_100))
-  expect(await titleOf(client)).toBe('one')
-}, 20_000)
+  subscribe('net.client.socket', note)
+  cleanups.push(() => unsubscribe('net.client.socket', note))
+  const client = clientOf((await serve('one')).url)
+  await titleOf(client)
+  const [socket] = sockets
+  // The session has ended by now, and is about to say why: connect-node 2.2.0 had stopped listening by then.
+  const asked = new Promise((resolve) => {
+    socket?.once('error', () => resolve(titleOf(client)))
+  })
+  socket?.destroy(new Error('reset'))
+  expect(await asked).toBe('one')
+  expect(sockets.length).toBeGreaterThan(1)
+})
 
 describe('without an answer', () => {
   it('the next address is asked, and stays the first to be', async () => {
