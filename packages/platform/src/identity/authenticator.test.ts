@@ -36,8 +36,8 @@ async function start(changes: Partial<TokenRules> = {}) {
 /** What a caller is told. */
 function reasonOf(principal: Principal): string | undefined {
   if (principal.kind !== 'refused') return principal.kind
-  const { code, reason } = { ...principal.reason, reason: principal.reason }
-  return `${Code[code]} ${reason.findDetails(ErrorInfoSchema)[0]?.reason ?? ''}`.trim()
+  const { reason } = principal
+  return `${Code[reason.code]} ${reason.findDetails(ErrorInfoSchema)[0]?.reason ?? ''}`.trim()
 }
 
 describe('a good token', () => {
