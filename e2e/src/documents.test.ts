@@ -12,6 +12,7 @@ const documents = [
   'SECURITY.md',
   'bench/README.md',
   'deploy/README.md',
+  'docs/identity.md',
   'docs/operations.md',
   'docs/values.md',
   ...readdirSync(join(repository, 'docs/decisions')).map((name) => `docs/decisions/${name}`),

@@ -404,6 +404,43 @@ describe('network policies', () => {
   })
 })
 
+describe('with tokens', () => {
+  const manifests = render('bidmesh', 'values-production.yaml')
+  const procedures = ['bidmesh-bid', 'bidmesh-live', 'bidmesh-stats']
+
+  it('those with procedures check them, and reach the issuer', () => {
+    for (const { metadata, data } of ofKind(manifests, 'ConfigMap')) {
+      const isChecking = procedures.includes(metadata.name)
+      expect(data?.['AUTH_MODE'], metadata.name).toBe(isChecking ? 'jwt' : undefined)
+      expect(data?.['OIDC_AUDIENCE'], metadata.name).toBe(isChecking ? 'bidmesh' : undefined)
+    }
+    const { spec } = named(manifests, 'NetworkPolicy', 'bidmesh-issuer')
+    const pods = manifests.filter((manifest) => podSpecOf(manifest))
+    expect(selected(pods, spec.podSelector).toSorted()).toEqual(procedures)
+    const trusting = render('bidmesh', plain)
+    expect(ofKind(trusting, 'NetworkPolicy').map(({ metadata }) => metadata.name)).not.toContain(
+      'bidmesh-issuer',
+    )
+  })
+
+  it('those who ask the bid service have a token of their own, in a file', () => {
+    const withToken = manifests.filter((manifest) =>
+      podSpecOf(manifest)?.volumes?.some(({ name }) => name === 'service-token'),
+    )
+    const names = withToken.map(({ metadata }) => metadata.name).toSorted()
+    expect(names).toEqual(['bidmesh-live', 'bidmesh-rebuild'])
+    expect(podsWith(manifests, 'SERVICE_TOKEN_FILE')).toEqual(names)
+    for (const manifest of withToken) {
+      const mounts = podSpecOf(manifest)?.containers[0]?.volumeMounts
+      expect(mounts).toContainEqual({
+        name: 'service-token',
+        mountPath: '/run/secrets/bidmesh',
+        readOnly: true,
+      })
+    }
+  })
+})
+
 describe('values', () => {
   const refused = (...args: string[]) => template('bidmesh', ['--values', plain, ...args]).stderr
 
@@ -419,7 +456,8 @@ describe('values', () => {
     ['networkPolicy.callers[0].namespace=x', 'namespace'],
     ['networkPolicy.databasePorts[0]=5432', 'databasePorts'],
     ['services.live.env.BID_URL=http://x', 'BID_URL'],
-    ['auth.mode=jwt', 'mode'],
+    ['auth.mode=oidc', 'mode'],
+    ['auth.leewaySeconds=61', 'leewaySeconds'],
   ])('refuse %s', (set, word) => {
     expect(refused(`--set=${set}`)).toContain(word)
   })
@@ -427,6 +465,7 @@ describe('values', () => {
   it('say what is missing', () => {
     expect(template('bidmesh', []).stderr).toContain('auth.mode has to be chosen')
     expect(refused('--set=ingress.enabled=true')).toContain('hosts.api.name')
+    expect(refused('--set=auth.mode=jwt')).toContain('auth.issuer, auth.audience')
   })
 })
 

@@ -59,7 +59,7 @@ describe.each(sets)('%s with %s', (chart, values) => {
       expect(spec.securityContext?.runAsUser, name).toBeGreaterThan(0)
       expect(spec.hostNetwork, name).toBeUndefined()
       const kinds = (spec.volumes ?? []).flatMap((volume) => Object.keys(volume))
-      expect(['name', 'emptyDir', 'configMap']).toEqual(expect.arrayContaining(kinds))
+      expect(['name', 'emptyDir', 'configMap', 'secret']).toEqual(expect.arrayContaining(kinds))
     }
     for (const [name, { securityContext }] of containers) {
       expect(securityContext, name).toEqual({

@@ -187,21 +187,13 @@ async function call(transport: Transport, method: DescMethod, named: string): Pr
   }
 }
 
-const reasons = new Set([
-  'TOKEN_MISSING',
-  'TOKEN_EXPIRED',
-  'TOKEN_INVALID',
-  'TICKET_INVALID',
-  'ROLE_MISSING',
-  'OTHER_USER',
-  'INTERNAL_ONLY',
-])
+const identityReason = /^(?:TOKEN_|TICKET_|ROLE_MISSING$|OTHER_USER$|INTERNAL_ONLY$)/
 
 function verdictOf(error: ConnectError): string {
   const [info] = error.findDetails(ErrorInfoSchema)
   const isAboutRequest = error.code === Code.InvalidArgument || error.code === Code.NotFound
   // It got as far as what was asked.
-  if (isAboutRequest && !reasons.has(info?.reason ?? '')) return 'may'
+  if (isAboutRequest && !identityReason.test(info?.reason ?? '')) return 'may'
   return `${Code[error.code]} ${info?.reason ?? error.rawMessage}`
 }
 

@@ -2,7 +2,7 @@
 {{- define "bidmesh.processes" -}}
 bid:
   secrets: { DATABASE_URL: bid-database-url, REDIS_URL: redis-url }
-  config: { AUTH_MODE: {{ .Values.auth.mode }}, MIGRATIONS: check }
+  config: {{ include "bidmesh.authConfig" (list . (dict "MIGRATIONS" "check")) }}
   called: true
 auctioneer:
   secrets: { DATABASE_URL: bid-database-url, REDIS_URL: redis-url }
@@ -11,14 +11,45 @@ outbox-worker:
   secrets: { DATABASE_URL: bid-database-url, AMQP_URL: amqp-url }
 stats:
   secrets: { DATABASE_URL: stats-database-url, AMQP_URL: amqp-url, REDIS_URL: redis-url }
-  config: { MIGRATIONS: check }
+  config: {{ include "bidmesh.authConfig" (list . (dict "MIGRATIONS" "check")) }}
   called: true
 live:
   secrets: { AMQP_URL: amqp-url, REDIS_URL: redis-url }
-  config: { AUTH_MODE: {{ .Values.auth.mode }}, BID_URL: {{ include "bidmesh.bidUrl" . }} }
+  config: {{ include "bidmesh.authConfig" (list . (merge (dict "BID_URL" (include "bidmesh.bidUrl" .)) (include "bidmesh.serviceTokenConfig" . | fromYaml))) }}
+  asks: true
   called: true
 web:
   called: true
+{{- end }}
+
+{{/* What a process with procedures reads besides: (list $ $config), as JSON. */}}
+{{- define "bidmesh.authConfig" -}}
+{{- $auth := (index . 0).Values.auth -}}
+{{- $config := merge (dict "AUTH_MODE" $auth.mode) (index . 1) -}}
+{{- if eq $auth.mode "jwt" -}}
+{{- $config = merge $config (dict "OIDC_ISSUER" $auth.issuer "OIDC_AUDIENCE" $auth.audience "OIDC_ROLES_CLAIM" $auth.rolesClaim "OIDC_ALGORITHMS" $auth.algorithms "OIDC_LEEWAY_SECONDS" (toString $auth.leewaySeconds)) -}}
+{{- end -}}
+{{- toJson $config -}}
+{{- end }}
+
+{{/* The token by which a pod asks others is a file, so that it may change while the pod runs. */}}
+{{- define "bidmesh.serviceTokenConfig" -}}
+{{- if eq .Values.auth.mode "jwt" }}
+SERVICE_TOKEN_FILE: /run/secrets/bidmesh/token
+{{- end }}
+{{- end }}
+
+{{- define "bidmesh.serviceTokenMount" -}}
+{{- if eq .Values.auth.mode "jwt" }}
+- { name: service-token, mountPath: /run/secrets/bidmesh, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "bidmesh.serviceTokenVolume" -}}
+{{- if eq .Values.auth.mode "jwt" }}
+- name: service-token
+  secret: { secretName: {{ .Values.auth.serviceTokenSecret }}, items: [{ key: token, path: token }] }
+{{- end }}
 {{- end }}
 
 {{/*
@@ -128,7 +159,10 @@ securityContext:
 {{/* Stops with words where the schema could only say that something does not match. */}}
 {{- define "bidmesh.check" -}}
 {{- if not .Values.auth.mode }}
-{{- fail "auth.mode has to be chosen. This version knows one: trusted, which believes the user_id of every request, so that something in front has to check who calls (--set auth.mode=trusted)" }}
+{{- fail "auth.mode has to be chosen. jwt asks callers for a token of auth.issuer; trusted believes the user_id of every request, so that something in front has to check who calls (--set auth.mode=trusted)" }}
+{{- end }}
+{{- if and (eq .Values.auth.mode "jwt") (not (and .Values.auth.issuer .Values.auth.audience .Values.auth.serviceTokenSecret)) }}
+{{- fail "auth.mode=jwt needs auth.issuer, auth.audience and auth.serviceTokenSecret: see docs/identity.md" }}
 {{- end }}
 {{- if and (or .Values.ingress.enabled .Values.gateway.enabled) (not (and .Values.hosts.api.name .Values.hosts.web.name)) }}
 {{- fail "the ingress and the gateway need hosts.api.name and hosts.web.name; they may be the same" }}

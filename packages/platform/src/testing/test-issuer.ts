@@ -48,14 +48,8 @@ export async function startTestIssuer() {
     if (!key) throw new Error('no key')
     return key
   }
-  const claimsOf = (claims: Claims): Claims => ({
-    iss: issuer,
-    aud: audience,
-    exp: inSeconds(300),
-    ...claims,
-  })
   const sign = (claims: Claims, { kid, alg, privateKey } = currentKey()) =>
-    new SignJWT(claimsOf(claims)).setProtectedHeader({ alg, kid }).sign(privateKey)
+    new SignJWT(claimsOf(issuer, claims)).setProtectedHeader({ alg, kid }).sign(privateKey)
 
   return {
     url: issuer,
@@ -65,16 +59,11 @@ export async function startTestIssuer() {
     async tokenBySecret(claims: Claims): Promise<string> {
       const { kid, publicKey } = currentKey()
       const secret = new TextEncoder().encode(await exportSPKI(publicKey))
-      return await new SignJWT(claimsOf(claims))
+      return await new SignJWT(claimsOf(issuer, claims))
         .setProtectedHeader({ alg: 'HS256', kid })
         .sign(secret)
     },
-    unsignedToken(claims: Claims): string {
-      const parts = [{ alg: 'none' }, claimsOf(claims)].map((part) =>
-        base64url.encode(JSON.stringify(part)),
-      )
-      return `${parts.join('.')}.`
-    },
+    unsignedToken: (claims: Claims) => unsigned(claimsOf(issuer, claims)),
     /** Under the name of a key of ours. */
     async tokenOfStranger(claims: Claims): Promise<string> {
       const { privateKey } = await createKey('RS256')
@@ -100,6 +89,15 @@ export async function startTestIssuer() {
       server.closeAllConnections()
     },
   }
+}
+
+function claimsOf(issuer: string, claims: Claims): Claims {
+  return { iss: issuer, aud: audience, exp: inSeconds(300), ...claims }
+}
+
+function unsigned(claims: Claims): string {
+  const parts = [{ alg: 'none' }, claims].map((part) => base64url.encode(JSON.stringify(part)))
+  return `${parts.join('.')}.`
 }
 
 let count = 0

@@ -96,25 +96,23 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     ask: () => Promise<Asked>,
     refuse: (error: ConnectError) => void,
   ): Promise<void> {
-    let leave: Leave | undefined
-    let endLimit: (() => void) | undefined
     const left = new AbortController()
+    const undo: (() => void)[] = []
+    const leave = (): void => undo.splice(0).forEach((step) => step())
     response.once('close', () => {
       left.abort()
-      leave?.()
-      endLimit?.()
+      leave()
     })
     try {
       const { principal, userId, watch } = await ask()
-      leave = await watch((source) => {
+      const leaveRoom = await watch((source) => {
         const socket = begin(response, protocol)
         const viewer = new SocketViewer({ response, socket, protocol, userId, source, events })
-        endLimit = atTokenEnd(principal, () => viewer.end(tokenExpired()))
+        undo.push(atTokenEnd(principal, () => viewer.end(tokenExpired())))
         return viewer
       }, left.signal)
-      if (!left.signal.aborted) return
-      leave()
-      endLimit?.()
+      undo.push(leaveRoom)
+      if (left.signal.aborted) leave()
     } catch (error) {
       if (left.signal.aborted) return
       const call = { procedure: 'live.v1.LiveService', signal: left.signal, log: options.log }
