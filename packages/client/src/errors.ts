@@ -29,8 +29,10 @@ export function isUnanswered(error: ConnectError): boolean {
   if (passing.has(error.code)) return true
   // A message that is too large has no time to come back at.
   if (error.code === Code.ResourceExhausted) return retryDelayMsOf(error) !== undefined
-  // With a cause it was made on this side, of a connection that broke: servers tell of none.
-  return perhapsOurs.has(error.code) && error.cause !== undefined
+  // With a cause it was made on this side, of a connection that broke: servers tell of none. Connect's words for a
+  // stream of HTTP/2 that was reset have none either.
+  const isOurs = error.cause !== undefined || error.rawMessage.startsWith('http/2 stream closed')
+  return perhapsOurs.has(error.code) && isOurs
 }
 
 const lasting = new Set([
