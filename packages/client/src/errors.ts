@@ -35,6 +35,13 @@ export function isUnanswered(error: ConnectError): boolean {
   return perhapsOurs.has(error.code) && isOurs
 }
 
+/** The error of a call: whatever this side says of a connection that broke, no server was there to answer. */
+export function callError(reason: unknown): ConnectError {
+  const error = ConnectError.from(reason)
+  if (!perhapsOurs.has(error.code) || !isUnanswered(error)) return error
+  return new ConnectError(error.rawMessage, Code.Unavailable, undefined, undefined, error.cause)
+}
+
 const lasting = new Set([
   Code.NotFound,
   Code.InvalidArgument,
