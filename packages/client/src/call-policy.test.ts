@@ -115,6 +115,10 @@ it('asks again when the connection broke before its answer, or within it', async
   const client = createBidmeshClient({ baseUrl: 'http://nowhere', fetch, random: () => 0 })
   expect((await client.bids.getItem({ id: 'a' })).item?.title).toBe('Lamp')
   expect(answers).toEqual([])
+
+  const away = () => Promise.reject(new TypeError('fetch failed'))
+  const lonely = createBidmeshClient({ baseUrl: 'http://nowhere', fetch: away, random: () => 0 })
+  expect(await codeOf(lonely.bids.getItem({ id: 'a' }))).toBe('Unavailable')
 })
 
 it('waits for as long as the server says', async () => {

@@ -5,9 +5,9 @@
  *
  * Around a transport rather than as an interceptor of it: an interceptor is called within one deadline and once a call.
  */
-import { ConnectError, type Transport } from '@connectrpc/connect'
+import type { Transport } from '@connectrpc/connect'
 import { backOffMs, pause } from './back-off.ts'
-import { isUnanswered, retryDelayMsOf } from './errors.ts'
+import { callError, isUnanswered, retryDelayMsOf } from './errors.ts'
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import { safeCall } from './safe-calls.ts'
 
@@ -62,7 +62,7 @@ export function withPolicy(transport: Transport, policy: CallPolicy = {}): Trans
         try {
           return await transport.unary(method, signal, limit, headers, message, values)
         } catch (error) {
-          const reason = ConnectError.from(error)
+          const reason = callError(error)
           const mayHelp = isSafe && !signal?.aborted && isUnanswered(reason) && tries < attempts
           const toldMs = retryDelayMsOf(reason) ?? 0
           const waitMs = toldMs + backOffMs(tries, BACK_OFF, random)

@@ -29,8 +29,17 @@ export function isUnanswered(error: ConnectError): boolean {
   if (passing.has(error.code)) return true
   // A message that is too large has no time to come back at.
   if (error.code === Code.ResourceExhausted) return retryDelayMsOf(error) !== undefined
-  // With a cause it was made on this side, of a connection that broke: servers tell of none.
-  return perhapsOurs.has(error.code) && error.cause !== undefined
+  // With a cause it was made on this side, of a connection that broke: servers tell of none. Connect's words for a
+  // stream of HTTP/2 that was reset have none either.
+  const isOurs = error.cause !== undefined || error.rawMessage.startsWith('http/2 stream closed')
+  return perhapsOurs.has(error.code) && isOurs
+}
+
+/** The error of a call: whatever this side says of a connection that broke, no server was there to answer. */
+export function callError(reason: unknown): ConnectError {
+  const error = ConnectError.from(reason)
+  if (!perhapsOurs.has(error.code) || !isUnanswered(error)) return error
+  return new ConnectError(error.rawMessage, Code.Unavailable, undefined, undefined, error.cause)
 }
 
 const lasting = new Set([

@@ -163,7 +163,7 @@ it('hears the error of a connection also when a call asks for another at that mo
 })
 
 describe('without an answer', () => {
-  it('the next address is asked, and stays the first to be', async () => {
+  it('the next address is asked, of two calls in turn as well', async () => {
     const gone = `http://127.0.0.1:${await freePort()}`
     const { url } = await serve('two')
     const client = clientOf(gone, url)
@@ -204,7 +204,11 @@ describe('without an answer', () => {
     const { close } = await answerWhileStarting({ host: '127.0.0.1', port, log: quietLog })
     cleanups.push(close)
     const { url } = await serve('two')
-    expect(await titleOf(clientOf(`http://127.0.0.1:${port}`, url))).toBe('two')
+    const starting = `http://127.0.0.1:${port}`
+    const client = clientOf(starting, url)
+    // Each is the first to be asked once.
+    expect([await titleOf(client), await titleOf(client)]).toEqual(['two', 'two'])
+    await expect(titleOf(clientOf(starting))).rejects.toThrow('the bid service is unavailable')
   })
 
   it('whoever asks is told that the service is unavailable, and not where it was', async () => {

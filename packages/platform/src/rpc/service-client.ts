@@ -7,6 +7,7 @@
  * service-addresses.ts.
  */
 import { createRetryBudget } from '@bidmesh/client/retry-budget.ts'
+import { isUnanswered as isNoAnswer } from '@bidmesh/client/errors.ts'
 import { withPolicy } from '@bidmesh/client/call-policy.ts'
 import {
   type CallOptions,
@@ -102,22 +103,13 @@ const asOurselves: Interceptor = (next) => (request) => {
   return next(request)
 }
 
-const unavailableCodes = new Set([
-  Code.Unavailable,
-  Code.DeadlineExceeded,
-  Code.ResourceExhausted,
-  Code.Canceled,
-  Code.Aborted,
-  // Of the version before, in a roll-out.
-  Code.Unimplemented,
-])
+/** Of an address that has too much to do, and of the version before, in a roll-out. */
+const otherwiseElsewhere = new Set([Code.ResourceExhausted, Code.Unimplemented])
 
 /** It says nothing of what was asked: no answer, or one of a server that is not ready for it yet. */
 function isUnanswered(error: unknown): boolean {
   if (!(error instanceof ConnectError)) return isUnavailable(error) || isWithheld(error)
-  return (
-    unavailableCodes.has(error.code) || (error.cause !== undefined && isUnavailable(error.cause))
-  )
+  return isNoAnswer(error) || otherwiseElsewhere.has(error.code) || isUnavailable(error.cause)
 }
 
 /** It was not even sent. */
