@@ -75,6 +75,7 @@ it('knows by their descriptors what may be sent twice', () => {
     'ExtendItem',
     'EndItemNow',
     'SendChatMessage',
+    'IssueStreamTicket',
   ])
   const names = safe?.map(({ name }) => name)
   for (const name of ['PlaceBid', 'CreateItem', 'GetItem', 'GetUserStats', 'ListTopBids']) {
