@@ -15,7 +15,7 @@ type Manifest = {
 }
 
 /** What others have of `gen/`: the services of gRPC itself are not ours. */
-const generated = ['bids', 'events', 'google', 'live', 'rules', 'userstats']
+const generated = ['auth', 'bids', 'events', 'google', 'live', 'rules', 'userstats']
 const sourceDir = join(root, 'packages/client')
 
 /** Returns the path of the package. */
