@@ -15,7 +15,7 @@ import { repository } from '../repository.ts'
 
 const CALLERS = 24
 /** Of so many calls a share is measured: a process that stood still for a moment has its turns again meanwhile. */
-const MEASURED_CALLS = 6_000
+const MEASURED_CALLS = 3_000
 /** A process that was killed, or has come, is noticed within this. */
 const NOTICED_MS = 3_000
 /** Longer than a call may take with all its tries. */
@@ -107,36 +107,40 @@ async function expectEven(itemId: string, count: number): Promise<void> {
   }
 }
 
-it('asks all alike, does without one that was killed, and asks one that was added', async () => {
-  const { item } = await bids.createItem({
-    title: 'Lamp',
-    startPrice: 100n,
-    endAt: timestampFromMs(Date.now() + 3_600_000),
-    sellerId: 'sam',
-  })
-  const itemId = item?.id ?? ''
+it(
+  'asks all alike, does without one that was killed, and asks one that was added',
+  { timeout: 180_000 },
+  async () => {
+    const { item } = await bids.createItem({
+      title: 'Lamp',
+      startPrice: 100n,
+      endAt: timestampFromMs(Date.now() + 3_600_000),
+      sellerId: 'sam',
+    })
+    const itemId = item?.id ?? ''
 
-  await expectEven(itemId, 3)
+    await expectEven(itemId, 3)
 
-  const [, victim] = processes
-  const killed = await underLoad(itemId, async () => {
-    await victim?.kill9()
-    await sleep(NOTICED_MS)
-    // By now the name says so too.
-    if (victim) told.delete(victim)
-    await sleep(NOTICED_MS)
-  })
-  expect(killed.failures.filter(({ afterMs }) => afterMs > NOTICED_MS)).toEqual([])
-  expect(killed.slowestMs).toBeLessThan(ANSWERED_MS)
-  await expectEven(itemId, 2)
+    const [, victim] = processes
+    const killed = await underLoad(itemId, async () => {
+      await victim?.kill9()
+      await sleep(NOTICED_MS)
+      // By now the name says so too.
+      if (victim) told.delete(victim)
+      await sleep(NOTICED_MS)
+    })
+    expect(killed.failures.filter(({ afterMs }) => afterMs > NOTICED_MS)).toEqual([])
+    expect(killed.slowestMs).toBeLessThan(ANSWERED_MS)
+    await expectEven(itemId, 2)
 
-  const added = await underLoad(itemId, async () => {
-    await startBid()
-    await sleep(NOTICED_MS)
-  })
-  expect(added.failures).toEqual([])
-  await expectEven(itemId, 3)
-  process.stdout.write(
-    `${killed.calls} + ${added.calls} calls; after the kill ${killed.failures.length} failed, the slowest took ${Math.round(killed.slowestMs)} ms\n`,
-  )
-})
+    const added = await underLoad(itemId, async () => {
+      await startBid()
+      await sleep(NOTICED_MS)
+    })
+    expect(added.failures).toEqual([])
+    await expectEven(itemId, 3)
+    process.stdout.write(
+      `${killed.calls} + ${added.calls} calls; after the kill ${killed.failures.length} failed, the slowest took ${Math.round(killed.slowestMs)} ms\n`,
+    )
+  },
+)
