@@ -3,6 +3,7 @@
  * auctions of bots, bid by bid, decided by the production rules at times gone by, and stored with the same
  * events as any other, which statistics are made of. Only in a store without any item.
  */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { randomUUIDv7 } from 'node:crypto'
 import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import type { Command } from '@bidmesh/auction/commands.ts'
@@ -12,7 +13,7 @@ import { created, evolve } from '@bidmesh/auction/evolve.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
 import { encodeCreated, encodeEvent } from '@bidmesh/events/encode-event.ts'
-import { type ChainedEvent, chained, insertEvents } from '@bidmesh/bid/append-events.ts'
+import { actorOf, type ChainedEvent, chained, insertEvents } from '@bidmesh/bid/append-events.ts'
 import { stateToRow } from '@bidmesh/bid/item-row.ts'
 import type { ReservedSql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Session } from '@bidmesh/platform/postgres/session.ts'
@@ -70,7 +71,8 @@ function runAuction(createdAtMs: number): PastAuction {
   const creation = newCreation(item, pick(names, Math.random), createdAtMs)
   const { title, category } = item
   const context = { bidId: '', title, category, trace: {} }
-  const first = chained(encodeCreated(creation, context), NO_HASH)
+  const actor = { userId: creation.terms.sellerId, origin: noOrigin }
+  const first = chained(encodeCreated(creation, context), NO_HASH, actor)
   const past: PastAuction = {
     item,
     state: created(creation),
@@ -103,7 +105,8 @@ function carryOut(past: PastAuction, command: Command, nowMs: number): void {
     past.state = evolve(before, event)
     const bid = event.type === 'bid_placed' ? event : undefined
     const context = { bidId: bid ? uuidV7At(nowMs) : '', title, category, trace: {} }
-    const next = chained(encodeEvent(event, before, past.state, context), past.historyHash, bid)
+    const encoded = encodeEvent(event, before, past.state, context)
+    const next = chained(encoded, past.historyHash, actorOf(command, noOrigin), bid)
     past.events.push(next)
     past.historyHash = next.hash
   }

@@ -3,6 +3,7 @@
  * the same payloads to the same queue. The rows become visible all at once, by one commit; the relay
  * is done when none is left. What arrived is counted: a message too few voids the figure.
  */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NO_HASH } from '@bidmesh/bid/event-chain.ts'
 import { chained, insertEvents } from '@bidmesh/bid/append-events.ts'
@@ -60,7 +61,7 @@ async function drain(
 ): Promise<number> {
   await sql`WITH ${insertEvents(
     sql,
-    events.map((event) => chained(event, NO_HASH)),
+    events.map((event) => chained(event, NO_HASH, { userId: '', origin: noOrigin })),
   )}`
   const startedMs = performance.now()
   while (!(await isEmpty(sql))) {

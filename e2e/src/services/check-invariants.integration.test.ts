@@ -1,4 +1,5 @@
 /** The checker has to find every kind of damage, and nothing where there is none. */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AuctionState, defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { closeItems } from '@bidmesh/bid/close-items.ts'
@@ -127,7 +128,7 @@ describe('the write side', () => {
     const by = { userId: 'seller', operator: false }
     const { itemId: extended, endAtMs } = await putItem(session, { softClose })
     const later = { kind: 'extend' as const, by, endAtMs: endAtMs + 60_000, reason: '' }
-    const none = { idempotencyKey: '', trace: {} }
+    const none = { idempotencyKey: '', trace: {}, origin: noOrigin }
     const outcomes = await executeBatch(
       session,
       [
@@ -152,7 +153,7 @@ describe('the write side', () => {
     const later = { kind: 'extend' as const, by, endAtMs: before.endAtMs + 60_000, reason: '' }
     const [changed] = await executeBatch(
       session,
-      [{ itemId, command: later, idempotencyKey: '', trace: {} }],
+      [{ itemId, command: later, idempotencyKey: '', trace: {}, origin: noOrigin }],
       { invalidate: async () => undefined },
     )
     expect(changed).toMatchObject({ kind: 'changed' })

@@ -67,6 +67,7 @@ const table: Record<string, string> = {
   'bids.v1.BidService/GetItemBids': 'public',
   'bids.v1.BidService/ListUserBids': 'owner operator user_id',
   'bids.v1.BidService/ListItemEvents': 'public',
+  'bids.v1.BidService/ListAuditEntries': 'roles operator',
   'bids.v1.BidService/StreamItems': 'internal',
   'bids.v1.ItemSourceService/BatchGetItems': 'internal',
   'bids.v1.ItemSourceService/BatchGetVersions': 'internal',

@@ -11,6 +11,7 @@ await runProcess({
       databaseUrl: config.DATABASE_URL,
       redisUrl: config.REDIS_URL,
       migrations: config.MIGRATIONS,
+      auditRetentionDays: config.AUDIT_RETENTION_DAYS,
       log,
       signal,
     }),

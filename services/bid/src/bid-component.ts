@@ -14,8 +14,10 @@ import {
 } from '@bidmesh/platform/postgres/postgres.ts'
 import { connectRedis, type Redis } from '@bidmesh/platform/redis/redis.ts'
 import { lockedBriefly, openSessionPool, type Session } from '@bidmesh/platform/postgres/session.ts'
+import { auditRefusals } from './audit-refusals.ts'
 import { startAuctioneer } from './auctioneer.ts'
 import { explainRejection } from './explain-rejection.ts'
+import { AUDIT_RETENTION_DAYS } from './config.ts'
 import { createItemCache, noItemCache } from './item-cache.ts'
 import { itemSourceRoutes } from './item-source-routes.ts'
 import { keepPartitions } from './keep-partitions.ts'
@@ -60,6 +62,7 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
   const metrics = logRejections(createBidMetrics(), log)
   const { invalidate } = cache
   const wakeRelay = createRelayWaker(sql)
+  const refusals = auditRefusals(sql, log)
   const lanes = createLanes({ databaseUrl, lanes: options.lanes, invalidate, wakeRelay, metrics })
   return {
     name: 'bid',
@@ -71,9 +74,11 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
       itemSourceRoutes(sql)(router)
     },
     explainError: explainRejection,
+    onRefused: refusals.onRefused,
     check: () => checkDatabase(sql, { tables: bidSchema.tables, writes: true }),
     async stop() {
       await lanes.stop()
+      await refusals.stop()
       await session.close()
       await sql.end({ timeout: 1 })
       redis?.disconnect()
@@ -84,7 +89,7 @@ export async function startBid(options: BidComponentOptions): Promise<Component>
 
 /** The auctioneer as a component without procedures. */
 export async function startAuctioneerComponent(
-  options: Omit<BidComponentOptions, 'lanes' | 'operatorIds'>,
+  options: Omit<BidComponentOptions, 'lanes' | 'operatorIds'> & { auditRetentionDays?: number },
 ): Promise<Component> {
   const { sql, openPool } = await openDatabase(options, 'bidmesh auctioneer', 1)
   const session = openPool(1 + OVERDUE_AT_ONCE, LOCK_TIMEOUT_MS)
@@ -93,8 +98,10 @@ export async function startAuctioneerComponent(
   const wakeRelay = createRelayWaker(sql)
   const auctioneer = startAuctioneer({ sql, session, invalidate, wakeRelay, log: options.log })
   const stopping = new AbortController()
-  const partitions = keepPartitions(sql, options.log, stopping.signal)
-  const retention = keepRetention(sql, options.log, stopping.signal)
+  const { auditRetentionDays = AUDIT_RETENTION_DAYS, log } = options
+  const { signal } = stopping
+  const partitions = keepPartitions(sql, { auditRetentionDays, log, signal })
+  const retention = keepRetention(sql, log, signal)
   return {
     name: 'auctioneer',
     services: [],

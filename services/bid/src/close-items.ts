@@ -3,6 +3,7 @@
  * auctioneers may run: the row lock is the election (SKIP LOCKED passes over what another one, or a bid,
  * holds), and the database's clock, read after the lock, is the only one that decides.
  */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import type { Queryable, Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { type CommandEntry, decideBatch, lockedColumns, type LockedRow } from './decide-batch.ts'
@@ -98,7 +99,7 @@ async function settle(
 }
 
 function settling(itemId: string): CommandEntry {
-  return { itemId, command: { kind: 'settle' }, idempotencyKey: '', trace: {} }
+  return { itemId, command: { kind: 'settle' }, idempotencyKey: '', trace: {}, origin: noOrigin }
 }
 
 /** As many as may be overdue at once without hiding those that come after them. */

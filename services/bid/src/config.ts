@@ -25,8 +25,15 @@ const auctioneerShape = {
   MIGRATIONS: migrationsMode(),
 }
 
+/** The audit log has addresses, which nobody needs for ever. */
+export const AUDIT_RETENTION_DAYS = 90
+
 export function readAuctioneerConfig(env?: NodeJS.ProcessEnv) {
-  return readConfig(auctioneerShape, env)
+  const shape = {
+    ...auctioneerShape,
+    AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500).default(AUDIT_RETENTION_DAYS),
+  }
+  return readConfig(shape, env)
 }
 
 export function readVerifyConfig(env?: NodeJS.ProcessEnv) {

@@ -8,6 +8,7 @@ import { decideCreation } from '@bidmesh/auction/decide.ts'
 import type { Created } from '@bidmesh/auction/events.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
 import { constraintOf, errorCode } from '@bidmesh/platform/process/errors.ts'
+import type { Origin } from '@bidmesh/platform/identity/origin.ts'
 import type { Committed, Session, Transaction } from '@bidmesh/platform/postgres/session.ts'
 import { changeRejected } from './errors.ts'
 import { NO_HASH } from './event-chain.ts'
@@ -35,6 +36,8 @@ export type NewItem = {
   idempotencyKey: string
   /** Trace context for the event. */
   trace: Readonly<Record<string, string>>
+  /** Where the request came from. */
+  origin: Origin
 }
 
 /**
@@ -85,7 +88,8 @@ async function insert(
   if (!event) throw changeRejected('bad_terms', undefined, fault)
   const row = newRow(item, event)
   const message = encodeCreated(event, { bidId: '', title, category, trace })
-  const first = chained(message, NO_HASH)
+  const actor = { userId: item.sellerId, origin: item.origin }
+  const first = chained(message, NO_HASH, actor)
   const key = {
     seller_id: item.sellerId,
     idempotency_key: item.idempotencyKey,
@@ -109,7 +113,12 @@ async function insert(
 }
 
 /** Of all that the request says, so that two requests under one key can be told apart. */
-function digestOf({ idempotencyKey: _key, trace: _trace, ...contents }: NewItem): Buffer {
+function digestOf({
+  idempotencyKey: _key,
+  trace: _trace,
+  origin: _origin,
+  ...contents
+}: NewItem): Buffer {
   const text = JSON.stringify(contents, (name, value: unknown) => {
     // What no request said before there were modes: a retry over that time is still the same request.
     if ((name === 'mode' && value === 'add') || (name === 'maxTotalMs' && value === 0))

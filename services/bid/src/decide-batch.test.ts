@@ -1,3 +1,4 @@
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { describe, expect, it } from 'vitest'
 import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import { created } from '@bidmesh/auction/evolve.ts'
@@ -71,7 +72,7 @@ describe('an idempotency key', () => {
 
 describe('commands of one batch', () => {
   const by = { userId: 'seller', operator: false }
-  const other = { idempotencyKey: '', trace: {} }
+  const other = { idempotencyKey: '', trace: {}, origin: noOrigin }
   const edit = { itemId, command: { kind: 'edit' as const, by, texts: { title: 'B' } }, ...other }
   const cancel = { itemId, command: { kind: 'cancel' as const, by, reason: 'broken' }, ...other }
 

@@ -9,7 +9,8 @@ import { decide } from '@bidmesh/auction/decide.ts'
 import type { BidPlaced, Change, ItemTexts } from '@bidmesh/auction/events.ts'
 import { evolve } from '@bidmesh/auction/evolve.ts'
 import { encodeEvent } from '@bidmesh/events/encode-event.ts'
-import { type ChainedEvent, chained } from './append-events.ts'
+import { actorOf, type ChainedEvent, chained } from './append-events.ts'
+import type { Origin } from '@bidmesh/platform/identity/origin.ts'
 import { type ItemRow, stateColumns, stateFromRow, type StateRow } from './item-row.ts'
 import { LEFT } from './lane-entry.ts'
 
@@ -21,6 +22,8 @@ export type CommandEntry<C extends Command = Command> = {
   idempotencyKey: string
   /** Trace context to store with the events; empty when the request is not sampled. */
   trace: Readonly<Record<string, string>>
+  /** Where the request came from. */
+  origin: Origin
 }
 
 export type BidEntry = CommandEntry<PlaceBid>
@@ -166,7 +169,7 @@ function record(
   const { title, category } = item
   const context = { bidId: bid?.id ?? '', title, category, trace: entry.trace }
   const message = encodeEvent(event, before, state, context)
-  const next = chained(message, item.historyHash, bid)
+  const next = chained(message, item.historyHash, actorOf(entry.command, entry.origin), bid)
   item.historyHash = next.hash
   batch.events.push(next)
   batch.changed.set(state.itemId, { state, atMs: event.atMs, historyHash: next.hash })

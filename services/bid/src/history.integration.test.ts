@@ -1,4 +1,5 @@
 /** The history on a real Postgres: it has what was published, and nobody can change it unseen. */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,7 +34,13 @@ afterEach(async () => {
 })
 
 async function carryOut(itemId: string, ...commands: Command[]): Promise<void> {
-  const entries = commands.map((command) => ({ itemId, command, idempotencyKey: '', trace: {} }))
+  const entries = commands.map((command) => ({
+    itemId,
+    command,
+    idempotencyKey: '',
+    trace: {},
+    origin: noOrigin,
+  }))
   const outcomes = await executeBatch(database.session, entries, { invalidate })
   expect(outcomes.filter((each) => typeof each === 'symbol' || each.kind === 'rejected')).toEqual(
     [],

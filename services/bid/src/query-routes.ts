@@ -12,6 +12,7 @@ import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
 import { callerId } from '@bidmesh/platform/identity/caller-id.ts'
 import type { ItemCache } from './item-cache.ts'
 import { statusName } from '@bidmesh/events/item-message.ts'
+import { listAuditEntries } from './audit-entries.ts'
 import { listItems, noFilter } from './list-items.ts'
 import { getItem, getItemBids, listItemEvents, listUserBids } from './queries.ts'
 import { createItemStreams } from './stream-items.ts'
@@ -26,6 +27,7 @@ type Query =
   | 'getItemBids'
   | 'listUserBids'
   | 'listItemEvents'
+  | 'listAuditEntries'
   | 'streamItems'
 
 export function queryRoutes(
@@ -88,6 +90,14 @@ export function queryRoutes(
         signal,
       )
       return { events: rows, nextPageToken }
+    },
+
+    async listAuditEntries(request, { signal }) {
+      const { rows, nextPageToken } = await queries.run(
+        () => listAuditEntries(sql, request, Date.now()),
+        signal,
+      )
+      return { entries: rows, nextPageToken }
     },
 
     streamItems: ({ afterItemId }, { signal }) =>

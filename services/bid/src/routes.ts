@@ -11,6 +11,7 @@ import {
   SoftClose_Mode,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Role } from '@bidmesh/gen/auth/v1/permission_pb.ts'
+import { type Origin, originKey } from '@bidmesh/platform/identity/origin.ts'
 import { hasRole, principalKey } from '@bidmesh/platform/identity/principal.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { type Session, whileHere } from '@bidmesh/platform/postgres/session.ts'
@@ -48,14 +49,15 @@ export function bidRoutes(options: RoutesOptions) {
     const hasOperatorRole = hasRole(values.get(principalKey), [Role.OPERATOR])
     return { userId, operator: hasOperatorRole || operators.has(userId) }
   }
-  const change = (id: string, command: ChangeEntry['command'], signal: AbortSignal) =>
-    carryOut(lanes, id, command, signal)
+  const change = (id: string, command: ChangeEntry['command'], call: HandlerContext) =>
+    carryOut(lanes, id, command, call)
   return (router: ConnectRouter): ConnectRouter =>
     router.service(BidService, {
-      placeBid: (request, { signal }: HandlerContext) => placeBid(lanes, metrics, request, signal),
+      placeBid: (request, call: HandlerContext) => placeBid(lanes, metrics, request, call),
 
-      async createItem(request, { signal }) {
-        const row = await createItem(whileHere(session, signal), newItem(request))
+      async createItem(request, { signal, values }) {
+        const item = newItem(request, values.get(originKey))
+        const row = await createItem(whileHere(session, signal), item)
         wakeRelay()
         return { item: itemFromRow(row) }
       },
@@ -63,25 +65,25 @@ export function bidRoutes(options: RoutesOptions) {
       async updateItem(request, call) {
         const texts = editedTexts(request)
         const by = callerOf(request, call)
-        return await change(request.id, { kind: 'edit', by, texts }, call.signal)
+        return await change(request.id, { kind: 'edit', by, texts }, call)
       },
 
       async cancelItem(request, call) {
         const { id, reason } = request
         const by = callerOf(request, call)
-        return await change(id, { kind: 'cancel', by, reason }, call.signal)
+        return await change(id, { kind: 'cancel', by, reason }, call)
       },
 
       async extendItem(request, call) {
         const { itemId, reason } = request
         const endAtMs = endOf(request)
         const by = callerOf(request, call)
-        return await change(itemId, { kind: 'extend', by, endAtMs, reason }, call.signal)
+        return await change(itemId, { kind: 'extend', by, endAtMs, reason }, call)
       },
 
       async endItemNow(request, call) {
         const by = callerOf(request, call)
-        return await change(request.itemId, { kind: 'end_now', by }, call.signal)
+        return await change(request.itemId, { kind: 'end_now', by }, call)
       },
 
       ...queryRoutes(sql, cache),
@@ -92,7 +94,7 @@ async function placeBid(
   lanes: Lanes,
   metrics: BidMetrics,
   request: PlaceBidRequest,
-  signal: AbortSignal,
+  { signal, values }: HandlerContext,
 ) {
   const entry = {
     itemId: canonicalId(request.itemId),
@@ -103,6 +105,7 @@ async function placeBid(
     },
     idempotencyKey: request.idempotencyKey,
     trace: currentTrace(),
+    origin: values.get(originKey),
   }
   let outcome: BidOutcome
   try {
@@ -129,9 +132,15 @@ async function carryOut(
   lanes: Lanes,
   id: string,
   command: ChangeEntry['command'],
-  signal: AbortSignal,
+  { signal, values }: HandlerContext,
 ) {
-  const entry = { itemId: canonicalId(id), command, idempotencyKey: '', trace: currentTrace() }
+  const entry = {
+    itemId: canonicalId(id),
+    command,
+    idempotencyKey: '',
+    trace: currentTrace(),
+    origin: values.get(originKey),
+  }
   const outcome = await lanes.change(entry, signal)
   if (outcome.kind === 'rejected') throw changeRejected(outcome.rejection, outcome.state)
   if (!outcome.item) throw new Error('a changed item was not read')
@@ -143,7 +152,7 @@ function endOf({ endAt }: { endAt?: Timestamp | undefined }): number {
   return endAt ? timestampMs(endAt) : 0
 }
 
-function newItem(request: CreateItemRequest): NewItem {
+function newItem(request: CreateItemRequest, origin: Origin): NewItem {
   return {
     title: request.title,
     description: request.description,
@@ -158,6 +167,7 @@ function newItem(request: CreateItemRequest): NewItem {
     softClose: softCloseOf(request.softClose),
     idempotencyKey: request.idempotencyKey,
     trace: currentTrace(),
+    origin,
   }
 }
 

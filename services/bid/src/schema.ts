@@ -2,6 +2,15 @@
 export const bidSchema = {
   service: 'bid',
   directory: new URL('../migrations', import.meta.url).pathname,
-  tables: ['items', 'bids', 'bid_keys', 'outbox', 'item_keys', 'item_texts', 'item_events'],
-  appendOnly: ['item_events'],
+  tables: [
+    'items',
+    'bids',
+    'bid_keys',
+    'outbox',
+    'item_keys',
+    'item_texts',
+    'item_events',
+    'audit_entries',
+  ],
+  appendOnly: ['item_events', 'audit_entries'],
 } as const

@@ -1,4 +1,5 @@
 /** Items are found by their own words, whatever script and signs these are written with. */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { randomUUID } from 'node:crypto'
 import { ListItemsRequest_OrderBy as OrderBy } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
@@ -195,7 +196,7 @@ describe('an item', () => {
     const { itemId } = await putItem(database.session, { title: 'Lamp', sellerId })
     const by = { userId: sellerId, operator: false }
     const command = { kind: 'edit' as const, by, texts: { title: 'Lantern' } }
-    const entry = { itemId, command, idempotencyKey: '', trace: {} }
+    const entry = { itemId, command, idempotencyKey: '', trace: {}, origin: noOrigin }
     await executeBatch(database.session, [entry], { invalidate: async () => undefined })
     expect([await found('lamp', sellerId), await found('lantern', sellerId)]).toEqual([
       [],

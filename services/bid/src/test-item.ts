@@ -1,4 +1,5 @@
 /** For tests: an item put up through the command itself, and bids on it. */
+import { noOrigin } from '@bidmesh/platform/identity/origin.ts'
 import { defaultSoftClose } from '@bidmesh/auction/auction-state.ts'
 import type { Session } from '@bidmesh/platform/postgres/session.ts'
 import { createItem, type NewItem } from './create-item.ts'
@@ -21,6 +22,7 @@ export async function putItem(session: Session, changes: Partial<NewItem> = {}) 
     softClose: { ...defaultSoftClose, maxExtensions: 0 },
     idempotencyKey: '',
     trace: {},
+    origin: noOrigin,
     ...changes,
   })
   return stateFromRow(row)
@@ -30,7 +32,13 @@ export function bidOn(
   itemId: string,
   { userId = 'ann', amount, idempotencyKey = '' }: BidOf,
 ): BidEntry {
-  return { itemId, command: { kind: 'place_bid', userId, amount }, idempotencyKey, trace: {} }
+  return {
+    itemId,
+    command: { kind: 'place_bid', userId, amount },
+    idempotencyKey,
+    trace: {},
+    origin: noOrigin,
+  }
 }
 
 type BidOf = { userId?: string; amount: bigint; idempotencyKey?: string }

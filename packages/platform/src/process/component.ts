@@ -1,5 +1,6 @@
-import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
-import type { ConnectRouter } from '@connectrpc/connect'
+import type { DescFile, DescMethod, DescService, Message } from '@bufbuild/protobuf'
+import type { ConnectError, ConnectRouter } from '@connectrpc/connect'
+import type { Origin } from '../identity/origin.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 
@@ -8,6 +9,16 @@ import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
  * procedures of others. For what only this part can say about it, such as a detail that its clients read.
  */
 export type ExplainError = (method: DescMethod, error: unknown) => unknown
+
+/** A call that was answered UNAUTHENTICATED or PERMISSION_DENIED. */
+export type RefusedCall = {
+  method: DescMethod
+  principal: Principal
+  origin: Origin
+  /** Undefined when nobody read it. */
+  request: Message | undefined
+  reason: ConnectError
+}
 
 /**
  * One service as something that runs: its procedures, how ready it is, how it stops. A process serves
@@ -26,6 +37,8 @@ export type Component = {
   /** Procedures whose calls go before all others of the process, e.g. bids. */
   urgent?: readonly DescMethod[]
   explainError?: ExplainError
+  /** Told of each call of the process that is refused because of who calls. Must not throw. */
+  onRefused?: (call: RefusedCall) => void
   /**
    * Sees each request before the procedures do, and answers those that are its own: true when it has taken
    * the request, false when it has not touched it. For what the procedures are no good for, such as pages

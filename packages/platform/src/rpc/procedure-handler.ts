@@ -24,7 +24,9 @@ import {
 } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
 import { forAnybody, type Permit, permitOf } from '../identity/permission.ts'
+import { originKey, originOf } from '../identity/origin.ts'
 import { principalKey } from '../identity/principal.ts'
+import { type RefusalsOptions, tellOfRefusals } from './refused-calls.ts'
 import { type CallGuardOptions, createCallGuard } from './around-calls.ts'
 import { inWords } from './procedure-answer.ts'
 import { rpcInterceptor } from './rpc-interceptor.ts'
@@ -32,19 +34,20 @@ import { strictRouter } from './strict-router.ts'
 import { compressions } from './unary-request.ts'
 import { createUnaryResponder } from './unary-responder.ts'
 
-export type ProcedureHandlerOptions = CallGuardOptions & {
-  /** Longest deadline a caller may ask for. */
-  maxTimeoutMs: number
-  /** Its reason is what calls are told that are still in hand. */
-  shutdownSignal: AbortSignal
-  routes: (router: ConnectRouter) => void
-  /** Files of messages that an `Any` may hold. */
-  held: readonly DescFile[]
-  /** Services whose methods do not say who may call them, because they are of others. */
-  forAnybody: ReadonlySet<DescService>
-  /** Gets requests for what is no procedure. */
-  fallback: HttpHandler
-}
+export type ProcedureHandlerOptions = CallGuardOptions &
+  RefusalsOptions & {
+    /** Longest deadline a caller may ask for. */
+    maxTimeoutMs: number
+    /** Its reason is what calls are told that are still in hand. */
+    shutdownSignal: AbortSignal
+    routes: (router: ConnectRouter) => void
+    /** Files of messages that an `Any` may hold. */
+    held: readonly DescFile[]
+    /** Services whose methods do not say who may call them, because they are of others. */
+    forAnybody: ReadonlySet<DescService>
+    /** Gets requests for what is no procedure. */
+    fallback: HttpHandler
+  }
 
 /** Registering a method that does not say who may call it throws. */
 export function createProcedureHandler(options: ProcedureHandlerOptions): IdentifiedHandler {
@@ -52,11 +55,12 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): Identi
   const begin = createCallGuard(options)
   const permitFor = (method: DescMethod): Permit =>
     options.forAnybody.has(method.parent) ? forAnybody : permitOf(method)
-  const unary = createUnaryResponder({ begin, maxTimeoutMs, shutdownSignal, log })
+  const tell = tellOfRefusals(options)
+  const unary = createUnaryResponder({ begin, tell, maxTimeoutMs, shutdownSignal, log })
   const router = createConnectRouter({
     maxTimeoutMs,
     shutdownSignal,
-    interceptors: [rpcInterceptor(begin, permitFor)],
+    interceptors: [rpcInterceptor(begin, tell, permitFor)],
     acceptCompression: compressions,
   })
   const registry = createRegistry(...held)
@@ -72,7 +76,9 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): Identi
       return sendJson(request, response, 400, { code: 'invalid_argument', message })
     }
     if (unary.answer(path, query, request, response, principal)) return
-    const values = createContextValues().set(principalKey, principal)
+    const values = createContextValues()
+      .set(principalKey, principal)
+      .set(originKey, originOf(request))
     void handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => inWords(answer, handler))
       .then((answer) => universalResponseToNodeResponse(answer, response))

@@ -2,10 +2,12 @@
 import type { TextMapGetter } from '@opentelemetry/api'
 import type { DescMethod, Message } from '@bufbuild/protobuf'
 import type { Interceptor } from '@connectrpc/connect'
+import { originKey } from '../identity/origin.ts'
 import type { Permit } from '../identity/permission.ts'
 import { principalKey } from '../identity/principal.ts'
 import { type LimitedCall, untilTokenEnd } from '../identity/token-end.ts'
 import type { CallGuard, GuardedCall } from './around-calls.ts'
+import type { TellOfRefusals } from './refused-calls.ts'
 import { checkRequest } from './request-validator.ts'
 
 const headerGetter: TextMapGetter<Headers> = {
@@ -15,10 +17,12 @@ const headerGetter: TextMapGetter<Headers> = {
 
 export function rpcInterceptor(
   begin: CallGuard,
+  tell: TellOfRefusals,
   permitFor: (method: DescMethod) => Permit,
 ): Interceptor {
   return (next) => async (request) => {
     const { method, header, signal, contextValues } = request
+    let asked: Message | undefined
     const principal = contextValues.get(principalKey)
     const call = begin(method, header, headerGetter)
     const limited = untilTokenEnd(principal, signal)
@@ -27,6 +31,7 @@ export function rpcInterceptor(
       const refusal = permit.refusal(principal)
       if (refusal) throw refusal
       const check = (message: Message): void => {
+        asked = message
         permit.bind(principal, message)
         checkRequest(method.input, message)
       }
@@ -47,7 +52,10 @@ export function rpcInterceptor(
       return response
     } catch (error) {
       limited.end()
-      throw call.fail(error, signal)
+      const reason = call.fail(error, signal)
+      const origin = contextValues.get(originKey)
+      tell(reason, () => ({ method, principal, origin, request: asked }))
+      throw reason
     }
   }
 }

@@ -26,6 +26,7 @@ import type { Component } from '../process/component.ts'
 import { isUnavailable, messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
 import { createCallGuard } from './around-calls.ts'
+import { tellOfRefusals } from './refused-calls.ts'
 import { rpcInterceptor } from './rpc-interceptor.ts'
 import { createServiceAddresses, type Resolve, resolveAll } from './service-addresses.ts'
 
@@ -92,9 +93,11 @@ export function connectService(
 }
 
 /** The same of a component of this process, with all that surrounds its calls in a server. */
-export function callInProcess({ routes, explainError }: Component, log: Log): Transport {
+export function callInProcess(component: Component, log: Log): Transport {
+  const { routes, explainError, onRefused } = component
   const begin = createCallGuard({ log, explain: explainError ? [explainError] : [] })
-  const interceptors = [asOurselves, rpcInterceptor(begin, permitOf)]
+  const tell = tellOfRefusals({ onRefused: onRefused ? [onRefused] : [] })
+  const interceptors = [asOurselves, rpcInterceptor(begin, tell, permitOf)]
   return createRouterTransport(routes, { router: { interceptors } })
 }
 

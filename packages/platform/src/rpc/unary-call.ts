@@ -10,6 +10,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from '@connectrpc/connect'
+import { originKey, originOf } from '../identity/origin.ts'
 import { type Principal, principalKey } from '../identity/principal.ts'
 import type { HttpRequest } from '../server/http-handler.ts'
 import { deadlinePassed } from './rpc-errors.ts'
@@ -81,7 +82,9 @@ export class UnaryCall implements HandlerContext {
   }
 
   get values(): ContextValues {
-    return (this.#values ??= createContextValues().set(principalKey, this.#principal))
+    return (this.#values ??= createContextValues()
+      .set(principalKey, this.#principal)
+      .set(originKey, originOf(this.#request)))
   }
 
   /** Whole ones until its deadline, which may have passed; undefined without one. */

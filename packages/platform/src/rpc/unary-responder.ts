@@ -4,9 +4,15 @@
  * what a bid costs; this one reads the body in one piece, calls the handler and writes the answer. What it does not know
  * (another content type, another method) is the library's, which says what there is.
  */
-import { create, type DescMethodUnary, type JsonReadOptions } from '@bufbuild/protobuf'
+import {
+  create,
+  type DescMethodUnary,
+  type JsonReadOptions,
+  type Message,
+} from '@bufbuild/protobuf'
 import { ConnectError, type MethodImpl } from '@connectrpc/connect'
 import type { TextMapGetter } from '@opentelemetry/api'
+import { originKey } from '../identity/origin.ts'
 import type { Permit } from '../identity/permission.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Log } from '../process/log.ts'
@@ -16,6 +22,7 @@ import { type CallGuard, procedureName } from './around-calls.ts'
 import type { JsonTextOptions } from './json-text.ts'
 import { messageReaders, messageWriters } from './message-codecs.ts'
 import { GONE } from './request-body.ts'
+import type { TellOfRefusals } from './refused-calls.ts'
 import { checkRequest, prepareRules } from './request-validator.ts'
 import { callerLeft } from './rpc-errors.ts'
 import { UnaryCall } from './unary-call.ts'
@@ -32,6 +39,7 @@ export type UnaryProcedure = {
 
 export type UnaryResponderOptions = {
   begin: CallGuard
+  tell: TellOfRefusals
   /** Longest deadline a caller may ask for. */
   maxTimeoutMs: number
   /** Its reason is what calls are told that are still in hand. */
@@ -108,7 +116,7 @@ type Exchange = {
 
 /** Rejects when there is no answering. */
 async function respond(
-  { begin, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
+  { begin, tell, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
   { procedure, incoming, request, response, principal }: Exchange,
 ): Promise<void> {
   const { method, permit, limitBytes, jsonOptions } = procedure
@@ -131,16 +139,22 @@ async function respond(
     if (body === GONE) return
     const guarded = begin(method, request.headers, headerGetter)
     const form = { response, call, contentType, compression: wishes.compression }
+    let asked: Message | undefined
     try {
       if (body instanceof ConnectError) throw body
       const message = read(await messageOf(incoming, body, wishes, limitBytes))
+      asked = message
       permit.bind(principal, message)
       checkRequest(method.input, message)
       const output = await guarded.run(() => procedure.implementation(message, call))
       await protocol.answer(form, write(create(method.output, output)))
       guarded.end('ok')
     } catch (error) {
-      await protocol.refuse(form, guarded.fail(error, call.signal), jsonOptions)
+      const reason = guarded.fail(error, call.signal)
+      tell(reason, () => {
+        return { method, principal, origin: call.values.get(originKey), request: asked }
+      })
+      await protocol.refuse(form, reason, jsonOptions)
     }
     isAnswered = true
   } finally {

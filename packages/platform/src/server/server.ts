@@ -106,6 +106,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     maxTimeoutMs: MAX_TIMEOUT_MS,
     shutdownSignal: shutdown.signal,
     explain: options.components.flatMap((component) => component.explainError ?? []),
+    onRefused: options.components.flatMap((component) => component.onRefused ?? []),
     fallback: createHttpPages({ ...options, readiness }),
     log: options.log,
   })
