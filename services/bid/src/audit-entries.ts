@@ -1,6 +1,6 @@
 /** The audit log as operators read it: newest first, from a time on. */
 import { create } from '@bufbuild/protobuf'
-import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { timestampDate, timestampFromDate, timestampMs } from '@bufbuild/protobuf/wkt'
 import {
   type AuditEntry,
   AuditEntrySchema,
@@ -41,7 +41,8 @@ export async function listAuditEntries(
 ): Promise<Page<AuditEntry>> {
   const { userId, address, requestId, refused, since, until } = request
   const itemId = request.itemId.toLowerCase()
-  const list = ['audit', userId, itemId, address, requestId, refused, String(since), String(until)]
+  const span = [since, until].map((time) => time && timestampMs(time))
+  const list = ['audit', userId, itemId, address, requestId, refused, ...span]
   const after = decodePageToken(request.pageToken, list, [isTime, isUuid])
   const size = request.pageSize || DEFAULT_PAGE_SIZE
   const to = until ? timestampDate(until) : new Date(nowMs + DAY_MS)

@@ -222,6 +222,11 @@ it('is read page by page, newest first, without gap or repeat', async () => {
     versions.push(...page.entries.map(({ version }) => version))
     pageToken = page.nextPageToken
   } while (pageToken !== '')
+  const { nextPageToken: token } = await olga.listAuditEntries({ itemId, pageSize: 3 })
+  const until = timestampFromMs(Date.now() + 1_000)
+  await expect(olga.listAuditEntries({ itemId, until, pageToken: token })).rejects.toThrow(
+    /does not belong/,
+  )
   expect(versions).toEqual([8n, 7n, 6n, 5n, 4n, 3n, 2n, 1n])
   const since = timestampFromMs(Date.now() + 60_000)
   expect((await olga.listAuditEntries({ itemId, since })).entries).toEqual([])
