@@ -19,6 +19,7 @@ import { createLocalPresence, type Presence } from './presence/presence.ts'
 import { createItemSource, type ItemSource } from './feed/item-source.ts'
 import { liveRoutes, watchesOf } from './routes.ts'
 import { createServerClock } from './feed/server-clock.ts'
+import { createCallGuard } from '@bidmesh/platform/rpc/around-calls.ts'
 import { createWatchStreams } from './streams/watch-streams.ts'
 import { createMemoryTickets, createRedisTickets, type Tickets } from './tickets/tickets.ts'
 
@@ -79,7 +80,7 @@ export async function startLive(options: LiveComponentOptions): Promise<Componen
       ...watchesOf(hub),
       redeem: tickets.redeem,
       events: metrics,
-      log,
+      begin: createCallGuard({ log, explain: [] }),
     }),
     pages: ['GET /live/items/{item_id}  every change of an item, as server-sent events'],
     drain: () => hub.drain(new ConnectError('the server stops: connect again', Code.Unavailable)),

@@ -20,6 +20,7 @@ import { Code, type ConnectError } from '@connectrpc/connect'
 import { codeToString } from '@connectrpc/connect/protocol-connect'
 import type { ExplainError } from '../process/component.ts'
 import type { Log } from '../process/log.ts'
+import { callAttributes, procedureName, serverCallDuration } from './call-telemetry.ts'
 import { toConnectError } from './rpc-errors.ts'
 
 /** Upper bounds in seconds: around the 1–20 ms of a bid under load, up to the longest deadline. */
@@ -46,11 +47,6 @@ export type CallGuardOptions = {
   explain: readonly ExplainError[]
 }
 
-/** `package.Service/Method`. */
-export function procedureName({ parent, name }: DescMethod): string {
-  return `${parent.typeName}/${name}`
-}
-
 /** Begins a call: its span, and the clock of its duration. */
 export type CallGuard = <Headers>(
   method: DescMethod,
@@ -66,6 +62,7 @@ export function createCallGuard({ log, explain }: CallGuardOptions): CallGuard {
     description: 'From the decoded request to the answer, by procedure and code',
     advice: { explicitBucketBoundaries: DURATION_BUCKETS_S },
   })
+  const conventional = serverCallDuration()
 
   class Call implements GuardedCall {
     readonly #method: DescMethod
@@ -88,14 +85,14 @@ export function createCallGuard({ log, explain }: CallGuardOptions): CallGuard {
     end(code: string): void {
       const span = this.#span
       const procedure = this.#procedure
-      duration.record((performance.now() - this.#startedMs) / 1_000, { procedure, code })
+      const isFault = faultCodes.has(code)
+      const attributes = callAttributes(procedure, code, isFault)
+      const seconds = (performance.now() - this.#startedMs) / 1_000
+      duration.record(seconds, { procedure, code })
+      conventional.record(seconds, attributes)
       if (span.isRecording()) {
-        span.setAttributes({
-          'rpc.system.name': 'connectrpc',
-          'rpc.method': procedure,
-          'rpc.response.status_code': code,
-        })
-        if (faultCodes.has(code)) span.setStatus({ code: SpanStatusCode.ERROR })
+        span.setAttributes(attributes)
+        if (isFault) span.setStatus({ code: SpanStatusCode.ERROR })
       }
       span.end()
     }

@@ -16,6 +16,7 @@ import {
   ConsecutiveBreaker,
   handleWhen,
 } from 'cockatiel'
+import { tellOfCalls } from './call-telemetry.ts'
 import { TransientError } from '../process/errors.ts'
 
 /** Between two questions to the resolver: a pod that comes or goes is noticed within this. */
@@ -158,7 +159,12 @@ function openAddress(
     halfOpenAfter: LEFT_ALONE_MS,
     breaker: new ConsecutiveBreaker(FAILURES_MAX),
   })
-  const transport = createConnectTransport({ baseUrl, httpVersion: '2', sessionManager: sessions })
+  const transport = createConnectTransport({
+    baseUrl,
+    httpVersion: '2',
+    sessionManager: sessions,
+    interceptors: [tellOfCalls(at)],
+  })
   const address = { transport, sessions, breaker, room: bulkhead(CALLS_MAX), brokenAtMs: 0 }
   breaker.onBreak(() => (address.brokenAtMs = performance.now()))
   return address

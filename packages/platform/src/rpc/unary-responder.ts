@@ -11,14 +11,14 @@ import {
   type Message,
 } from '@bufbuild/protobuf'
 import { ConnectError, type MethodImpl } from '@connectrpc/connect'
-import type { TextMapGetter } from '@opentelemetry/api'
 import { originKey } from '../identity/origin.ts'
 import type { Permit } from '../identity/permission.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Log } from '../process/log.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
-import { type CallGuard, procedureName } from './around-calls.ts'
+import type { CallGuard } from './around-calls.ts'
+import { incomingHeaders, procedureName } from './call-telemetry.ts'
 import type { JsonTextOptions } from './json-text.ts'
 import { messageReaders, messageWriters } from './message-codecs.ts'
 import { GONE } from './request-body.ts'
@@ -62,11 +62,6 @@ export type UnaryResponder = {
 type Known = UnaryProcedure & {
   readers: ReturnType<typeof messageReaders>
   writers: ReturnType<typeof messageWriters>
-}
-
-const headerGetter: TextMapGetter<HttpRequest['headers']> = {
-  keys: (headers) => Object.keys(headers),
-  get: (headers, key) => headers[key],
 }
 
 export function createUnaryResponder(options: UnaryResponderOptions): UnaryResponder {
@@ -137,7 +132,7 @@ async function respond(
     const coming = permit.refusal(principal) ?? incoming.body(limitBytes)
     const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
     if (body === GONE) return
-    const guarded = begin(method, request.headers, headerGetter)
+    const guarded = begin(method, request.headers, incomingHeaders)
     const form = { response, call, contentType, compression: wishes.compression }
     let asked: Message | undefined
     try {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { context, metrics, propagation, trace } from '@opentelemetry/api'
+import { context, metrics, propagation, SpanKind, trace } from '@opentelemetry/api'
 import { create } from '@bufbuild/protobuf'
-import { createClient } from '@connectrpc/connect'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { trustEverybody } from '../identity/authenticator.ts'
 import { BidService, GetItemResponseSchema } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -11,6 +11,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { captureSpans } from '../testing/capture-spans.ts'
 import { createLog } from '../process/log.ts'
 import type { Log } from '../process/log.ts'
+import { connectService } from '../rpc/service-client.ts'
 import { startServer } from '../server/server.ts'
 import { startTelemetry } from './telemetry.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -33,7 +34,11 @@ async function start(log?: Log): Promise<Telemetry> {
 }
 
 /** Calls GetItem with a sampled traceparent; `inHandler` runs where a handler does. */
-async function call(metricsText: () => Promise<string>, inHandler: () => void) {
+async function call(
+  metricsText: () => Promise<string>,
+  inHandler: () => void,
+  then: (url: string) => Promise<void> = async () => undefined,
+) {
   const server = await startServer({
     authenticator: trustEverybody,
     host: '127.0.0.1',
@@ -59,6 +64,7 @@ async function call(metricsText: () => Promise<string>, inHandler: () => void) {
   })
   const transport = createConnectTransport({ baseUrl: server.url, httpVersion: '1.1' })
   await createClient(BidService, transport).getItem({ id: itemId }, { headers: { traceparent } })
+  await then(server.url)
   const text = await (await fetch(`${server.url}/metrics`)).text()
   await server.stop()
   return text
@@ -84,6 +90,9 @@ test('without a collector: ids go on, nothing is recorded, metrics are there', a
   expect(text).toMatch(/^bidmesh_bids_accepted_total 2$/m)
   const count = 'bidmesh_rpc_duration_count{procedure="bids.v1.BidService/GetItem",code="ok"} 1'
   expect(text).toContain(count)
+  expect(text).toContain(
+    'rpc_server_call_duration_count{rpc_system_name="connectrpc",rpc_method="bids.v1.BidService/GetItem",rpc_status_code="ok"} 1',
+  )
   expect(text).toMatch(/^nodejs_eventloop_utilization 0\.\d+|^nodejs_eventloop_utilization [01]$/m)
   expect(text).toMatch(/^process_memory_usage [1-9]\d{7,}$/m)
   expect(text).toContain('process_cpu_time_total{cpu_mode="user"}')
@@ -102,9 +111,46 @@ test('captured spans show a call as the child of its caller', async () => {
   expect(span).toMatchObject({
     name: 'bids.v1.BidService/GetItem',
     parentSpanContext: { traceId: callerTrace, spanId: callerSpan },
-    attributes: { 'rpc.system.name': 'connectrpc', 'rpc.response.status_code': 'ok' },
+    attributes: { 'rpc.system.name': 'connectrpc', 'rpc.status_code': 'ok' },
   })
   expect(outgoing).toBe(`00-${callerTrace}-${span?.spanContext().spanId}-01`)
+})
+
+test('a call of one service to another is in the same trace, on both sides, and timed', async () => {
+  const telemetry = await start()
+  const spans = captureSpans()
+  cleanups.push(spans.stop)
+  let answered = 0
+  const text = await call(
+    telemetry.metricsText,
+    () => {
+      answered += 1
+      if (answered > 1) throw new ConnectError('no item has this id', Code.NotFound)
+    },
+    async (url) => {
+      const { transport, close } = connectService('bid', [url])
+      cleanups.push(async () => close())
+      const bids = createClient(BidService, transport)
+      await expect(bids.getItem({ id: itemId })).rejects.toThrow(/no item/)
+    },
+  )
+  const [first, server, client] = spans.finished()
+  expect(first).toMatchObject({ kind: SpanKind.SERVER })
+  expect(client).toMatchObject({
+    name: 'bids.v1.BidService/GetItem',
+    kind: SpanKind.CLIENT,
+    attributes: { 'server.address': '127.0.0.1', 'error.type': 'not_found' },
+  })
+  expect(server).toMatchObject({
+    kind: SpanKind.SERVER,
+    parentSpanContext: { spanId: client?.spanContext().spanId },
+    attributes: { 'rpc.status_code': 'not_found' },
+  })
+  // It is not the server's fault.
+  expect(server?.attributes).not.toHaveProperty('error.type')
+  expect(text).toMatch(
+    /^rpc_client_call_duration_count\{.*rpc_method="bids\.v1\.BidService\/GetItem".*rpc_status_code="not_found".*\} 1$/m,
+  )
 })
 
 async function collector() {

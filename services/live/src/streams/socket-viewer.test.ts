@@ -117,7 +117,8 @@ it('a message larger than the connection takes at once is not repeated to a read
   const [events, source] = [{ fellBehind: vi.fn(), dropped: vi.fn() }, sourceOf(5_000)]
   const protocol = serverSentEvents(false)
   const response = { end: () => undefined }
-  const viewer = new SocketViewer({ response, socket, protocol, userId: '', source, events })
+  const from = { response, socket, protocol, userId: '', source, events, ended: () => undefined }
+  const viewer = new SocketViewer(from)
   viewer.send(source.latest())
   await once(socket, 'drain')
   await new Promise((resolve) => setTimeout(resolve, 20))
@@ -140,7 +141,8 @@ it('who was sent something is told the time only when it is a while ago', async 
   const source = { latest: () => clock, clock: () => clock }
   const protocol = serverSentEvents(false)
   const response = { end: () => undefined }
-  const viewer = new SocketViewer({ response, socket, protocol, userId: '', source, events })
+  const from = { response, socket, protocol, userId: '', source, events, ended: () => undefined }
+  const viewer = new SocketViewer(from)
   viewer.send(clock)
   viewer.tick(Date.now() + 1_000)
   expect(written).toEqual(['clock'])

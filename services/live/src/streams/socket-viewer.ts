@@ -26,6 +26,8 @@ export type SocketViewerOptions = {
   userId: string
   source: Source
   events: ViewerEvents
+  /** Told once why the stream ends, when it is not its reader who leaves. */
+  ended: (reason: ConnectError) => void
 }
 
 export class SocketViewer implements Viewer {
@@ -36,6 +38,7 @@ export class SocketViewer implements Viewer {
   readonly #protocol: StreamProtocol
   readonly #source: Source
   readonly #events: ViewerEvents
+  readonly #tellEnd: (reason: ConnectError) => void
   /** Since when there are bytes that the reader has not taken, by the process clock. */
   #fullSinceMs: number | undefined
   /** Something was left out meanwhile. */
@@ -51,6 +54,7 @@ export class SocketViewer implements Viewer {
     this.#protocol = options.protocol
     this.#source = options.source
     this.#events = options.events
+    this.#tellEnd = options.ended
   }
 
   send(burst: Burst): void {
@@ -97,6 +101,7 @@ export class SocketViewer implements Viewer {
   end(reason: ConnectError): void {
     if (this.#ended) return
     this.#ended = true
+    this.#tellEnd(reason)
     const last = this.#protocol.ending(reason)
     if (last.length > 0) this.#socket.write(framed(last, this.#protocol.format))
     // With the chunk of length zero, where there are chunks.

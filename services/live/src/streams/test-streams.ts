@@ -7,6 +7,7 @@ import { vi } from 'vitest'
 import { Hub, type HubOptions } from '../feed/hub.ts'
 import { watchesOf } from '../routes.ts'
 import { type ChangeKind, createAuction } from '../feed/test-auction.ts'
+import { createCallGuard } from '@bidmesh/platform/rpc/around-calls.ts'
 import { createWatchStreams } from './watch-streams.ts'
 
 /** @param description of the item, to make its snapshots large */
@@ -31,7 +32,7 @@ export async function startStreams(changes: Partial<HubOptions> = {}, descriptio
     ...watchesOf(hub),
     redeem: async () => undefined,
     events,
-    log: quietLog,
+    begin: createCallGuard({ log: quietLog, explain: [] }),
   })
   const server = createServer((request, response) => {
     if (!streams(request, response, trusted)) response.writeHead(404).end()

@@ -16,17 +16,18 @@ import {
   type HttpResponse,
   partsOf,
 } from '@bidmesh/platform/server/http-handler.ts'
-import type { Log } from '@bidmesh/platform/process/log.ts'
 import { tokenExpired } from '@bidmesh/platform/identity/identity-errors.ts'
 import { permitOf } from '@bidmesh/platform/identity/permission.ts'
 import type { Principal } from '@bidmesh/platform/identity/principal.ts'
 import { atTokenEnd } from '@bidmesh/platform/identity/token-end.ts'
+import type { CallGuard, GuardedCall } from '@bidmesh/platform/rpc/around-calls.ts'
+import { incomingHeaders } from '@bidmesh/platform/rpc/call-telemetry.ts'
 import { ENVELOPE_BYTES, openEnvelope } from '@bidmesh/platform/rpc/envelope.ts'
 import { type Encoding, messageReaders } from '@bidmesh/platform/rpc/message-codecs.ts'
 import { messageLimitBytes } from '@bidmesh/platform/rpc/message-size.ts'
 import { GONE, MessageTooLargeError, readBody } from '@bidmesh/platform/rpc/request-body.ts'
 import { checkRequest, prepareRules } from '@bidmesh/platform/rpc/request-validator.ts'
-import { callerLeft, toConnectError } from '@bidmesh/platform/rpc/rpc-errors.ts'
+import { callerLeft } from '@bidmesh/platform/rpc/rpc-errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
 import { framed } from './frame.ts'
@@ -59,7 +60,7 @@ export type WatchStreamsOptions = {
   events: ViewerEvents
   /** Shared with all other work for viewers. */
   turns: Turns
-  log: Log
+  begin: CallGuard
 }
 
 /** Of a request with 500 ids, 20 kB, reading and checking takes 2 ms: as much as there is in one turn. */
@@ -73,9 +74,18 @@ type Asked = {
 }
 
 type Asker = {
+  method: DescMethod
   /** Throws when this caller may not watch, whatever they ask. */
   admit: (principal: Principal) => void
   read: (principal: Principal, body: Body) => Asked
+}
+
+type Answer = {
+  response: HttpResponse
+  protocol: StreamProtocol
+  ask: () => Promise<Asked>
+  /** Answers in the place of a stream. */
+  refuse: (error: ConnectError) => void
 }
 
 const pagePath = /^\/live\/items\/([^/?]+)$/
@@ -90,33 +100,38 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     ['/live.v1.LiveService/WatchItems', items],
   ])
 
+  /** @param call begun with the request; it lasts as long as its stream */
   async function answer(
-    response: HttpResponse,
-    protocol: StreamProtocol,
-    ask: () => Promise<Asked>,
-    refuse: (error: ConnectError) => void,
+    call: GuardedCall,
+    { response, protocol, ask, refuse }: Answer,
   ): Promise<void> {
     const left = new AbortController()
     const undo: (() => void)[] = []
     const leave = (): void => undo.splice(0).forEach((step) => step())
+    let isOver = false
+    const ended = (reason: unknown): ConnectError => {
+      isOver = true
+      return call.fail(reason, left.signal)
+    }
     response.once('close', () => {
       left.abort()
       leave()
+      if (!isOver) call.end('canceled')
+      isOver = true
     })
     try {
       const { principal, userId, watch } = await ask()
       const leaveRoom = await watch((source) => {
-        const socket = begin(response, protocol)
-        const viewer = new SocketViewer({ response, socket, protocol, userId, source, events })
+        const socket = writeHead(response, protocol)
+        const from = { response, socket, protocol, userId, source, events, ended }
+        const viewer = new SocketViewer(from)
         undo.push(atTokenEnd(principal, () => viewer.end(tokenExpired())))
         return viewer
       }, left.signal)
       undo.push(leaveRoom)
       if (left.signal.aborted) leave()
     } catch (error) {
-      if (left.signal.aborted) return
-      const call = { procedure: 'live.v1.LiveService', signal: left.signal, log: options.log }
-      refuse(toConnectError(error, call))
+      if (!left.signal.aborted) refuse(ended(error))
     }
   }
 
@@ -131,11 +146,13 @@ export function createWatchStreams(options: WatchStreamsOptions) {
         return item.read(caller, pageBody(itemId, query, lastEventId))
       }
       const protocol = serverSentEvents(request.httpVersion === '1.1')
-      void answer(response, protocol, ask, (error) => {
+      const refuse = (error: ConnectError): void => {
         // An `EventSource` comes back after an answer that ends, and never after one that is an error.
         if (isPassing(error)) endAtOnce(response, protocol, error)
         else refusePage(response, error)
-      })
+      }
+      const call = options.begin(item.method, request.headers, incomingHeaders)
+      void call.run(() => answer(call, { response, protocol, ask, refuse }))
       return true
     }
     const procedure = procedures.get(path)
@@ -149,7 +166,9 @@ export function createWatchStreams(options: WatchStreamsOptions) {
       const format = protocol.format === 'proto' ? 'proto' : 'json'
       return procedure.read(principal, { format, bytes })
     }
-    void answer(response, protocol, ask, (error) => endAtOnce(response, protocol, error))
+    const refuse = (error: ConnectError): void => endAtOnce(response, protocol, error)
+    const call = options.begin(procedure.method, request.headers, incomingHeaders)
+    void call.run(() => answer(call, { response, protocol, ask, refuse }))
     return true
   }
 }
@@ -179,6 +198,7 @@ function asker<Desc extends DescMessage>(
   const readers = messageReaders(schema)
   const permit = permitOf(method)
   return {
+    method,
     admit: (principal) => {
       const refusal = permit.refusal(principal)
       if (refusal) throw refusal
@@ -242,7 +262,7 @@ function endAtOnce(response: HttpResponse, protocol: StreamProtocol, reason: Con
 }
 
 /** Writes the head; from here on bytes go to what it returns. */
-function begin(response: HttpResponse, protocol: StreamProtocol): Writable {
+function writeHead(response: HttpResponse, protocol: StreamProtocol): Writable {
   const socket = 'stream' in response ? response.stream : response.socket
   if (socket === null) throw new ConnectError('a stream needs a connection', Code.Canceled)
   // What a newcomer gets first follows at once, and leaves in one write with the head.
