@@ -1,7 +1,7 @@
 # Every target installs what it needs first; the npm scripts of the same names do the work.
 # The project brings its own Node: npm puts it at node_modules/.bin/node, first on its scripts' PATH.
 
-.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-conformance test-attacks test-cluster bench check lint format proto-gen proto-gen-ts chart-docs client cluster cluster-delete dev clean
+.PHONY: help before-start install-run install start up test test-unit test-integration test-faults test-helm test-conformance test-attacks test-cluster bench check lint format audit sbom proto-gen proto-gen-ts chart-docs client cluster cluster-delete dev clean
 .DEFAULT_GOAL := help
 # Prerequisites in the order in which they are written.
 .NOTPARALLEL:
@@ -74,6 +74,14 @@ proto-gen: install ## Regenerates gen/ from proto/
 	npm run --silent proto-gen
 
 proto-gen-ts: proto-gen ## The same
+
+audit: install-run ## Known weaknesses of what the processes are made of (asks the npm registry)
+	@npm audit --omit=dev --audit-level=low
+
+sbom: install-run ## What the processes are made of, as CycloneDX, into dist/bidmesh.cdx.json
+	@mkdir -p dist
+	@npm sbom --sbom-format cyclonedx --omit dev --package-lock-only >dist/bidmesh.cdx.json
+	@echo dist/bidmesh.cdx.json
 
 chart-docs: install ## Regenerates docs/values.md from the charts
 	npm run --silent chart-docs
