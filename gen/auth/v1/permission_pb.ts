@@ -2,7 +2,7 @@
 // @generated from file auth/v1/permission.proto (package auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Who may call a procedure: each says so by the option below, one that does not keeps its process from starting, and
+// Who may call a procedure, and how often: each says so by the option below, one that does not keeps its process from starting, and
 // what is said here is all that decides, besides the handlers of CALLERS_ITEM_OWNER. A token that is sent is
 // checked everywhere, also where none is needed: UNAUTHENTICATED with a google.rpc.ErrorInfo of the domain "bidmesh"
 // and the reason TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID; who is known and may not gets PERMISSION_DENIED with the
@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file auth/v1/permission.proto.
  */
 export const file_auth_v1_permission: GenFile = /*@__PURE__*/
-  fileDesc("ChhhdXRoL3YxL3Blcm1pc3Npb24ucHJvdG8SB2F1dGgudjEiYwoKUGVybWlzc2lvbhIhCgdjYWxsZXJzGAEgASgOMhAuYXV0aC52MS5DYWxsZXJzEhwKBXJvbGVzGAIgAygOMg0uYXV0aC52MS5Sb2xlEhQKDGNhbGxlcl9maWVsZBgDIAEoCSIsCgdTdWJqZWN0EiEKB3VzZXJfaWQYASABKAlCELpIDXILiMCWsQIBEAEYgAEqpQEKB0NhbGxlcnMSFwoTQ0FMTEVSU19VTlNQRUNJRklFRBAAEhIKDkNBTExFUlNfUFVCTElDEAESGQoVQ0FMTEVSU19BVVRIRU5USUNBVEVEEAISEQoNQ0FMTEVSU19ST0xFUxADEhEKDUNBTExFUlNfT1dORVIQBBIWChJDQUxMRVJTX0lURU1fT1dORVIQBRIUChBDQUxMRVJTX0lOVEVSTkFMEAYqdQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9CSURERVIQARIPCgtST0xFX1NFTExFUhACEhAKDFJPTEVfQU5BTFlTVBADEhEKDVJPTEVfT1BFUkFUT1IQBBIQCgxST0xFX1NFUlZJQ0UQBTpWCgpwZXJtaXNzaW9uEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYgeiSJiABKAsyEy5hdXRoLnYxLlBlcm1pc3Npb25SCnBlcm1pc3Npb25iBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_descriptor, file_rules_v1_rules]);
+  fileDesc("ChhhdXRoL3YxL3Blcm1pc3Npb24ucHJvdG8SB2F1dGgudjEiggEKClBlcm1pc3Npb24SIQoHY2FsbGVycxgBIAEoDjIQLmF1dGgudjEuQ2FsbGVycxIcCgVyb2xlcxgCIAMoDjINLmF1dGgudjEuUm9sZRIUCgxjYWxsZXJfZmllbGQYAyABKAkSHQoFbGltaXQYBCABKA4yDi5hdXRoLnYxLkxpbWl0IiwKB1N1YmplY3QSIQoHdXNlcl9pZBgBIAEoCUIQukgNcguIwJaxAgEQARiAASp/CgVMaW1pdBIVChFMSU1JVF9VTlNQRUNJRklFRBAAEg4KCkxJTUlUX05PTkUQARIOCgpMSU1JVF9SRUFEEAISEAoMTElNSVRfU1RSRUFNEAMSDQoJTElNSVRfQklEEAQSDgoKTElNSVRfSVRFTRAFEg4KCkxJTUlUX0NIQVQQBiqlAQoHQ2FsbGVycxIXChNDQUxMRVJTX1VOU1BFQ0lGSUVEEAASEgoOQ0FMTEVSU19QVUJMSUMQARIZChVDQUxMRVJTX0FVVEhFTlRJQ0FURUQQAhIRCg1DQUxMRVJTX1JPTEVTEAMSEQoNQ0FMTEVSU19PV05FUhAEEhYKEkNBTExFUlNfSVRFTV9PV05FUhAFEhQKEENBTExFUlNfSU5URVJOQUwQBip1CgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX0JJRERFUhABEg8KC1JPTEVfU0VMTEVSEAISEAoMUk9MRV9BTkFMWVNUEAMSEQoNUk9MRV9PUEVSQVRPUhAEEhAKDFJPTEVfU0VSVklDRRAFOlYKCnBlcm1pc3Npb24SHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiB6JImIAEoCzITLmF1dGgudjEuUGVybWlzc2lvblIKcGVybWlzc2lvbmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_descriptor, file_rules_v1_rules]);
 
 /**
  * @generated from message auth.v1.Permission
@@ -46,6 +46,13 @@ export type Permission = Message<"auth.v1.Permission"> & {
    * @generated from field: string caller_field = 3;
    */
   callerField: string;
+
+  /**
+   * How often.
+   *
+   * @generated from field: auth.v1.Limit limit = 4;
+   */
+  limit: Limit;
 };
 
 /**
@@ -73,6 +80,71 @@ export type Subject = Message<"auth.v1.Subject"> & {
  */
 export const SubjectSchema: GenMessage<Subject> = /*@__PURE__*/
   messageDesc(file_auth_v1_permission, 1);
+
+/**
+ * What a call counts as, where calls are limited (RATE_LIMIT_FACTOR): so many within so many seconds of one caller, and more
+ * of one address. Beyond it RESOURCE_EXHAUSTED, with a google.rpc.RetryInfo and the header `retry-after`.
+ *
+ * @generated from enum auth.v1.Limit
+ */
+export const Limit = {
+  /**
+   * @generated from enum value: LIMIT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As often as they like: calls of services.
+   *
+   * @generated from enum value: LIMIT_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * Looking at something, lists among it.
+   *
+   * @generated from enum value: LIMIT_READ = 2;
+   */
+  READ: 2,
+
+  /**
+   * Beginning a stream, or getting a ticket for one.
+   *
+   * @generated from enum value: LIMIT_STREAM = 3;
+   */
+  STREAM: 3,
+
+  /**
+   * @generated from enum value: LIMIT_BID = 4;
+   */
+  BID: 4,
+
+  /**
+   * Putting an item up, changing, ending and cancelling it.
+   *
+   * @generated from enum value: LIMIT_ITEM = 5;
+   */
+  ITEM: 5,
+
+  /**
+   * @generated from enum value: LIMIT_CHAT = 6;
+   */
+  CHAT: 6,
+} as const;
+
+/**
+ * What a call counts as, where calls are limited (RATE_LIMIT_FACTOR): so many within so many seconds of one caller, and more
+ * of one address. Beyond it RESOURCE_EXHAUSTED, with a google.rpc.RetryInfo and the header `retry-after`.
+ *
+ * @generated from enum auth.v1.Limit
+ */
+export type Limit = (typeof Limit)[keyof typeof Limit] | UnknownEnum;
+
+/**
+ * Describes the enum auth.v1.Limit.
+ */
+export const LimitSchema: GenEnum<Limit> = /*@__PURE__*/
+  enumDesc(file_auth_v1_permission, 0);
 
 /**
  * @generated from enum auth.v1.Callers
@@ -135,7 +207,7 @@ export type Callers = (typeof Callers)[keyof typeof Callers] | UnknownEnum;
  * Describes the enum auth.v1.Callers.
  */
 export const CallersSchema: GenEnum<Callers> = /*@__PURE__*/
-  enumDesc(file_auth_v1_permission, 0);
+  enumDesc(file_auth_v1_permission, 1);
 
 /**
  * In tokens: the name without its prefix, in lower case.
@@ -191,7 +263,7 @@ export type Role = (typeof Role)[keyof typeof Role] | UnknownEnum;
  * Describes the enum auth.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_auth_v1_permission, 1);
+  enumDesc(file_auth_v1_permission, 2);
 
 /**
  * @generated from extension: auth.v1.Permission permission = 80000001;

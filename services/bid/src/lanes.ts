@@ -14,6 +14,7 @@ import { lockedBriefly, openSession, type Session } from '@bidmesh/platform/post
 import { SpanKind, trace } from '@opentelemetry/api'
 import { LRUCache } from 'lru-cache'
 import type { BidEntry, BidOutcome, ChangeOutcome, CommandEntry, Outcome } from './decide-batch.ts'
+import { createBidderPlaces } from './bidder-places.ts'
 import { createLane, type Lane } from './lane.ts'
 import type { Commit } from './lane-entry.ts'
 import type { BidMetrics } from './metrics.ts'
@@ -61,6 +62,7 @@ export type LanesOptions = {
 export function createLanes(options: LanesOptions): Lanes {
   const { databaseUrl, lanes: laneCount, metrics } = options
   const states = new LRUCache<string, AuctionState>({ max: MAX_REMEMBERED_STATES })
+  const places = createBidderPlaces()
   const open = () =>
     openSession(databaseUrl, {
       applicationName: 'bidmesh bid lane',
@@ -92,7 +94,7 @@ export function createLanes(options: LanesOptions): Lanes {
         metrics.rejected({ command: 'place_bid', itemId: entry.itemId, reason, early: true })
         return { kind: 'rejected', rejection: reason, state: stale }
       }
-      const outcome = await submit(entry, signal)
+      const outcome = await places.run(entry.command.userId, () => submit(entry, signal))
       if (outcome.kind === 'changed') throw new Error('a bid was carried out as another command')
       if (outcome.kind === 'accepted') metrics.accepted()
       return outcome

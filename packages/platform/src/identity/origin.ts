@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createContextKey } from '@connectrpc/connect'
+import { clientAddress } from './client-address.ts'
 import type { HttpRequest } from '../server/http-handler.ts'
 
 export type Origin = {
-  /** Of the connection's other end; empty: not over a network. */
+  /** See client-address.ts; empty: not over a network. */
   readonly address: string
   /** The beginning of it; empty: none was sent. */
   readonly userAgent: string
@@ -23,11 +24,11 @@ export const noOrigin: Origin = { address: '', userAgent: '', requestId: '' }
 
 export const originKey = createContextKey<Origin>(noOrigin, { description: 'origin' })
 
-export function originOf({ headers, socket }: HttpRequest): Origin {
+export function originOf(request: HttpRequest): Origin {
+  const { headers } = request
   const said = headers['x-request-id']
   return {
-    // Of a connection that is gone there is none.
-    address: socket.remoteAddress ?? '',
+    address: clientAddress(request),
     userAgent: printable(headers['user-agent'] ?? '').slice(0, USER_AGENT_CHARACTERS_MAX),
     requestId: typeof said === 'string' && isRequestId.test(said) ? said : randomUUID(),
   }

@@ -5,7 +5,13 @@ import {
   FileDescriptorSetSchema,
   MethodOptionsSchema,
 } from '@bufbuild/protobuf/wkt'
-import { Callers, permission, PermissionSchema, Role } from '@bidmesh/gen/auth/v1/permission_pb.ts'
+import {
+  Callers,
+  Limit,
+  permission,
+  PermissionSchema,
+  Role,
+} from '@bidmesh/gen/auth/v1/permission_pb.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { startTestServer } from '../testing/test-server.ts'
@@ -35,7 +41,12 @@ function serviceOf(
         name: 'Test',
         method: Object.entries(methods).map(([name, { said, clientStreaming = false }]) => {
           const options = create(MethodOptionsSchema)
-          if (said) setExtension(options, permission, create(PermissionSchema, said))
+          if (said)
+            setExtension(
+              options,
+              permission,
+              create(PermissionSchema, { limit: Limit.READ, ...said }),
+            )
           const types = { inputType: '.test.Asked', outputType: '.test.Asked' }
           return { name, ...types, options, clientStreaming }
         }),
@@ -58,6 +69,7 @@ test('what is said usably is taken, all faults are told at once', () => {
   const bad = serviceOf({
     Silent: { said: undefined },
     Unset: { said: { roles: [Role.BIDDER] } },
+    NoLimit: { said: { callers: Callers.PUBLIC, limit: Limit.UNSPECIFIED } },
     NoRoles: { said: { callers: Callers.ROLES } },
     NoOwner: { said: { callers: Callers.OWNER } },
     NoField: { said: { callers: Callers.OWNER, callerField: 'seller_id' } },
@@ -67,9 +79,10 @@ test('what is said usably is taken, all faults are told at once', () => {
   expect(() => requirePermissions([good, bad])).toThrow(
     new PermissionError(
       [
-        'who may call is not said:',
+        'who may call, and how often, is not said:',
         '  test.Test/Silent: has no option (auth.v1.permission)',
         '  test.Test/Unset: callers is not set',
+        '  test.Test/NoLimit: limit is not set',
         '  test.Test/NoRoles: CALLERS_ROLES needs roles',
         '  test.Test/NoOwner: owners need a caller_field',
         '  test.Test/NoField: seller_id is no string of its request',

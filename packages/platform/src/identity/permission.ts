@@ -12,7 +12,14 @@ import {
   type Message,
   ScalarType,
 } from '@bufbuild/protobuf'
-import { Callers, CallersSchema, permission, Role } from '@bidmesh/gen/auth/v1/permission_pb.ts'
+import {
+  Callers,
+  CallersSchema,
+  Limit,
+  LimitSchema,
+  permission,
+  Role,
+} from '@bidmesh/gen/auth/v1/permission_pb.ts'
 import type { ConnectError } from '@connectrpc/connect'
 import { StartError } from '../process/start-error.ts'
 import { internalOnly, otherUser, roleMissing, tokenMissing } from './identity-errors.ts'
@@ -24,6 +31,8 @@ export class PermissionError extends StartError {
 }
 
 export type Permit = {
+  /** What a call counts as, where calls are limited. */
+  limit: Limit
   /** Why this caller gets no answer whatever they ask; undefined: they may. Needs nothing but the headers. */
   refusal: (principal: Principal) => ConnectError | undefined
   /**
@@ -34,7 +43,11 @@ export type Permit = {
 }
 
 /** What surrounds a service of others, whose files cannot say who may call: anybody, and a token is not even looked at. */
-export const forAnybody: Permit = { refusal: () => undefined, bind: () => undefined }
+export const forAnybody: Permit = {
+  limit: Limit.NONE,
+  refusal: () => undefined,
+  bind: () => undefined,
+}
 
 /** Throws {@link PermissionError} that names every method of these services which does not say who may call it. */
 export function requirePermissions(services: readonly DescService[]): void {
@@ -43,7 +56,7 @@ export function requirePermissions(services: readonly DescService[]): void {
   )
   if (faults.length === 0) return
   throw new PermissionError(
-    `who may call is not said:\n${faults.map((line) => `  ${line}`).join('\n')}`,
+    `who may call, and how often, is not said:\n${faults.map((line) => `  ${line}`).join('\n')}`,
   )
 }
 
@@ -54,9 +67,10 @@ function faultOf(method: DescMethod): string | undefined {
 
 function wrongWith(method: DescMethod): string | undefined {
   if (!hasOption(method, permission)) return 'has no option (auth.v1.permission)'
-  const { callers, roles, callerField } = getOption(method, permission)
+  const { callers, roles, callerField, limit } = getOption(method, permission)
   const isKnown = callers !== Callers.UNSPECIFIED && CallersSchema.value[callers] !== undefined
   if (!isKnown) return 'callers is not set'
+  if (limit === Limit.UNSPECIFIED || !LimitSchema.value[limit]) return 'limit is not set'
   if (callers === Callers.ROLES && roles.length === 0) return 'CALLERS_ROLES needs roles'
   const isOwners = callers === Callers.OWNER || callers === Callers.ITEM_OWNER
   if (isOwners && callerField === '') return 'owners need a caller_field'
@@ -84,12 +98,14 @@ export function permitOf(method: DescMethod): Permit {
 
 function createPermit(method: DescMethod): Permit {
   const fault = faultOf(method)
-  if (fault !== undefined) throw new PermissionError(`who may call is not said: ${fault}`)
-  const { callers, roles } = getOption(method, permission)
+  if (fault !== undefined)
+    throw new PermissionError(`who may call, and how often, is not said: ${fault}`)
+  const { callers, roles, limit } = getOption(method, permission)
   const mayNameOthers = callers === Callers.OWNER ? roles : []
   const field = callerFieldOf(method)
 
   return {
+    limit,
     refusal(principal) {
       if (principal.kind === 'trusted') return undefined
       if (principal.kind === 'refused') return principal.reason

@@ -1,5 +1,6 @@
 import type { DescFile, DescMethod, DescService, Message } from '@bufbuild/protobuf'
 import type { ConnectError, ConnectRouter } from '@connectrpc/connect'
+import type { CallLimits } from '../identity/call-limits.ts'
 import type { Origin } from '../identity/origin.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
@@ -42,9 +43,15 @@ export type Component = {
   /**
    * Sees each request before the procedures do, and answers those that are its own: true when it has taken
    * the request, false when it has not touched it. For what the procedures are no good for, such as pages
-   * and streams with very many readers. It has to ask `permitOf` whether the principal may have what it gives.
+   * and streams with very many readers. It has to ask `permitOf` whether the principal may have what it gives, and the
+   * limits whether they may have it now.
    */
-  handle?: (request: HttpRequest, response: HttpResponse, principal: Principal) => boolean
+  handle?: (
+    request: HttpRequest,
+    response: HttpResponse,
+    principal: Principal,
+    limits: CallLimits,
+  ) => boolean
   /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
   handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
   /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */

@@ -47,6 +47,7 @@ test('reads values, defaults for what is unset or empty, and nothing else', () =
     OIDC_ROLES_CLAIM: 'roles',
     OIDC_ALGORITHMS: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     OIDC_LEEWAY_SECONDS: 30,
+    TRUSTED_PROXIES: [],
     LANES: 4,
   })
 })

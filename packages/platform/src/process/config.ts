@@ -3,6 +3,7 @@
  * of a service is a call of {@link readConfig}; nothing else reads `process.env`. No value is ever
  * repeated in a message, because some values hold passwords.
  */
+import { isNetwork } from '../identity/client-address.ts'
 import { z } from 'zod'
 import { StartError } from './start-error.ts'
 
@@ -164,6 +165,10 @@ export function authShape(env: NodeJS.ProcessEnv = process.env) {
     OIDC_ALGORITHMS: signatureAlgorithms().default(['RS256', 'PS256', 'ES256', 'EdDSA']),
     /** Between clocks. */
     OIDC_LEEWAY_SECONDS: wholeNumber(0, 60).default(30),
+    /** All limits of calls times this; 0: none. Absent: 1 with tokens, 0 in trusted mode. */
+    RATE_LIMIT_FACTOR: wholeNumber(0, 1_000).optional(),
+    /** Whose `x-forwarded-for` is believed. */
+    TRUSTED_PROXIES: networks().default([]),
   }
 }
 
@@ -202,6 +207,13 @@ export function userIds() {
   ).transform(listed)
 }
 
+/** `TRUSTED_PROXIES`: addresses and networks. */
+function networks() {
+  return text('addresses or networks between commas, such as 10.0.0.0/8,fd00::/8', (value) =>
+    listed(value).every(isNetwork),
+  ).transform(listed)
+}
+
 /** `ALLOWED_HOSTS`: names without ports. */
 export function hostNames() {
   return text('names between commas, such as auction.example.org, without ports', (value) =>
@@ -229,4 +241,6 @@ export type ProcessConfig = {
   CORS_ORIGINS: readonly string[]
   ALLOWED_HOSTS?: readonly string[] | undefined
   MAX_CONNECTIONS?: number | undefined
+  /** Of those that have one: limits are shared there. */
+  REDIS_URL?: string | undefined
 } & Partial<AuthConfig>

@@ -21,6 +21,7 @@ import { createLog } from './log.ts'
 import type { Log } from './log.ts'
 import type { Component } from './component.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
+import { createCallLimits } from '../identity/call-limits.ts'
 import { startServer } from '../server/server.ts'
 import type { Server } from '../server/server.ts'
 import { StartError } from './start-error.ts'
@@ -124,6 +125,9 @@ async function serve<Config extends ProcessConfig>(
   onStop(telemetry.stop)
   const authenticator = createAuthenticator(config, log)
   onStop(async () => authenticator.stop())
+  const factor = config.RATE_LIMIT_FACTOR ?? (config.AUTH_MODE === 'jwt' ? 1 : 0)
+  const limits = await createCallLimits({ factor, redisUrl: config.REDIS_URL, log })
+  onStop(async () => limits.stop())
   const starting = await answerWhileStarting({ host: config.HOST, port: config.PORT, log })
   const components = await options.start(config, { ...context, log: starting.log })
   for (const component of components) onStop(component.stop)
@@ -138,6 +142,8 @@ async function serve<Config extends ProcessConfig>(
     maxConnections: config.MAX_CONNECTIONS,
     components,
     authenticator,
+    limits,
+    trustedProxies: config.TRUSTED_PROXIES,
     log,
     metricsText,
   })

@@ -24,6 +24,7 @@ import {
 } from '../server/http-handler.ts'
 import { sendJson } from '../server/http-pages.ts'
 import { forAnybody, type Permit, permitOf } from '../identity/permission.ts'
+import { type CallLimits, limitKey } from '../identity/call-limits.ts'
 import { originKey, originOf } from '../identity/origin.ts'
 import { principalKey } from '../identity/principal.ts'
 import { type RefusalsOptions, tellOfRefusals } from './refused-calls.ts'
@@ -36,6 +37,7 @@ import { createUnaryResponder } from './unary-responder.ts'
 
 export type ProcedureHandlerOptions = CallGuardOptions &
   RefusalsOptions & {
+    limits: CallLimits
     /** Longest deadline a caller may ask for. */
     maxTimeoutMs: number
     /** Its reason is what calls are told that are still in hand. */
@@ -51,12 +53,12 @@ export type ProcedureHandlerOptions = CallGuardOptions &
 
 /** Registering a method that does not say who may call it throws. */
 export function createProcedureHandler(options: ProcedureHandlerOptions): IdentifiedHandler {
-  const { routes, held, fallback, maxTimeoutMs, shutdownSignal, log } = options
+  const { routes, held, fallback, limits, maxTimeoutMs, shutdownSignal, log } = options
   const begin = createCallGuard(options)
   const permitFor = (method: DescMethod): Permit =>
     options.forAnybody.has(method.parent) ? forAnybody : permitOf(method)
   const tell = tellOfRefusals(options)
-  const unary = createUnaryResponder({ begin, tell, maxTimeoutMs, shutdownSignal, log })
+  const unary = createUnaryResponder({ begin, tell, limits, maxTimeoutMs, shutdownSignal, log })
   const router = createConnectRouter({
     maxTimeoutMs,
     shutdownSignal,
@@ -79,6 +81,7 @@ export function createProcedureHandler(options: ProcedureHandlerOptions): Identi
     const values = createContextValues()
       .set(principalKey, principal)
       .set(originKey, originOf(request))
+      .set(limitKey, (limit) => limits.take(limit, principal, request))
     void handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => inWords(answer, handler))
       .then((answer) => universalResponseToNodeResponse(answer, response))

@@ -2,6 +2,7 @@
 import type { TextMapGetter } from '@opentelemetry/api'
 import type { DescMethod, Message } from '@bufbuild/protobuf'
 import type { Interceptor } from '@connectrpc/connect'
+import { limitKey } from '../identity/call-limits.ts'
 import { originKey } from '../identity/origin.ts'
 import type { Permit } from '../identity/permission.ts'
 import { principalKey } from '../identity/principal.ts'
@@ -28,7 +29,8 @@ export function rpcInterceptor(
     const limited = untilTokenEnd(principal, signal)
     try {
       const permit = permitFor(method)
-      const refusal = permit.refusal(principal)
+      const tooOften = await contextValues.get(limitKey)(permit.limit)
+      const refusal = tooOften ?? permit.refusal(principal)
       if (refusal) throw refusal
       const check = (message: Message): void => {
         asked = message

@@ -11,6 +11,7 @@ import {
   type Message,
 } from '@bufbuild/protobuf'
 import { ConnectError, type MethodImpl } from '@connectrpc/connect'
+import type { CallLimits } from '../identity/call-limits.ts'
 import { originKey } from '../identity/origin.ts'
 import type { Permit } from '../identity/permission.ts'
 import type { Principal } from '../identity/principal.ts'
@@ -40,6 +41,7 @@ export type UnaryProcedure = {
 export type UnaryResponderOptions = {
   begin: CallGuard
   tell: TellOfRefusals
+  limits: CallLimits
   /** Longest deadline a caller may ask for. */
   maxTimeoutMs: number
   /** Its reason is what calls are told that are still in hand. */
@@ -111,7 +113,7 @@ type Exchange = {
 
 /** Rejects when there is no answering. */
 async function respond(
-  { begin, tell, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
+  { begin, tell, limits, maxTimeoutMs, inHand }: UnaryResponderOptions & { inHand: Set<UnaryCall> },
   { procedure, incoming, request, response, principal }: Exchange,
 ): Promise<void> {
   const { method, permit, limitBytes, jsonOptions } = procedure
@@ -128,8 +130,10 @@ async function respond(
     if (!isAnswered) call.abort(callerLeft())
   })
   try {
-    // The body of who may not call is not read.
-    const coming = permit.refusal(principal) ?? incoming.body(limitBytes)
+    // The body of who may not call, or calls too often, is not read.
+    const limited = limits.take(permit.limit, principal, request)
+    const refusal = (limited && (await limited)) ?? permit.refusal(principal)
+    const coming = refusal ?? incoming.body(limitBytes)
     const body = coming instanceof Promise ? await Promise.race([coming, call.aborted()]) : coming
     if (body === GONE) return
     const guarded = begin(method, request.headers, incomingHeaders)

@@ -15,6 +15,8 @@ import { Health } from '@bidmesh/gen/grpc/health/v1/health_pb.ts'
 import { registerHealth } from '../rpc/grpc-health.ts'
 import { reflectionServices, registerReflection } from '../rpc/grpc-reflection.ts'
 import type { Authenticator } from '../identity/authenticator.ts'
+import { type CallLimits, noLimits } from '../identity/call-limits.ts'
+import { createProxyReader } from '../identity/client-address.ts'
 import { requirePermissions } from '../identity/permission.ts'
 import { createDualServer } from './http-dual-server.ts'
 import { type HttpHandler, type IdentifiedHandler, isGone } from './http-handler.ts'
@@ -54,6 +56,10 @@ export type ServerOptions = OriginRules & {
   components: readonly Component[]
   /** Says who calls. The caller stops it. */
   authenticator: Authenticator
+  /** Says who calls too often; absent: nobody does. The caller stops it. */
+  limits?: CallLimits
+  /** Addresses and networks of proxies whose `x-forwarded-for` is believed. */
+  trustedProxies?: readonly string[] | undefined
   log: Log
   /** The page `/metrics`. */
   metricsText: () => Promise<string>
@@ -82,6 +88,7 @@ export type Server = {
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { authenticate, check: checkTokens } = options.authenticator
+  const { limits = noLimits, trustedProxies = [] } = options
   const tokens = checkTokens ? [{ name: 'tokens', check: checkTokens }] : []
   const readiness = createReadiness([...options.components, ...tokens])
   const ofOthers = new Set(options.components.flatMap((component) => component.forAnybody ?? []))
@@ -92,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const held = options.components.flatMap((component) => component.held ?? [])
   const procedures = createProcedureHandler({
     held,
+    limits,
     // Health and reflection are for those who watch over processes, who have no tokens.
     forAnybody: new Set([...ofOthers, Health, ...reflectionServices]),
     routes: (router) => {
@@ -123,7 +131,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const dual = createDualServer({
     handle: gated(
       createOriginGate(options),
-      identified(authenticate, componentsFirst(options.components, procedures)),
+      located(
+        createProxyReader(trustedProxies),
+        identified(authenticate, componentsFirst(options.components, procedures, limits)),
+      ),
     ),
     isUrgent: (path) => urgent.has(path),
     maxConnections,
@@ -159,6 +170,15 @@ function gated(gate: ReturnType<typeof createOriginGate>, handle: HttpHandler): 
   }
 }
 
+/** Requests of which it is known where they come from. */
+function located(locate: ReturnType<typeof createProxyReader>, handle: HttpHandler): HttpHandler {
+  if (!locate) return handle
+  return (request, response) => {
+    locate(request)
+    handle(request, response)
+  }
+}
+
 /**
  * Nothing below is asked before it is known who calls: no component, no procedure, no page. Pages and gRPC health and
  * reflection are for everybody, and do not look.
@@ -178,11 +198,12 @@ function identified(
 function componentsFirst(
   components: readonly Component[],
   procedures: IdentifiedHandler,
+  limits: CallLimits,
 ): IdentifiedHandler {
   const handlers = components.flatMap((component) => (component.handle ? [component.handle] : []))
   if (handlers.length === 0) return procedures
   return (request, response, principal) => {
-    if (!handlers.some((handle) => handle(request, response, principal)))
+    if (!handlers.some((handle) => handle(request, response, principal, limits)))
       procedures(request, response, principal)
   }
 }

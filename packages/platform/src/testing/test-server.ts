@@ -2,7 +2,7 @@
 import { createLog } from '../process/log.ts'
 import type { Component } from '../process/component.ts'
 import { type Authenticator, trustEverybody } from '../identity/authenticator.ts'
-import { startServer, type Server } from '../server/server.ts'
+import { startServer, type Server, type ServerOptions } from '../server/server.ts'
 
 export const quietLog = createLog({ name: 'test', level: 'silent' })
 
@@ -10,10 +10,12 @@ export const quietLog = createLog({ name: 'test', level: 'silent' })
  * Serves the components on a free port; the caller stops the server, which stops the components too.
  *
  * @param authenticator absent: requests say who calls
+ * @param more of the server's options
  */
 export async function startTestServer(
   components: readonly Component[],
   authenticator: Authenticator = trustEverybody,
+  more: Pick<ServerOptions, 'limits' | 'trustedProxies'> = {},
 ): Promise<Server> {
   const server = await startServer({
     host: '127.0.0.1',
@@ -23,6 +25,7 @@ export async function startTestServer(
     log: quietLog,
     metricsText: async () => '',
     finishLimitMs: 1_000,
+    ...more,
   })
   return {
     ...server,

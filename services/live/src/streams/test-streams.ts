@@ -1,6 +1,7 @@
 /** A hub whose one item is in memory, behind a real server that speaks the streams of HTTP/1.1. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { noLimits } from '@bidmesh/platform/identity/call-limits.ts'
 import { trusted } from '@bidmesh/platform/identity/principal.ts'
 import { quietLog } from '@bidmesh/platform/testing/test-server.ts'
 import { vi } from 'vitest'
@@ -35,7 +36,7 @@ export async function startStreams(changes: Partial<HubOptions> = {}, descriptio
     begin: createCallGuard({ log: quietLog, explain: [] }),
   })
   const server = createServer((request, response) => {
-    if (!streams(request, response, trusted)) response.writeHead(404).end()
+    if (!streams(request, response, trusted, noLimits)) response.writeHead(404).end()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = server.address()

@@ -11,12 +11,14 @@ import {
   type WatchItemsRequest,
   WatchItemsRequestSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
+import type { Limit } from '@bidmesh/gen/auth/v1/permission_pb.ts'
 import {
   type HttpRequest,
   type HttpResponse,
   partsOf,
 } from '@bidmesh/platform/server/http-handler.ts'
 import { tokenExpired } from '@bidmesh/platform/identity/identity-errors.ts'
+import type { CallLimits } from '@bidmesh/platform/identity/call-limits.ts'
 import { permitOf } from '@bidmesh/platform/identity/permission.ts'
 import type { Principal } from '@bidmesh/platform/identity/principal.ts'
 import { atTokenEnd } from '@bidmesh/platform/identity/token-end.ts'
@@ -75,6 +77,7 @@ type Asked = {
 
 type Asker = {
   method: DescMethod
+  limit: Limit
   /** Throws when this caller may not watch, whatever they ask. */
   admit: (principal: Principal) => void
   read: (principal: Principal, body: Body) => Asked
@@ -135,13 +138,23 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     }
   }
 
-  return (request: HttpRequest, response: HttpResponse, principal: Principal): boolean => {
+  return (
+    request: HttpRequest,
+    response: HttpResponse,
+    principal: Principal,
+    limits: CallLimits,
+  ): boolean => {
+    const admit = async ({ limit, admit: mayWatch }: Asker): Promise<void> => {
+      const tooOften = await limits.take(limit, principal, request)
+      if (tooOften) throw tooOften
+      mayWatch(principal)
+    }
     const { path, query } = partsOf(request)
     const itemId = pagePath.exec(path)?.[1]
     if (itemId !== undefined && request.method === 'GET') {
       const lastEventId = request.headers['last-event-id']
       const ask = async () => {
-        item.admit(principal)
+        await admit(item)
         const caller = await pageCaller(options, principal, query)
         return item.read(caller, pageBody(itemId, query, lastEventId))
       }
@@ -160,7 +173,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     // A pipelined request has no socket until the answer before it is out.
     if (!protocol || !isPlainPost(request) || response.socket === null) return false
     const ask = async () => {
-      procedure.admit(principal)
+      await admit(procedure)
       const bytes = await readMessage(request)
       await options.turns.room(bytes.length / BYTES_PER_UNIT)
       const format = protocol.format === 'proto' ? 'proto' : 'json'
@@ -199,6 +212,7 @@ function asker<Desc extends DescMessage>(
   const permit = permitOf(method)
   return {
     method,
+    limit: permit.limit,
     admit: (principal) => {
       const refusal = permit.refusal(principal)
       if (refusal) throw refusal
