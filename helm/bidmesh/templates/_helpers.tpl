@@ -26,6 +26,12 @@ web:
 {{- define "bidmesh.authConfig" -}}
 {{- $auth := (index . 0).Values.auth -}}
 {{- $config := merge (dict "AUTH_MODE" $auth.mode) (index . 1) -}}
+{{- if $auth.trustedProxies -}}
+{{- $config = merge $config (dict "TRUSTED_PROXIES" (join "," $auth.trustedProxies)) -}}
+{{- end -}}
+{{- if ne (toString $auth.rateLimitFactor) "" -}}
+{{- $config = merge $config (dict "RATE_LIMIT_FACTOR" (toString $auth.rateLimitFactor)) -}}
+{{- end -}}
 {{- if eq $auth.mode "jwt" -}}
 {{- $config = merge $config (dict "OIDC_ISSUER" $auth.issuer "OIDC_AUDIENCE" $auth.audience "OIDC_ROLES_CLAIM" $auth.rolesClaim "OIDC_ALGORITHMS" $auth.algorithms "OIDC_LEEWAY_SECONDS" (toString $auth.leewaySeconds)) -}}
 {{- end -}}
