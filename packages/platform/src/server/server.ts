@@ -128,14 +128,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const urgent = new Set(
     options.components.flatMap((component) => component.urgent ?? []).map(procedurePath),
   )
+  const known = identified(authenticate, componentsFirst(options.components, procedures, limits))
   const dual = createDualServer({
-    handle: gated(
-      createOriginGate(options),
-      located(
-        createProxyReader(trustedProxies),
-        identified(authenticate, componentsFirst(options.components, procedures, limits)),
-      ),
-    ),
+    handle: gated(createOriginGate(options), located(createProxyReader(trustedProxies), known)),
     isUrgent: (path) => urgent.has(path),
     maxConnections,
     cut: createConnectionCuts(options.log),

@@ -86,6 +86,7 @@ type Asker = {
 type Answer = {
   response: HttpResponse
   protocol: StreamProtocol
+  events: ViewerEvents
   ask: () => Promise<Asked>
   /** Answers in the place of a stream. */
   refuse: (error: ConnectError) => void
@@ -102,41 +103,6 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     ['/live.v1.LiveService/WatchItem', item],
     ['/live.v1.LiveService/WatchItems', items],
   ])
-
-  /** @param call begun with the request; it lasts as long as its stream */
-  async function answer(
-    call: GuardedCall,
-    { response, protocol, ask, refuse }: Answer,
-  ): Promise<void> {
-    const left = new AbortController()
-    const undo: (() => void)[] = []
-    const leave = (): void => undo.splice(0).forEach((step) => step())
-    let isOver = false
-    const ended = (reason: unknown): ConnectError => {
-      isOver = true
-      return call.fail(reason, left.signal)
-    }
-    response.once('close', () => {
-      left.abort()
-      leave()
-      if (!isOver) call.end('canceled')
-      isOver = true
-    })
-    try {
-      const { principal, userId, watch } = await ask()
-      const leaveRoom = await watch((source) => {
-        const socket = writeHead(response, protocol)
-        const from = { response, socket, protocol, userId, source, events, ended }
-        const viewer = new SocketViewer(from)
-        undo.push(atTokenEnd(principal, () => viewer.end(tokenExpired())))
-        return viewer
-      }, left.signal)
-      undo.push(leaveRoom)
-      if (left.signal.aborted) leave()
-    } catch (error) {
-      if (!left.signal.aborted) refuse(ended(error))
-    }
-  }
 
   return (
     request: HttpRequest,
@@ -165,7 +131,7 @@ export function createWatchStreams(options: WatchStreamsOptions) {
         else refusePage(response, error)
       }
       const call = options.begin(item.method, request.headers, incomingHeaders)
-      void call.run(() => answer(call, { response, protocol, ask, refuse }))
+      void call.run(() => answer(call, { response, protocol, events, ask, refuse }))
       return true
     }
     const procedure = procedures.get(path)
@@ -181,8 +147,43 @@ export function createWatchStreams(options: WatchStreamsOptions) {
     }
     const refuse = (error: ConnectError): void => endAtOnce(response, protocol, error)
     const call = options.begin(procedure.method, request.headers, incomingHeaders)
-    void call.run(() => answer(call, { response, protocol, ask, refuse }))
+    void call.run(() => answer(call, { response, protocol, events, ask, refuse }))
     return true
+  }
+}
+
+/** @param call begun with the request; it lasts as long as its stream */
+async function answer(
+  call: GuardedCall,
+  { response, protocol, events, ask, refuse }: Answer,
+): Promise<void> {
+  const left = new AbortController()
+  const undo: (() => void)[] = []
+  const leave = (): void => undo.splice(0).forEach((step) => step())
+  let isOver = false
+  const ended = (reason: unknown): ConnectError => {
+    isOver = true
+    return call.fail(reason, left.signal)
+  }
+  response.once('close', () => {
+    left.abort()
+    leave()
+    if (!isOver) call.end('canceled')
+    isOver = true
+  })
+  try {
+    const { principal, userId, watch } = await ask()
+    const leaveRoom = await watch((source) => {
+      const socket = writeHead(response, protocol)
+      const from = { response, socket, protocol, userId, source, events, ended }
+      const viewer = new SocketViewer(from)
+      undo.push(atTokenEnd(principal, () => viewer.end(tokenExpired())))
+      return viewer
+    }, left.signal)
+    undo.push(leaveRoom)
+    if (left.signal.aborted) leave()
+  } catch (error) {
+    if (!left.signal.aborted) refuse(ended(error))
   }
 }
 
