@@ -9,6 +9,8 @@ import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { createTurns } from '@bidmesh/platform/process/turns.ts'
 import type { ServiceImpl } from '@connectrpc/connect'
 import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
+import { principalKey, readerOf } from '@bidmesh/platform/identity/principal.ts'
+import { maskedBid, maskedEvent, maskedItem } from '@bidmesh/events/masked.ts'
 import { callerId } from '@bidmesh/platform/identity/caller-id.ts'
 import type { ItemCache } from './item-cache.ts'
 import { statusName } from '@bidmesh/events/item-message.ts'
@@ -37,16 +39,18 @@ export function queryRoutes(
   const streamItems = createItemStreams(sql)
   const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
   return {
-    async getItem(request, { signal }) {
+    async getItem(request, { signal, values }) {
+      const reader = readerOf(values.get(principalKey))
       const id = canonicalId(request.id)
       const copy = await cache.get(id)
-      if (copy) return { item: copy }
+      if (copy) return { item: maskedItem(copy, reader) }
       const item = await queries.run(() => getItem(sql, id), signal)
       cache.offer(item)
-      return { item }
+      return { item: maskedItem(item, reader) }
     },
 
-    async listItems(request, { signal }) {
+    async listItems(request, { signal, values }) {
+      const reader = readerOf(values.get(principalKey))
       const { category, sellerId, query, orderBy, currency, minPrice, maxPrice } = request
       const prices = { currency, minPrice, maxPrice }
       const status = statusName(request.status)
@@ -55,23 +59,25 @@ export function queryRoutes(
         () => listItems(sql, filter, pageRequest(request)),
         signal,
       )
-      return { items: rows, nextPageToken }
+      return { items: rows.map((item) => maskedItem(item, reader)), nextPageToken }
     },
 
-    async listSellerItems(request, { signal }) {
+    async listSellerItems(request, { signal, values }) {
+      const reader = readerOf(values.get(principalKey))
       const sellerId = callerId(request.sellerId, 'seller_id')
       const filter = { ...noFilter, sellerId }
       const { rows, nextPageToken } = await queries.run(
         () => listItems(sql, filter, pageRequest(request)),
         signal,
       )
-      return { items: rows, nextPageToken }
+      return { items: rows.map((item) => maskedItem(item, reader)), nextPageToken }
     },
 
-    async getItemBids(request, { signal }) {
+    async getItemBids(request, { signal, values }) {
+      const reader = readerOf(values.get(principalKey))
       const id = canonicalId(request.itemId)
       const { rows, nextPageToken } = await queries.run(() => getItemBids(sql, id, request), signal)
-      return { bids: rows, nextPageToken }
+      return { bids: rows.map((bid) => maskedBid(bid, reader)), nextPageToken }
     },
 
     async listUserBids(request, { signal }) {
@@ -83,13 +89,14 @@ export function queryRoutes(
       return { bids: rows, nextPageToken }
     },
 
-    async listItemEvents(request, { signal }) {
+    async listItemEvents(request, { signal, values }) {
+      const reader = readerOf(values.get(principalKey))
       const id = canonicalId(request.itemId)
       const { rows, nextPageToken } = await queries.run(
         () => listItemEvents(sql, id, request),
         signal,
       )
-      return { events: rows, nextPageToken }
+      return { events: rows.map((event) => maskedEvent(event, reader)), nextPageToken }
     },
 
     async listAuditEntries(request, { signal }) {

@@ -12,7 +12,8 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Role } from '@bidmesh/gen/auth/v1/permission_pb.ts'
 import { type Origin, originKey } from '@bidmesh/platform/identity/origin.ts'
-import { hasRole, principalKey } from '@bidmesh/platform/identity/principal.ts'
+import { maskedItem } from '@bidmesh/events/masked.ts'
+import { hasRole, principalKey, readerOf } from '@bidmesh/platform/identity/principal.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { type Session, whileHere } from '@bidmesh/platform/postgres/session.ts'
 import { type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
@@ -144,7 +145,7 @@ async function carryOut(
   const outcome = await lanes.change(entry, signal)
   if (outcome.kind === 'rejected') throw changeRejected(outcome.rejection, outcome.state)
   if (!outcome.item) throw new Error('a changed item was not read')
-  return { item: itemFromRow(outcome.item) }
+  return { item: maskedItem(itemFromRow(outcome.item), readerOf(values.get(principalKey))) }
 }
 
 /** Of a request whose rules say that it has an end. */

@@ -1,7 +1,7 @@
 /** Between proto and plain values; the streams here are those that the library writes. */
 import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import { principalKey } from '@bidmesh/platform/identity/principal.ts'
+import { principalKey, readerOf } from '@bidmesh/platform/identity/principal.ts'
 import { callerId } from '@bidmesh/platform/identity/caller-id.ts'
 import { within } from '@bidmesh/platform/rpc/service-client.ts'
 import { decodePageToken, DEFAULT_PAGE_SIZE, pageOf } from '@bidmesh/platform/rpc/page-token.ts'
@@ -14,8 +14,9 @@ import {
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
 import { createChatLimits } from './chat/chat-limits.ts'
-import { type Chat, chatMessage, isMessageId } from './chat/chat.ts'
-import type { StreamMessage } from './streams/frame.ts'
+import { maskedBid, maskedId, type Reader } from '@bidmesh/events/masked.ts'
+import { type Chat, type ChatMessage, chatMessage, isMessageId } from './chat/chat.ts'
+import { readerKey, type StreamMessage } from './streams/frame.ts'
 import type { Hub } from './feed/hub.ts'
 import type { ListFilter } from './lists/lists.ts'
 import { createMailboxViewer, type MailboxViewer } from './streams/mailbox-viewer.ts'
@@ -58,13 +59,15 @@ export function liveRoutes({ source, hub, chat, tickets, events }: RoutesOptions
   const takeMessage = createChatLimits()
   return (router: ConnectRouter): ConnectRouter =>
     router.service(LiveService, {
-      async *watchItem(request, { signal }: HandlerContext) {
-        const open = openMailbox(request.userId, isItemMessage, events)
+      async *watchItem(request, { signal, values }: HandlerContext) {
+        const reader = readerOf(values.get(principalKey), request.userId)
+        const open = openMailbox(reader, isItemMessage, events)
         yield* stream((viewer) => watchItem(request, viewer, signal), open, signal)
       },
 
-      async *watchItems(request, { signal }: HandlerContext) {
-        const open = openMailbox('', isItemsMessage, events)
+      async *watchItems(request, { signal, values }: HandlerContext) {
+        const { seesAll } = readerOf(values.get(principalKey))
+        const open = openMailbox({ userId: '', seesAll }, isItemsMessage, events)
         yield* stream((viewer) => watchItems(request, viewer, signal), open, signal)
       },
 
@@ -86,7 +89,10 @@ export function liveRoutes({ source, hub, chat, tickets, events }: RoutesOptions
           source.exists(itemId, within(context)),
         ])
         if (!exists) throw itemNotFound()
-        const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], chatMessage)
+        const reader = readerOf(context.values.get(principalKey))
+        const show = ({ userId, ...message }: ChatMessage) =>
+          chatMessage({ ...message, userId: maskedId(userId, reader) })
+        const { rows, nextPageToken } = pageOf(messages, size, list, ({ id }) => [id], show)
         return { messages: rows, nextPageToken }
       },
 
@@ -100,7 +106,9 @@ export function liveRoutes({ source, hub, chat, tickets, events }: RoutesOptions
 
       async listTopBids({ itemId }, context) {
         const asked = { itemId, maxBidders: TOP_BIDDERS }
-        return { bids: (await source.listTopBids(asked, within(context))).bids }
+        const reader = readerOf(context.values.get(principalKey))
+        const { bids } = await source.listTopBids(asked, within(context))
+        return { bids: bids.map((bid) => maskedBid(bid, reader)) }
       },
 
       async getPriceHistory({ itemId, maxPoints }, context) {
@@ -123,13 +131,20 @@ type Mailbox<Message extends StreamMessage> = {
 }
 
 function openMailbox<Message extends StreamMessage>(
-  userId: string,
+  reader: Reader,
   is: (message: StreamMessage) => message is Message,
   events: ViewerEvents,
 ): Mailbox<Message> {
   let viewer: MailboxViewer<Message> | undefined
   return {
-    open: (source) => (viewer = createMailboxViewer({ userId, source, events, is })),
+    open: (source) =>
+      (viewer = createMailboxViewer({
+        userId: reader.userId,
+        reader: readerKey(reader),
+        source,
+        events,
+        is,
+      })),
     viewer: () => viewer,
   }
 }

@@ -35,6 +35,19 @@ export const ownService: Principal = {
   expiresAtMs: undefined,
 }
 
+/**
+ * Who is told of whom: operators and services of everybody. In trusted mode everybody is, as everybody may say that they are
+ * anybody.
+ *
+ * @param userId who the request says it is of, in trusted mode
+ */
+export function readerOf(principal: Principal, userId = ''): { userId: string; seesAll: boolean } {
+  if (principal.kind === 'trusted') return { userId, seesAll: true }
+  if (principal.kind !== 'identified') return { userId: '', seesAll: false }
+  const seesAll = hasRole(principal, [Role.OPERATOR, Role.SERVICE])
+  return { userId: principal.subject, seesAll }
+}
+
 /** Nobody, where nobody has said who calls. */
 export const principalKey = createContextKey<Principal>(anonymous, { description: 'principal' })
 

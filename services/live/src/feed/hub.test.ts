@@ -69,7 +69,7 @@ const anything = (message: StreamMessage): message is StreamMessage =>
 function mailbox(events = quiet) {
   let viewer: ReturnType<typeof createMailboxViewer<StreamMessage>> | undefined
   const open: OpenViewer = (source) =>
-    (viewer = createMailboxViewer({ userId: '', source, events, is: anything }))
+    (viewer = createMailboxViewer({ userId: '', reader: '', source, events, is: anything }))
   const stop = new AbortController()
   const read = async (count: number) => {
     const messages: StreamMessage[] = []

@@ -204,7 +204,8 @@ export class ItemRoom implements Source {
     if (messages.length === 0) this.#gather(this.#snapshot())
     for (const message of messages) {
       message.serverTime = serverTime
-      this.#gather(itemFrame(message, item.highestBidderId, outbidBy(message)))
+      const { highestBidderId, sellerId } = item
+      this.#gather(itemFrame(message, highestBidderId, outbidBy(message), sellerId))
     }
     for (const listener of this.listeners) listener(item.id)
     if (!this.#gathering) this.#sendChanges()
@@ -220,10 +221,10 @@ export class ItemRoom implements Source {
   }
 
   #frame(event: Told): Frame<WatchItemResponse> {
-    const { sequence, version, highestBidderId } = this.#position()
+    const { sequence, version, highestBidderId, sellerId } = this.#position()
     const serverTime = timestampFromMs(this.#options.now())
     const message = create(WatchItemResponseSchema, { sequence, version, serverTime, event })
-    return itemFrame(message, highestBidderId)
+    return itemFrame(message, highestBidderId, '', sellerId)
   }
 
   #snapshot(): Frame<WatchItemResponse> {

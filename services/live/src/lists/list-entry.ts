@@ -10,7 +10,7 @@ import {
 /** Zeros are written out, as in all other answers. */
 export const jsonOptions = { alwaysEmitImplicit: true } as const
 
-export type ListEntry = {
+export type EncodedEntry = {
   update: ItemUpdate
   /** A list message with nothing but this item. */
   proto: () => Uint8Array
@@ -18,7 +18,20 @@ export type ListEntry = {
   json: () => string
 }
 
+export type ListEntry = EncodedEntry & {
+  /** For those who may not know who leads. */
+  masked: () => EncodedEntry
+}
+
 export function listEntry(item: Item): ListEntry {
+  const entry = encodedEntry(item)
+  let masked: EncodedEntry | undefined
+  const mask = () =>
+    item.highestBidderId === '' ? entry : encodedEntry({ ...item, highestBidderId: '' })
+  return { ...entry, masked: () => (masked ??= mask()) }
+}
+
+function encodedEntry(item: Item): EncodedEntry {
   const update = updateOf(item)
   let proto: Uint8Array | undefined
   let json: string | undefined

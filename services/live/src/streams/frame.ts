@@ -1,9 +1,10 @@
 /**
- * Messages as bytes, encoded once for all who read the same wire format. Only the two fields about the caller
- * differ between viewers, and only for the leader and for whoever has just lost the lead: those few get an
- * encoding of their own.
+ * Messages as bytes, encoded once for all who read the same wire format. Readers who may not know who bids share one
+ * encoding, and those who may another. Only for those whom a message is about does it differ: the leader, whoever has just lost the lead, the
+ * author of a line, and the seller when the hammer has fallen. Those few get an encoding of their own.
  */
 import { create, toBinary, toJson } from '@bufbuild/protobuf'
+import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import {
   type WatchItemResponse,
@@ -12,7 +13,8 @@ import {
   WatchItemsResponseSchema,
 } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { envelope } from '@bidmesh/platform/rpc/envelope.ts'
-import { jsonOptions, type ListEntry } from '../lists/list-entry.ts'
+import { maskedBid, maskedId, maskedItem, type Reader } from '@bidmesh/events/masked.ts'
+import { type EncodedEntry, jsonOptions, type ListEntry } from '../lists/list-entry.ts'
 
 /**
  * `proto` and `json`: enveloped messages, the same for Connect and gRPC-Web. `sse`: server-sent events.
@@ -23,61 +25,154 @@ export type WireFormat = 'proto' | 'json' | 'sse' | 'plain-sse'
 
 export type StreamMessage = WatchItemResponse | WatchItemsResponse
 
+/** Before the id of a reader who is told nobody else's. No id has it. */
+const MASKED = '\n'
+
+/** Whom a frame is encoded for. */
+export function readerKey({ userId, seesAll }: Reader): string {
+  return seesAll ? userId : MASKED + userId
+}
+
 export type Frame<Message extends StreamMessage = StreamMessage> = {
-  /** The message as `userId` is to read it; '' for nobody in particular. */
-  messageFor: (userId: string) => Message
-  bytesFor: (format: WireFormat, userId: string) => Buffer
-  /** Users for whom it differs. */
+  /** The message as a {@link readerKey} is to read it; '' for nobody in particular, who sees all. */
+  messageFor: (reader: string) => Message
+  bytesFor: (format: WireFormat, reader: string) => Buffer
+  /** Readers for whom it differs. */
   concerns: readonly string[]
 }
 
-/** @param outbidId whom this message took the lead from; '' for nobody */
+/**
+ * @param leaderId whose the lead is; '' for nobody's
+ * @param outbidId whom this message took the lead from; '' for nobody
+ * @param sellerId who learns who has won
+ */
 export function itemFrame(
   message: WatchItemResponse,
   leaderId: string,
   outbidId = '',
+  sellerId = '',
 ): Frame<WatchItemResponse> {
-  const plain = lazyBytes(message)
-  const winning = variant(() => ({ ...message, youAreWinning: true }))
-  const outbid = variant(() => ({ ...message, youWereOutbid: true }))
-  const encoded = new Map<unknown, ReturnType<typeof lazyBytes>>()
-  const messageFor = (userId: string) => {
-    if (userId === '') return message
-    if (userId === leaderId) return winning()
-    return userId === outbidId ? outbid() : message
+  const about = [leaderId, outbidId, ...namedIn(message, sellerId)].filter(
+    (userId) => userId !== '',
+  )
+  const own = (userId: string, told: WatchItemResponse) => ({
+    ...told,
+    youAreWinning: userId === leaderId,
+    youWereOutbid: userId === outbidId && userId !== leaderId,
+  })
+  const variants = new Map<string, () => WatchItemResponse>([
+    [MASKED, variant(() => maskedMessage(message, { userId: '', seesAll: false }, sellerId))],
+  ])
+  for (const userId of about) {
+    const reader = { userId, seesAll: false }
+    if (userId === leaderId || userId === outbidId)
+      variants.set(
+        userId,
+        variant(() => own(userId, message)),
+      )
+    variants.set(
+      readerKey(reader),
+      variant(() => own(userId, maskedMessage(message, reader, sellerId))),
+    )
   }
+  const messageFor = (reader: string) => {
+    if (reader === '') return message
+    const found = variants.get(reader) ?? (isMasked(reader) ? variants.get(MASKED) : undefined)
+    return found?.() ?? message
+  }
+  const plain = lazyBytes(message)
+  const encoded = new Map<unknown, ReturnType<typeof lazyBytes>>()
   return {
     messageFor,
-    bytesFor: (format, userId) => {
-      const mine = messageFor(userId)
-      if (mine === message) return plain(format)
-      const bytes = encoded.get(mine) ?? lazyBytes(mine)
-      encoded.set(mine, bytes)
+    bytesFor: (format, reader) => {
+      const theirs = messageFor(reader)
+      if (theirs === message) return plain(format)
+      const bytes = encoded.get(theirs) ?? lazyBytes(theirs)
+      encoded.set(theirs, bytes)
       return bytes(format)
     },
-    concerns: [leaderId, outbidId].filter((userId) => userId !== ''),
+    concerns: [...variants.keys()].filter((reader) => reader !== MASKED),
   }
 }
 
-/** A list looks the same to everybody; it is put together from what its items look like. */
+function isMasked(reader: string): boolean {
+  return reader.startsWith(MASKED)
+}
+
+/** Who finds an id in it that others do not, besides leader and outbid. */
+function namedIn({ event }: WatchItemResponse, sellerId: string): string[] {
+  if (event.case === 'chatMessage') return [event.value.userId]
+  if (event.case === 'ended') return [event.value.winnerId, sellerId]
+  const { item } = event.case === 'snapshot' ? event.value : {}
+  return item?.outcome === ItemOutcome.SOLD ? [item.sellerId] : []
+}
+
+/** The same message when there is nothing to hide. */
+function maskedMessage(
+  message: WatchItemResponse,
+  reader: Reader,
+  sellerId: string,
+): WatchItemResponse {
+  const { event } = message
+  switch (event.case) {
+    case 'snapshot': {
+      const { item } = event.value
+      const masked = item && maskedItem(item, reader)
+      if (!masked || masked === item) return message
+      return { ...message, event: { ...event, value: { ...event.value, item: masked } } }
+    }
+    case 'bidPlaced': {
+      const { bid, previousHighestBidderId } = event.value
+      const value = {
+        ...event.value,
+        ...(bid && { bid: maskedBid(bid, reader) }),
+        previousHighestBidderId: maskedId(previousHighestBidderId, reader),
+      }
+      return { ...message, event: { ...event, value } }
+    }
+    case 'ended': {
+      const { winnerId } = event.value
+      if (winnerId === '' || (sellerId !== '' && reader.userId === sellerId)) return message
+      const value = { ...event.value, winnerId: maskedId(winnerId, reader) }
+      return { ...message, event: { ...event, value } }
+    }
+    case 'chatMessage': {
+      const value = { ...event.value, userId: maskedId(event.value.userId, reader) }
+      return { ...message, event: { ...event, value } }
+    }
+    default:
+      return message
+  }
+}
+
+/** A list looks the same to everybody, but that nobody is told who leads who may not know; it is put together from what its items look like. */
 export function itemsFrame(
   serverTime: Timestamp,
   entries: readonly ListEntry[],
 ): Frame<WatchItemsResponse> {
   const schema = WatchItemsResponseSchema
   const head = variant(() => create(schema, { serverTime }))
-  const whole = variant(() => ({ ...head(), updates: entries.map(({ update }) => update) }))
+  const masked = entries.map((entry) => entry.masked())
   // Of a protobuf message, fields may come one after the other in several pieces.
-  const proto = () =>
-    Buffer.concat([toBinary(schema, head()), ...entries.map((entry) => entry.proto())])
-  const json = () => {
+  const proto = (of: readonly EncodedEntry[]) =>
+    Buffer.concat([toBinary(schema, head()), ...of.map((entry) => entry.proto())])
+  const json = (of: readonly EncodedEntry[]) => {
     const empty = JSON.stringify(toJson(schema, head(), jsonOptions))
-    return `${empty.slice(0, -']}'.length)}${entries.map((entry) => entry.json()).join(',')}]}`
+    return `${empty.slice(0, -']}'.length)}${of.map((entry) => entry.json()).join(',')}]}`
   }
-  const bytes = onceEach((format) =>
-    format === 'proto' ? encodeProto(proto()) : encodeJson(json(), format),
-  )
-  return { messageFor: whole, bytesFor: (format) => bytes(format), concerns: [] }
+  const wholeOf = (of: readonly EncodedEntry[]) => ({
+    message: variant(() => ({ ...head(), updates: of.map(({ update }) => update) })),
+    bytes: onceEach((format) =>
+      format === 'proto' ? encodeProto(proto(of)) : encodeJson(json(of), format),
+    ),
+  })
+  const [all, hidden] = [wholeOf(entries), wholeOf(masked)]
+  const whole = (reader: string) => (isMasked(reader) ? hidden : all)
+  return {
+    messageFor: (reader) => whole(reader).message(),
+    bytesFor: (format, reader) => whole(reader).bytes(format),
+    concerns: [],
+  }
 }
 
 function variant<T>(make: () => T): () => T {
@@ -129,7 +224,7 @@ const UNITS_PER_FRAME = 1 / 32
  */
 export type Burst = {
   frames: readonly Frame[]
-  bytesFor: (format: WireFormat, userId: string) => Buffer
+  bytesFor: (format: WireFormat, reader: string) => Buffer
   /** Number of the last frame; of a state, that of the last frame that it makes up for. */
   last: number
   /** What is after frame number `seen`; undefined for nothing. */
@@ -162,8 +257,8 @@ function bytesOfAll(frames: readonly Frame[]): Burst['bytesFor'] {
   if (only && frames.length === 1) return only.bytesFor
   const concerned = new Set(frames.flatMap((frame) => frame.concerns))
   const done = new Map<string, Buffer>()
-  return (format, userId) => {
-    const reader = concerned.has(userId) ? userId : ''
+  return (format, asked) => {
+    const reader = concerned.has(asked) ? asked : isMasked(asked) ? MASKED : ''
     const key = `${format} ${reader}`
     const bytes =
       done.get(key) ?? Buffer.concat(frames.map((frame) => frame.bytesFor(format, reader)))

@@ -26,12 +26,14 @@ export type MailboxViewer<Message extends StreamMessage> = Viewer & {
 
 export function createMailboxViewer<Message extends StreamMessage>(options: {
   userId: string
+  /** Whom frames are encoded for: `readerKey`. */
+  reader: string
   source: Source
   events: ViewerEvents
   /** Tells the messages of this stream from others. */
   is: (message: StreamMessage) => message is Message
 }): MailboxViewer<Message> {
-  const { userId, source, events, is } = options
+  const { userId, reader, source, events, is } = options
   let waiting: Message[] = []
   let behindSinceMs: number | undefined
   let ended: ConnectError | undefined
@@ -42,7 +44,7 @@ export function createMailboxViewer<Message extends StreamMessage>(options: {
   function put(burst: Burst): void {
     seen = burst.last
     toldAtMs = Date.now()
-    waiting.push(...burst.frames.map((frame) => frame.messageFor(userId)).filter(is))
+    waiting.push(...burst.frames.map((frame) => frame.messageFor(reader)).filter(is))
     wake?.()
   }
 

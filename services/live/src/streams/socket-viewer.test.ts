@@ -117,7 +117,8 @@ it('a message larger than the connection takes at once is not repeated to a read
   const [events, source] = [{ fellBehind: vi.fn(), dropped: vi.fn() }, sourceOf(5_000)]
   const protocol = serverSentEvents(false)
   const response = { end: () => undefined }
-  const from = { response, socket, protocol, userId: '', source, events, ended: () => undefined }
+  const who = { userId: '', reader: '' }
+  const from = { response, socket, protocol, ...who, source, events, ended: () => undefined }
   const viewer = new SocketViewer(from)
   viewer.send(source.latest())
   await once(socket, 'drain')
@@ -141,7 +142,8 @@ it('who was sent something is told the time only when it is a while ago', async 
   const source = { latest: () => clock, clock: () => clock }
   const protocol = serverSentEvents(false)
   const response = { end: () => undefined }
-  const from = { response, socket, protocol, userId: '', source, events, ended: () => undefined }
+  const who = { userId: '', reader: '' }
+  const from = { response, socket, protocol, ...who, source, events, ended: () => undefined }
   const viewer = new SocketViewer(from)
   viewer.send(clock)
   viewer.tick(Date.now() + 1_000)

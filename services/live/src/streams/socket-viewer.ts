@@ -24,6 +24,8 @@ export type SocketViewerOptions = {
   socket: Writable
   protocol: StreamProtocol
   userId: string
+  /** Whom frames are encoded for: `readerKey`. */
+  reader: string
   source: Source
   events: ViewerEvents
   /** Told once why the stream ends, when it is not its reader who leaves. */
@@ -33,6 +35,7 @@ export type SocketViewerOptions = {
 export class SocketViewer implements Viewer {
   readonly userId: string
   readonly units = 1
+  readonly #reader: string
   readonly #response: { end: () => unknown }
   readonly #socket: Writable
   readonly #protocol: StreamProtocol
@@ -49,6 +52,7 @@ export class SocketViewer implements Viewer {
 
   constructor(options: SocketViewerOptions) {
     this.userId = options.userId
+    this.#reader = options.reader
     this.#response = options.response
     this.#socket = options.socket
     this.#protocol = options.protocol
@@ -87,7 +91,7 @@ export class SocketViewer implements Viewer {
   #write(burst: Burst): void {
     this.#seen = burst.last
     this.#toldAtMs = Date.now()
-    if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.userId))) return
+    if (this.#socket.write(burst.bytesFor(this.#protocol.format, this.#reader))) return
     // One burst may be more than the socket takes at once: only what comes meanwhile is missed.
     this.#fullSinceMs = Date.now()
     this.#socket.once('drain', () => {

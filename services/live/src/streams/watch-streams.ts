@@ -32,7 +32,8 @@ import { checkRequest, prepareRules } from '@bidmesh/platform/rpc/request-valida
 import { callerLeft } from '@bidmesh/platform/rpc/rpc-errors.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { codeToHttpStatus, errorToJson } from '@connectrpc/connect/protocol-connect'
-import { framed } from './frame.ts'
+import { readerOf } from '@bidmesh/platform/identity/principal.ts'
+import { framed, readerKey } from './frame.ts'
 import type { Leave } from '../feed/hub.ts'
 import { principalOf, ticketInvalid, type Tickets } from '../tickets/tickets.ts'
 import { SocketViewer } from './socket-viewer.ts'
@@ -175,7 +176,8 @@ async function answer(
     const { principal, userId, watch } = await ask()
     const leaveRoom = await watch((source) => {
       const socket = writeHead(response, protocol)
-      const from = { response, socket, protocol, userId, source, events, ended }
+      const reader = readerKey(readerOf(principal, userId))
+      const from = { response, socket, protocol, userId, reader, source, events, ended }
       const viewer = new SocketViewer(from)
       undo.push(atTokenEnd(principal, () => viewer.end(tokenExpired())))
       return viewer
