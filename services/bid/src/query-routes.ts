@@ -7,7 +7,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Sql } from '@bidmesh/platform/postgres/postgres.ts'
 import { createTurns } from '@bidmesh/platform/process/turns.ts'
-import type { ServiceImpl } from '@connectrpc/connect'
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { canonicalId } from '@bidmesh/platform/rpc/canonical-id.ts'
 import { principalKey, readerOf } from '@bidmesh/platform/identity/principal.ts'
 import { maskedBid, maskedEvent, maskedItem } from '@bidmesh/events/masked.ts'
@@ -38,6 +38,18 @@ export function queryRoutes(
 ): Pick<ServiceImpl<typeof BidService>, Query> {
   const streamItems = createItemStreams(sql)
   const queries = createTurns(Array.from({ length: QUERIES_AT_ONCE }, (_, place) => place))
+
+  async function list(
+    filter: Parameters<typeof listItems>[1],
+    request: ListItemsRequest | ListSellerItemsRequest,
+    { signal, values }: HandlerContext,
+  ) {
+    const reader = readerOf(values.get(principalKey))
+    const look = () => listItems(sql, filter, pageRequest(request))
+    const { rows, nextPageToken } = await queries.run(look, signal)
+    return { items: rows.map((item) => maskedItem(item, reader)), nextPageToken }
+  }
+
   return {
     async getItem(request, { signal, values }) {
       const reader = readerOf(values.get(principalKey))
@@ -49,28 +61,16 @@ export function queryRoutes(
       return { item: maskedItem(item, reader) }
     },
 
-    async listItems(request, { signal, values }) {
-      const reader = readerOf(values.get(principalKey))
+    async listItems(request, call) {
       const { category, sellerId, query, orderBy, currency, minPrice, maxPrice } = request
       const prices = { currency, minPrice, maxPrice }
       const status = statusName(request.status)
-      const filter = { category, status, sellerId, query, orderBy, ...prices }
-      const { rows, nextPageToken } = await queries.run(
-        () => listItems(sql, filter, pageRequest(request)),
-        signal,
-      )
-      return { items: rows.map((item) => maskedItem(item, reader)), nextPageToken }
+      return await list({ category, status, sellerId, query, orderBy, ...prices }, request, call)
     },
 
-    async listSellerItems(request, { signal, values }) {
-      const reader = readerOf(values.get(principalKey))
+    async listSellerItems(request, call) {
       const sellerId = callerId(request.sellerId, 'seller_id')
-      const filter = { ...noFilter, sellerId }
-      const { rows, nextPageToken } = await queries.run(
-        () => listItems(sql, filter, pageRequest(request)),
-        signal,
-      )
-      return { items: rows.map((item) => maskedItem(item, reader)), nextPageToken }
+      return await list({ ...noFilter, sellerId }, request, call)
     },
 
     async getItemBids(request, { signal, values }) {
