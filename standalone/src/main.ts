@@ -5,12 +5,14 @@
  */
 import { resolve } from 'node:path'
 import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
-import { createBidmeshClient } from '@bidmesh/client/node'
+import { createDevIssuerComponent } from '@bidmesh/dev-issuer/dev-issuer-component.ts'
+import type { BidmeshClient } from '@bidmesh/client'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startEmbeddedPostgres } from '@bidmesh/platform/postgres/embedded-postgres.ts'
 import { ensureDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
+import type { Component } from '@bidmesh/platform/process/component.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import { isRunning } from '@bidmesh/platform/process/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/process/run-process.ts'
@@ -18,11 +20,13 @@ import type { Server } from '@bidmesh/platform/server/server.ts'
 import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
+import { signInOf } from '@bidmesh/web-server/sign-in.ts'
 import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
 import { storePast } from './bots-past.ts'
 import { createBots } from './bots.ts'
 import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
 import { claimDataDirectory } from './data-directory.ts'
+import { createDemoClient } from './demo-client.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { greeting } from './greeting.ts'
 
@@ -36,7 +40,7 @@ const VIEWERS_MAX = 10_000
 const POSTGRES_LOOK_MS = 1_000
 
 /** Let loose once the port answers. */
-let letBotsLoose: ((url: string) => void) | undefined
+let letBotsLoose: ((client: BidmeshClient) => void) | undefined
 
 await runProcess({ name: 'standalone', config: readStandaloneConfig, start, started })
 
@@ -60,10 +64,18 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   })
   const auctioneer = await startAuctioneerComponent(writeSide)
   const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log, signal })
-  const web = createWebComponent({ dir: builtWebDir, log })
+  const web = createWebComponent({ dir: builtWebDir, signIn: signInOf(config), log })
   const bots = createBots({ count: config.BOTS, log })
   letBotsLoose = bots.begin
-  return [stats, bid, auctioneer, live, relay, web, bots.component]
+  return [...issuerOf(config, log), stats, bid, auctioneer, live, relay, web, bots.component]
+}
+
+/** On the port of everything else, where a browser may know this machine by two names. */
+function issuerOf({ hasIssuer, ...config }: StandaloneConfig, log: Log): Component[] {
+  const { OIDC_ISSUER: issuer, DEV_ISSUER_TOKEN_SECONDS: tokenSeconds, PORT } = config
+  if (!hasIssuer || issuer === undefined) return []
+  const webUrls = ['localhost', '127.0.0.1'].map((name) => `http://${name}:${PORT}`)
+  return [createDevIssuerComponent({ issuer, webUrls, tokenSeconds, log })]
 }
 
 /** Before the relay starts: the past is told like everything else. */
@@ -101,10 +113,11 @@ function endWith(postgresPid: number, log: Log): void {
   look.unref()
 }
 
-async function started({ url }: Server, { AUTH_MODE }: StandaloneConfig): Promise<void> {
-  const { bids } = createBidmeshClient({ baseUrl: url })
-  // Nobody has a token for their sellers.
-  if (AUTH_MODE === 'trusted') await putUpDemoItems(bids)
-  letBotsLoose?.(url)
-  process.stdout.write(await greeting(url, bids))
+async function started({ url }: Server, config: StandaloneConfig): Promise<void> {
+  const { hasIssuer, OIDC_ISSUER: issuer } = config
+  const client = createDemoClient(url, hasIssuer ? issuer : undefined)
+  // With tokens of somebody else's issuer: nobody has one for their sellers.
+  if (config.AUTH_MODE === 'trusted' || hasIssuer) await putUpDemoItems(client.bids)
+  letBotsLoose?.(client)
+  process.stdout.write(await greeting(url, client.bids, hasIssuer ? issuer : undefined))
 }

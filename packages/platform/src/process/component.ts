@@ -1,5 +1,6 @@
 import type { DescFile, DescMethod, DescService } from '@bufbuild/protobuf'
 import type { ConnectRouter } from '@connectrpc/connect'
+import type { JWK } from 'jose'
 import type { Principal } from '../identity/principal.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 
@@ -34,6 +35,8 @@ export type Component = {
   handle?: (request: HttpRequest, response: HttpResponse, principal: Principal) => boolean
   /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
   handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** Public keys of the tokens that it gives as `OIDC_ISSUER`: this process need not fetch them of itself. */
+  issuerKeys?: readonly JWK[]
   /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */
   pages?: readonly string[]
   /** Called when the process begins to stop: ends answers that would never end by themselves. */
