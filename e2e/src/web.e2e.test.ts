@@ -1,5 +1,5 @@
 /** The web app in a real browser, on a standalone as `make start` runs it. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { callJson } from './call-json.ts'
 import { repository } from './repository.ts'
 import { type StandaloneProcess, startStandalone } from './standalone-process.ts'
-import { launchBrowser, openWindow, type Person, type PersonOptions } from './web-browser.ts'
+import {
+  buildWeb,
+  launchBrowser,
+  openWindow,
+  type Person,
+  type PersonOptions,
+} from './web-browser.ts'
 
 /** What a person takes for at once. */
 const AT_ONCE_MS = 1_000
@@ -24,12 +30,7 @@ let browser: Browser
 const people: Person[] = []
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', '--silent', 'build', '-w', 'web', '--', '--logLevel', 'warn'], {
-    cwd: repository,
-    stdio: 'inherit',
-    // As everybody builds it: the test's own is for tests.
-    env: { ...process.env, NODE_ENV: 'production' },
-  })
+  buildWeb()
   dataDir = await mkdtemp(join(tmpdir(), 'bidmesh-web-'))
   const port = await freePort()
   standalone = await startStandalone(dataDir, port)

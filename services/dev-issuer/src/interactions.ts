@@ -29,7 +29,8 @@ export function securityHeaders({ webUrls }: PlaceOptions): Record<string, strin
       "frame-ancestors 'none'",
     ].join('; '),
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
+    // With less, a browser sends no origin along with a form, which the port's own gate then takes for a stranger's.
+    'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
   }
 }
@@ -94,8 +95,8 @@ export function pagesOf(base: string) {
     async logoutSource(ctx: Context, form: string): Promise<void> {
       const button =
         '<button class="primary" form="op.logoutForm" name="logout" value="yes">Sign out</button>'
-      // Without the app's hint somebody else's page may have sent them.
-      const isAsked = ctx.oidc.entities.IdTokenHint !== undefined
+      // Without the client that it names somebody else's page may have sent them.
+      const isAsked = ctx.oidc.entities.Client !== undefined
       show(ctx, 'Sign out', `${form}${button}`, isAsked ? 'sign-out.js' : undefined)
     },
     async postLogoutSuccessSource(ctx: Context): Promise<void> {
