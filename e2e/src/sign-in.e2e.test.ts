@@ -16,6 +16,7 @@ import {
   openWindow,
   type Person,
   type PersonOptions,
+  setShown,
 } from './web-browser.ts'
 
 const TOKEN_SECONDS = 5
@@ -136,9 +137,11 @@ function watchBids(page: Page) {
   return sent
 }
 
-/** From now on the page takes every token for good, as a tab does that has slept. */
-async function stopClock(page: Page): Promise<void> {
+/** The end of the page's token: as a tab of a laptop that was closed, it notices nothing and has no stream. */
+async function sleepThrough(page: Page): Promise<void> {
   await page.clock.setFixedTime(new Date())
+  await setShown(page, false)
+  await page.waitForTimeout(OVER_MS)
 }
 
 const tokenLike = /eyJ[\w-]+\.eyJ/
@@ -214,19 +217,18 @@ describe('a sign-in that ends in the middle of a bid', () => {
     const itemId = await putItem()
     const page = await visit(`${url}/items/${itemId}`)
     await signIn(page, 'ann')
-    await page.getByLabel('Your bid').fill('20')
-    await stopClock(page)
+    await page.getByLabel('Your bid').fill('15')
+    await sleepThrough(page)
     const sent = watchBids(page)
-    await page.waitForTimeout(OVER_MS)
     await page.getByTestId('place-bid').click()
     await leads(page)
     expect(sent.map(({ status }) => status)).toEqual([401, 200])
     expect(sent[0]?.key).not.toBe('')
     expect(sent[1]?.key).toBe(sent[0]?.key)
-    expect(await bidsOf(itemId)).toMatchObject([{ amount: '2000' }])
-    // The stream has ended with the token, and goes on with the new one.
-    await callAs('bob', 'bids.v1.BidService/PlaceBid', { itemId, amount: 3_000 })
-    await page.getByTestId('price').filter({ hasText: '€30.00' }).waitFor()
+    expect(await bidsOf(itemId)).toMatchObject([{ amount: '1500' }])
+    await setShown(page, true)
+    await callAs('bob', 'bids.v1.BidService/PlaceBid', { itemId, amount: 1_700 })
+    await page.getByTestId('price').filter({ hasText: '€17.00' }).waitFor()
   })
 
   it('and cannot be renewed asks for another, and the bid is in the form', async () => {
@@ -239,12 +241,12 @@ describe('a sign-in that ends in the middle of a bid', () => {
     await other.getByText('You are signed out').waitFor()
     await page.getByText('Your sign-in has ended').waitFor()
     const sent = watchBids(page)
-    await placeBid(page, '23.50')
+    await placeBid(page, '13.50')
     const notice = page.getByTestId('bid-notice')
-    await notice.filter({ hasText: 'your bid of €23.50 was not placed' }).waitFor()
+    await notice.filter({ hasText: 'your bid of €13.50 was not placed' }).waitFor()
     await notice.getByRole('button', { name: 'Sign in' }).click()
     await chooseUser(page, 'ann')
-    expect(await page.getByLabel('Your bid').inputValue()).toBe('23.50')
+    expect(await page.getByLabel('Your bid').inputValue()).toBe('13.50')
     expect(await bidsOf(itemId)).toEqual([])
     await page.getByTestId('place-bid').click()
     await leads(page)
@@ -257,13 +259,32 @@ describe('a sign-in that ends in the middle of a bid', () => {
     await signIn(page, 'ann')
     await page.route('**/oidc/token', async (route) => await route.abort())
     await page.waitForTimeout(OVER_MS)
-    await placeBid(page, '31')
+    await placeBid(page, '14')
     const notice = page.getByTestId('bid-notice')
     await notice.filter({ hasText: 'issuer cannot be reached' }).waitFor()
     await page.unroute('**/oidc/token')
     await notice.getByRole('button', { name: 'Try again' }).click()
     await leads(page)
-    expect(await bidsOf(itemId)).toMatchObject([{ amount: '3100' }])
+    expect(await bidsOf(itemId)).toMatchObject([{ amount: '1400' }])
+  })
+})
+
+describe('a stream', () => {
+  it('goes on when the token is over with which it began', async () => {
+    const itemId = await putItem()
+    const page = await visit(`${url}/items/${itemId}`)
+    await signIn(page, 'ann')
+    await page.getByTestId('viewers').filter({ hasText: '1 watching' }).waitFor()
+    const begun: (string | undefined)[] = []
+    page.on('request', (request) => {
+      if (request.url().endsWith('/WatchItem')) begun.push(request.headers()['authorization'])
+    })
+    await page.waitForTimeout(2 * OVER_MS)
+    await callAs('bob', 'bids.v1.BidService/PlaceBid', { itemId, amount: 1_300 })
+    await page.getByTestId('price').filter({ hasText: '€13.00' }).waitFor()
+    expect(begun.length).toBeGreaterThan(0)
+    expect(new Set(begun).size).toBe(begun.length)
+    expect(begun).not.toContain(undefined)
   })
 })
 

@@ -54,3 +54,12 @@ export async function openWindow(
   page.on('pageerror', (error) => errors.push(error.message))
   return { page, errors }
 }
+
+/** As if another tab were in front: no page of a browser without a screen is ever hidden. */
+export async function setShown(page: Page, isShown: boolean): Promise<void> {
+  // As text: the types of these tests know no browser.
+  await page.evaluate(`
+    for (const [name, value] of [['hidden', ${!isShown}], ['visibilityState', '${isShown ? 'visible' : 'hidden'}']])
+      Object.defineProperty(document, name, { configurable: true, get: () => value })
+    document.dispatchEvent(new Event('visibilitychange'))`)
+}

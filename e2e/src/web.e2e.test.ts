@@ -18,6 +18,7 @@ import {
   openWindow,
   type Person,
   type PersonOptions,
+  setShown,
 } from './web-browser.ts'
 
 /** What a person takes for at once. */
@@ -91,15 +92,6 @@ async function shows(page: Page, testId: string, text: string, limitMs?: number)
 async function bidBy(page: Page, amount: string): Promise<void> {
   await page.getByLabel('Your bid').fill(amount)
   await page.getByTestId('place-bid').click()
-}
-
-/** As if another tab were in front: no page of a browser without a screen is ever hidden. */
-async function setShown(page: Page, isShown: boolean): Promise<void> {
-  // As text: the types of these tests know no browser.
-  await page.evaluate(`
-    for (const [name, value] of [['hidden', ${!isShown}], ['visibilityState', '${isShown ? 'visible' : 'hidden'}']])
-      Object.defineProperty(document, name, { configurable: true, get: () => value })
-    document.dispatchEvent(new Event('visibilitychange'))`)
 }
 
 // A second is a second on a machine that is busy with others, too: another try tells noise from slowness.

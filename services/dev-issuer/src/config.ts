@@ -8,6 +8,8 @@ import {
   loopbackUrls,
   processShape,
   readConfig,
+  serviceTokenFile,
+  serviceUrl,
   wholeNumber,
 } from '@bidmesh/platform/process/config.ts'
 import { StartError } from '@bidmesh/platform/process/start-error.ts'
@@ -25,6 +27,14 @@ export function refuseProduction(env: NodeJS.ProcessEnv = process.env): void {
   throw new StartError(
     'the development issuer lets anybody in under any name, and NODE_ENV is production: ' +
       'use a real issuer (docs/identity.md), or say NODE_ENV=development on a machine that strangers cannot reach',
+  )
+}
+
+/** Of who keeps a token beside another process. */
+export function readServiceTokenConfig(env?: NodeJS.ProcessEnv) {
+  return readConfig(
+    { DEV_ISSUER_URL: serviceUrl(), SERVICE_TOKEN_FILE: serviceTokenFile({ AUTH_MODE: 'jwt' }) },
+    env,
   )
 }
 

@@ -2,16 +2,15 @@
 import { Code, ConnectError } from '@bidmesh/client'
 
 /** The token is over, and the issuer that could give another one cannot be reached: nothing was sent. */
-export class NotRenewedError extends ConnectError {
+export class NotRenewedError extends Error {
   override name = 'NotRenewedError'
-
-  constructor() {
-    super('your sign-in could not be renewed: the issuer cannot be reached', Code.Aborted)
-  }
 }
 
 /** A sentence without codes. */
 export function wordsFor(error: unknown): string {
+  if (error instanceof NotRenewedError) {
+    return 'Your sign-in could not be renewed, because the issuer cannot be reached.'
+  }
   const { code, rawMessage, metadata } = ConnectError.from(error)
   if (code === Code.Unauthenticated) return 'Sign in to do this.'
   if (code === Code.Unavailable || code === Code.Unknown) return 'The server cannot be reached.'

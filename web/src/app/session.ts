@@ -41,6 +41,7 @@ let state: SessionState = {
 let manager: UserManager | undefined
 let user: User | null = null
 let rolesClaim = 'roles'
+let refusedToken: string | undefined
 let renewal: Promise<void> | undefined
 const listeners = new Set<() => void>()
 
@@ -60,6 +61,11 @@ export const session = {
   signIn,
   signOut,
   forgetProblem: (): void => tell({ problem: undefined }),
+}
+
+/** What a request says of its sender: where tokens do, a stream goes on without one when the sign-in has ended. */
+export function statedId(userId: string): string {
+  return state.mode === 'jwt' ? '' : userId
 }
 
 /** Before the app is shown; comes back from the issuer when that is where the page is. */
@@ -125,12 +131,15 @@ function take(next: User | null): void {
  */
 async function token(refused?: string): Promise<string | undefined> {
   if (!user || state.isEnded) return undefined
-  const isOver = refused === user.access_token || (user.expires_in ?? Infinity) < LEAST_S
-  if (isOver) await renew()
+  if (refused === user.access_token) refusedToken = refused
+  if (isRefused() || (user.expires_in ?? Infinity) < LEAST_S) await renew()
   if (state.isEnded) return undefined
-  if (user.expired) throw new NotRenewedError()
+  if (isRefused() || user.expired) throw new NotRenewedError()
   return user.access_token
 }
+
+/** By the server, whose clock decides. */
+const isRefused = (): boolean => user?.access_token === refusedToken
 
 /** Resolves when there is a new token, or it is known that there is none. */
 async function renew(): Promise<void> {

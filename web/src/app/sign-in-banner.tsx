@@ -1,5 +1,5 @@
 /** Says that a sign-in is over, or did not work; and asks for another one, on whatever page that is. */
-import { Alert, Button } from '@mantine/core'
+import { Alert, Button, Text } from '@mantine/core'
 import { IconLogin2 } from '@tabler/icons-react'
 import { session } from './session.ts'
 import { useUser } from './user.tsx'
@@ -12,7 +12,11 @@ export function SignInBanner() {
     <Alert
       color="yellow"
       icon={<IconLogin2 aria-hidden />}
-      title={problem ?? 'Your sign-in has ended'}
+      title={
+        <Text span inherit c="bright">
+          {problem ?? 'Your sign-in has ended'}
+        </Text>
+      }
       mb="md"
       role="alert"
       {...(!isEnded && { withCloseButton: true, closeButtonLabel: 'Close' })}

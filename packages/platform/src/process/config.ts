@@ -125,6 +125,11 @@ export function loopbackUrls() {
   ).transform(listed)
 }
 
+/** Where another process is reached, with its path. */
+export function serviceUrl() {
+  return url('http://dev-issuer:8080/oidc', ['http:', 'https:'])
+}
+
 /** A role of Postgres, without quotes. */
 export function roleName() {
   return text('the name of a database role', (value) => /^[A-Za-z_][\w$-]{0,62}$/.test(value))
