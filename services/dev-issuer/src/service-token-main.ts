@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readServiceTokenConfig } from './config.ts'
 import { keepServiceToken } from './keep-service-token.ts'
 
-const { DEV_ISSUER_URL, SERVICE_TOKEN_FILE } = readServiceTokenConfig()
+const { DEV_ISSUER_URL, SERVICE_TOKEN_FILE = '' } = readServiceTokenConfig()
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort())
 await keepServiceToken({

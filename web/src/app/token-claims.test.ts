@@ -2,7 +2,9 @@ import { expect, it } from 'vitest'
 import { personOf } from './token-claims.ts'
 
 function tokenOf(claims: object): string {
-  return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.sig`
+  const bytes = new TextEncoder().encode(JSON.stringify(claims))
+  const text = btoa(String.fromCodePoint(...bytes))
+  return `e30.${text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}.sig`
 }
 
 it.each([
