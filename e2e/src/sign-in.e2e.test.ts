@@ -172,6 +172,7 @@ describe('somebody who signs in', () => {
     await nameOf(page, 'Zoë').waitFor()
     await page.reload()
     await nameOf(page, 'Zoë').waitFor()
+    expect(page.url()).toBe(`${url}/`)
   })
 
   it('gets new tokens in time, on a page of another origin than the issuer', async () => {
@@ -217,8 +218,10 @@ describe('a sign-in that ends in the middle of a bid', () => {
     const itemId = await putItem()
     const page = await visit(`${url}/items/${itemId}`)
     await signIn(page, 'ann')
+    await page.getByTestId('viewers').filter({ hasText: '1 watching' }).waitFor()
     await page.getByLabel('Your bid').fill('15')
     await sleepThrough(page)
+    expect(await page.getByLabel('Your bid').inputValue()).toBe('15')
     const sent = watchBids(page)
     await page.getByTestId('place-bid').click()
     await leads(page)

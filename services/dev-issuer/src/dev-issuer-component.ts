@@ -4,10 +4,10 @@
  * config.ts.
  */
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Component } from '@bidmesh/platform/process/component.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
-import Provider, { type Configuration, type JWK } from 'oidc-provider'
+import { type Configuration, type JWK, Provider } from 'oidc-provider'
 import { audience, clientIds, clientsOf } from './clients.ts'
 import { pagesOf, servePages } from './interactions.ts'
 import { claimsOf } from './token-claims.ts'
@@ -52,7 +52,7 @@ export function createDevIssuerComponent(options: DevIssuerOptions): Component {
       // As Express does it for what is mounted: the library finds its path by the difference.
       Object.assign(request, { originalUrl: url, url: url.slice(base.length) })
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Connect patched the types, no more
-      void answer(request as IncomingMessage, response as ServerResponse)
+      void answer(request, response as ServerResponse)
       return true
     },
     pages: [`GET ${base}/.well-known/openid-configuration  the development issuer`],

@@ -1,6 +1,6 @@
 /** The pages on which somebody says who they are, and what surrounds every page: headers, style, words for errors. */
 import { text } from 'node:stream/consumers'
-import type { default as Provider, KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { escaped, pageOf, signInBody, signOutScript, style } from './pages.ts'
 import { isUserName } from './users.ts'
 
