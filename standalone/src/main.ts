@@ -70,11 +70,15 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   return [...issuerOf(config, log), stats, bid, auctioneer, live, relay, web, bots.component]
 }
 
+/** `npm run dev -w web` */
+const APP_WITH_HOT_RELOAD = 'http://localhost:5173'
+
 /** On the port of everything else, where a browser may know this machine by two names. */
 function issuerOf({ hasIssuer, ...config }: StandaloneConfig, log: Log): Component[] {
   const { OIDC_ISSUER: issuer, DEV_ISSUER_TOKEN_SECONDS: tokenSeconds, PORT } = config
   if (!hasIssuer || issuer === undefined) return []
-  const webUrls = ['localhost', '127.0.0.1'].map((name) => `http://${name}:${PORT}`)
+  const own = ['localhost', '127.0.0.1'].map((name) => `http://${name}:${PORT}`)
+  const webUrls = [...own, APP_WITH_HOT_RELOAD]
   return [createDevIssuerComponent({ issuer, webUrls, tokenSeconds, log })]
 }
 

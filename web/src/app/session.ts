@@ -14,8 +14,8 @@ export const SIGNED_IN_PATH = '/signed-in'
 const RENEW_BEFORE_S = 60
 /** A token with less than this left may end on its way. */
 const LEAST_S = 2
-/** The issuer answers within this, or cannot be reached. */
-const ISSUER_LIMIT_S = 10
+/** The issuer answers within this, or cannot be reached: a bid waits for 8 s, the call itself included. */
+const ISSUER_LIMIT_S = 5
 
 type JwtConfig = Extract<SignInConfig, { mode: 'jwt' }>
 
