@@ -5,14 +5,12 @@
  */
 import { resolve } from 'node:path'
 import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
-import { createDevIssuerComponent } from '@bidmesh/dev-issuer/dev-issuer-component.ts'
 import type { BidmeshClient } from '@bidmesh/client'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startEmbeddedPostgres } from '@bidmesh/platform/postgres/embedded-postgres.ts'
 import { ensureDatabase } from '@bidmesh/platform/postgres/ensure-database.ts'
-import type { Component } from '@bidmesh/platform/process/component.ts'
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import { isRunning } from '@bidmesh/platform/process/process-end.ts'
 import { type ProcessContext, runProcess } from '@bidmesh/platform/process/run-process.ts'
@@ -38,6 +36,9 @@ const VIEWERS_MAX = 10_000
 
 /** How often we look whether Postgres is there. */
 const POSTGRES_LOOK_MS = 1_000
+
+/** `npm run dev -w web` */
+const APP_WITH_HOT_RELOAD = 'http://localhost:5173'
 
 /** Let loose once the port answers. */
 let letBotsLoose: ((client: BidmeshClient) => void) | undefined
@@ -67,16 +68,24 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   const web = createWebComponent({ dir: builtWebDir, signIn: signInOf(config), log })
   const bots = createBots({ count: config.BOTS, log })
   letBotsLoose = bots.begin
-  return [...issuerOf(config, log), stats, bid, auctioneer, live, relay, web, bots.component]
+  return [
+    ...(await issuerOf(config, log)),
+    stats,
+    bid,
+    auctioneer,
+    live,
+    relay,
+    web,
+    bots.component,
+  ]
 }
 
-/** `npm run dev -w web` */
-const APP_WITH_HOT_RELOAD = 'http://localhost:5173'
-
 /** On the port of everything else, where a browser may know this machine by two names. */
-function issuerOf({ hasIssuer, ...config }: StandaloneConfig, log: Log): Component[] {
+async function issuerOf({ hasIssuer, ...config }: StandaloneConfig, log: Log) {
   const { OIDC_ISSUER: issuer, DEV_ISSUER_TOKEN_SECONDS: tokenSeconds, PORT } = config
   if (!hasIssuer || issuer === undefined) return []
+  // Loaded by who needs it: it has words about Node for whoever loads it.
+  const { createDevIssuerComponent } = await import('@bidmesh/dev-issuer/dev-issuer-component.ts')
   const own = ['localhost', '127.0.0.1'].map((name) => `http://${name}:${PORT}`)
   const webUrls = [...own, APP_WITH_HOT_RELOAD]
   return [createDevIssuerComponent({ issuer, webUrls, tokenSeconds, log })]
