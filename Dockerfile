@@ -24,6 +24,7 @@ COPY services/outbox-worker/package.json services/outbox-worker/
 COPY services/stats/package.json services/stats/
 COPY services/live/package.json services/live/
 COPY services/web/package.json services/web/
+COPY services/dev-issuer/package.json services/dev-issuer/
 COPY image/package.json image/
 
 # --- the web app, as files

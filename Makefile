@@ -28,10 +28,10 @@ web/dist/index.html: $(web_sources) | install-run
 	@npm run --silent build -w web -- --logLevel warn
 	@touch $@
 
-start: before-start install-run web/dist/index.html ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=, BOTS=)
+start: before-start install-run web/dist/index.html ## Everything in one process on http://localhost:8080 (PORT=, BIDMESH_DATA_DIR=, BOTS=, AUTH=oidc)
 	@npm run --silent start
 
-up: install ## Every service its own process on real Postgres, RabbitMQ and Redis; Ctrl-C stops all
+up: install ## Every service its own process on real Postgres, RabbitMQ and Redis; Ctrl-C stops all (AUTH=oidc)
 	@npm run --silent up
 
 test: install ## Unit, integration and end-to-end tests on real services

@@ -36,7 +36,8 @@ export default defineConfig({
   server: {
     // `npm run dev -w web` beside `make start`: everything that is not the app goes to the services.
     proxy: {
-      '^/(\\w+\\.v1\\.\\w+/|live/items/)': process.env['BIDMESH_URL'] ?? 'http://localhost:8080',
+      '^/(\\w+\\.v1\\.\\w+/|live/items/|config.json$)':
+        process.env['BIDMESH_URL'] ?? 'http://localhost:8080',
     },
   },
 })

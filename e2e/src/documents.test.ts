@@ -19,6 +19,7 @@ const documents = [
   'helm/README.md',
   'packages/client/README.md',
   'services/bid/README.md',
+  'services/dev-issuer/README.md',
   'services/live/README.md',
   'services/outbox-worker/README.md',
   'services/stats/README.md',

@@ -21,6 +21,8 @@ export type StandaloneOptions = {
   filesMax?: number
   /** Node's inspector listens; it says where in `errors`. */
   isInspected?: boolean
+  /** Over our own environment. */
+  env?: Record<string, string>
 }
 
 /** Resolves when it has greeted. Rejects with all it said when it ends before. */
@@ -29,7 +31,8 @@ export async function startStandalone(
   port: number,
   options: StandaloneOptions = {},
 ): Promise<StandaloneProcess> {
-  const child = spawnStandalone({ BIDMESH_DATA_DIR: dataDir, PORT: String(port) }, options)
+  const place = { BIDMESH_DATA_DIR: dataDir, PORT: String(port) }
+  const child = spawnStandalone({ ...options.env, ...place }, options)
   const ended = endOf(child)
   const said = collect(child)
   const { promise: greeted, resolve } = Promise.withResolvers<void>()

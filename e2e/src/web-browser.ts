@@ -1,7 +1,9 @@
 /** For tests: a real browser, and people who each have a window of their own on the web app. */
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import bundled from '@sparticuz/chromium'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { repository } from './repository.ts'
 
 /** Where other systems have one; on Linux (x64) npm brings it along. */
 const installed = [
@@ -21,6 +23,13 @@ export async function launchBrowser(): Promise<Browser> {
   // Made for functions that are frozen after each call: a browser of several windows wants its processes.
   const args = bundled.args.filter((arg) => arg !== '--single-process' && arg !== '--no-zygote')
   return await chromium.launch({ executablePath, args: isBundled ? args : ['--no-sandbox'] })
+}
+
+/** The app, as everybody builds it: the test's own environment is for tests. */
+export function buildWeb(): void {
+  const build = ['run', '--silent', 'build', '-w', 'web', '--', '--logLevel', 'warn']
+  const env = { ...process.env, NODE_ENV: 'production' }
+  execFileSync('npm', build, { cwd: repository, stdio: 'inherit', env })
 }
 
 export type Person = { page: Page; errors: string[] }
@@ -44,4 +53,13 @@ export async function openWindow(
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   return { page, errors }
+}
+
+/** As if another tab were in front: no page of a browser without a screen is ever hidden. */
+export async function setShown(page: Page, isShown: boolean): Promise<void> {
+  // As text: the types of these tests know no browser.
+  await page.evaluate(`
+    for (const [name, value] of [['hidden', ${!isShown}], ['visibilityState', '${isShown ? 'visible' : 'hidden'}']])
+      Object.defineProperty(document, name, { configurable: true, get: () => value })
+    document.dispatchEvent(new Event('visibilitychange'))`)
 }

@@ -1,5 +1,5 @@
 /** The web app in a real browser, on a standalone as `make start` runs it. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { callJson } from './call-json.ts'
 import { repository } from './repository.ts'
 import { type StandaloneProcess, startStandalone } from './standalone-process.ts'
-import { launchBrowser, openWindow, type Person, type PersonOptions } from './web-browser.ts'
+import {
+  buildWeb,
+  launchBrowser,
+  openWindow,
+  type Person,
+  type PersonOptions,
+  setShown,
+} from './web-browser.ts'
 
 /** What a person takes for at once. */
 const AT_ONCE_MS = 1_000
@@ -24,12 +31,7 @@ let browser: Browser
 const people: Person[] = []
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', '--silent', 'build', '-w', 'web', '--', '--logLevel', 'warn'], {
-    cwd: repository,
-    stdio: 'inherit',
-    // As everybody builds it: the test's own is for tests.
-    env: { ...process.env, NODE_ENV: 'production' },
-  })
+  buildWeb()
   dataDir = await mkdtemp(join(tmpdir(), 'bidmesh-web-'))
   const port = await freePort()
   standalone = await startStandalone(dataDir, port)
@@ -90,15 +92,6 @@ async function shows(page: Page, testId: string, text: string, limitMs?: number)
 async function bidBy(page: Page, amount: string): Promise<void> {
   await page.getByLabel('Your bid').fill(amount)
   await page.getByTestId('place-bid').click()
-}
-
-/** As if another tab were in front: no page of a browser without a screen is ever hidden. */
-async function setShown(page: Page, isShown: boolean): Promise<void> {
-  // As text: the types of these tests know no browser.
-  await page.evaluate(`
-    for (const [name, value] of [['hidden', ${!isShown}], ['visibilityState', '${isShown ? 'visible' : 'hidden'}']])
-      Object.defineProperty(document, name, { configurable: true, get: () => value })
-    document.dispatchEvent(new Event('visibilitychange'))`)
 }
 
 // A second is a second on a machine that is busy with others, too: another try tells noise from slowness.

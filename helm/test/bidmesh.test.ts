@@ -7,6 +7,7 @@ import { readLiveConfig } from '@bidmesh/live/config.ts'
 import { readRelayConfig } from '@bidmesh/outbox-worker/config.ts'
 import { ConfigError } from '../../packages/platform/src/process/config.ts'
 import { readRebuildConfig, readStatsConfig } from '@bidmesh/stats/config.ts'
+import { readDevIssuerConfig } from '@bidmesh/dev-issuer/config.ts'
 import { readWebConfig } from '@bidmesh/web-server/config.ts'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -411,7 +412,8 @@ describe('with tokens', () => {
   it('those with procedures check them, and reach the issuer', () => {
     for (const { metadata, data } of ofKind(manifests, 'ConfigMap')) {
       const isChecking = procedures.includes(metadata.name)
-      expect(data?.['AUTH_MODE'], metadata.name).toBe(isChecking ? 'jwt' : undefined)
+      const isTold = isChecking || metadata.name === 'bidmesh-web'
+      expect(data?.['AUTH_MODE'], metadata.name).toBe(isTold ? 'jwt' : undefined)
       expect(data?.['OIDC_AUDIENCE'], metadata.name).toBe(isChecking ? 'bidmesh' : undefined)
     }
     const { spec } = named(manifests, 'NetworkPolicy', 'bidmesh-issuer')
@@ -438,6 +440,41 @@ describe('with tokens', () => {
         readOnly: true,
       })
     }
+  })
+})
+
+describe('with the development issuer', () => {
+  const dev = ['values-dev.yaml', '--values', join(root, 'helm/values-dev-issuer.yaml')] as const
+  const manifests = render('bidmesh', ...dev)
+
+  it('everybody names the same one, and fetches its keys within the cluster', () => {
+    const issuer = 'http://auction.localhost/oidc'
+    const keys = 'http://bidmesh-dev-issuer:8080/oidc/jwks'
+    for (const name of ['bidmesh-bid', 'bidmesh-live', 'bidmesh-stats']) {
+      const { data } = named(manifests, 'ConfigMap', name)
+      expect(data, name).toMatchObject({ OIDC_ISSUER: issuer, OIDC_KEYS_URL: keys })
+    }
+    const told = { OIDC_ISSUER: issuer, OIDC_WEB_CLIENT_ID: 'bidmesh-web' }
+    expect(named(manifests, 'ConfigMap', 'bidmesh-web').data).toMatchObject(told)
+    const own = { DEV_ISSUER_URL: issuer, NODE_ENV: 'development' }
+    expect(named(manifests, 'ConfigMap', 'bidmesh-dev-issuer').data).toMatchObject(own)
+  })
+
+  it('who asks the bid service is given tokens by a container beside', () => {
+    for (const name of ['bidmesh-live', 'bidmesh-rebuild']) {
+      const { initContainers } = podSpec(manifests, name)
+      expect(initContainers?.[0]).toMatchObject({
+        args: ['dev-service-token'],
+        restartPolicy: 'Always',
+      })
+    }
+  })
+
+  it('is the only one that is not for production, and refused there', () => {
+    const set = '--set=devIssuer.enabled=true'
+    const production = template('bidmesh', ['--values', 'values-production.yaml', set]).stderr
+    expect(production).toContain('lets anybody in under any name')
+    expect(template('bidmesh', ['--values', plain, set]).stderr).toContain('needs auth.mode=jwt')
   })
 })
 
@@ -530,6 +567,7 @@ function variablesRead(process: string): string[] {
     stats: readStatsConfig,
     live: readLiveConfig,
     web: readWebConfig,
+    'dev-issuer': readDevIssuerConfig,
     rebuild: readRebuildConfig,
     migrate: readMigrateConfig,
   }

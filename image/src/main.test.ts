@@ -26,7 +26,14 @@ const services = ['bid', 'auctioneer', 'outbox-worker', 'stats', 'live', 'web']
 it('lists what there is', async () => {
   const { code, out } = await bidmesh('--help')
   expect(code).toBe(0)
-  for (const name of [...services, 'migrate', 'rebuild', 'verify-history']) {
+  for (const name of [
+    ...services,
+    'dev-issuer',
+    'dev-service-token',
+    'migrate',
+    'rebuild',
+    'verify-history',
+  ]) {
     expect(out).toMatch(new RegExp(`^ {2}${name} +\\S`, 'm'))
   }
 })

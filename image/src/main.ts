@@ -33,9 +33,17 @@ const services: Record<string, Entry> = {
     says: "the web app's files",
     load: () => import('@bidmesh/web-server/main.ts'),
   },
+  'dev-issuer': {
+    says: 'lets anybody in under any name: for development, never in production',
+    load: () => import('@bidmesh/dev-issuer/main.ts'),
+  },
 }
 
 const commands: Record<string, Entry> = {
+  'dev-service-token': {
+    says: 'keeps a file with a token of the development issuer, beside a service',
+    load: () => import('@bidmesh/dev-issuer/service-token-main.ts'),
+  },
   migrate: {
     says: 'brings a database up to date (--help: for whom)',
     load: () => import('./migrate-main.ts'),

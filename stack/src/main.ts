@@ -4,6 +4,7 @@
  */
 import { progressOnStderr } from '@bidmesh/platform/process/progress-log.ts'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
+import { readStackConfig } from './config.ts'
 import { type Stack, startStack } from './start-stack.ts'
 import { welcome } from './welcome.ts'
 
@@ -20,6 +21,7 @@ try {
   stack = await startStack({
     log,
     firstPort,
+    devIssuer: readStackConfig().AUTH === 'oidc',
     env: { LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
     output: (name, line) => process.stderr.write(`${name} ${line}\n`),
   })

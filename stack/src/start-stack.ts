@@ -14,6 +14,7 @@ import {
   startBackingServices,
 } from '@bidmesh/platform/testing/backing-services.ts'
 import { type BidmeshProcess, createBidmeshProcess } from './bidmesh-process.ts'
+import { createIdentity, type Identity } from './stack-identity.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -26,7 +27,11 @@ const kinds = {
   relay: { main: 'services/outbox-worker/src/main.ts', database: 'bid' },
   stats: { main: 'services/stats/src/main.ts', database: 'stats' },
   live: { main: 'services/live/src/main.ts' },
+  issuer: { main: 'services/dev-issuer/src/main.ts' },
 } as const satisfies Record<string, ProcessRecipe>
+
+/** Behind those of all other processes. */
+const ISSUER_PORT_OFFSET = 10
 
 type ProcessRecipe = { main: string; database?: keyof typeof databases; nodeOptions?: string }
 
@@ -39,6 +44,8 @@ export type StackOptions = {
   statsProcesses?: number
   auctioneerProcesses?: number
   liveProcesses?: number
+  /** Callers have a token, of a development issuer that is one more process; otherwise they are believed. */
+  devIssuer?: boolean
   log: ProgressLog
   /** Processes get the ports from here on as far as they are free; any free ones without it. */
   firstPort?: number
@@ -60,6 +67,8 @@ export type Stack = Record<ProcessKind, readonly BidmeshProcess[]> & {
   services: BackingServices
   bidDatabaseUrl: string
   statsDatabaseUrl: string
+  /** As it stands in tokens; undefined where callers are believed. */
+  issuerUrl: string | undefined
   /** Processes first, then the services. May be called twice. */
   stop: () => Promise<void>
 }
@@ -67,10 +76,19 @@ export type Stack = Record<ProcessKind, readonly BidmeshProcess[]> & {
 /** Resolves when every process is ready. Throws, with everything stopped again, when one does not start. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const services = options.services ?? (await startBackingServices({ log: options.log }))
-  const processes: Processes = { bid: [], auctioneer: [], relay: [], stats: [], live: [] }
+  const processes: Processes = {
+    bid: [],
+    auctioneer: [],
+    relay: [],
+    stats: [],
+    live: [],
+    issuer: [],
+  }
+  let identity: Identity | undefined
   const created: string[] = []
   const stop = async (): Promise<void> => {
     try {
+      await identity?.stop()
       await Promise.all(all(processes).map(async (each) => await each.stop()))
       await dropDatabases(services, created.splice(0))
     } finally {
@@ -81,7 +99,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const name of Object.values(databases)) {
       if ((await ensureDatabase(services.databaseUrl, name)).created) created.push(name)
     }
-    await createProcesses(processes, services, options)
+    if (options.devIssuer === true) identity = await createIssuer(processes, options)
+    await createProcesses(processes, services, {
+      ...options,
+      env: { ...options.env, ...identity?.env },
+    })
     await Promise.all(all(processes).map(async (each) => await each.start()))
     options.log.info({}, 'all processes are ready')
   } catch (error) {
@@ -93,12 +115,30 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     services,
     bidDatabaseUrl: withDatabase(services.databaseUrl, databases.bid),
     statsDatabaseUrl: withDatabase(services.databaseUrl, databases.stats),
+    issuerUrl: identity?.url,
     stop,
   }
 }
 
 function all(processes: Processes): BidmeshProcess[] {
   return Object.values(processes).flat()
+}
+
+/** Its port is known before the others are told of it, and is none of theirs. */
+async function createIssuer(processes: Processes, options: StackOptions): Promise<Identity> {
+  const port = await freePort(options.firstPort && options.firstPort + ISSUER_PORT_OFFSET)
+  const identity = await createIdentity(port, options.log)
+  processes.issuer.push(
+    createBidmeshProcess({
+      name: 'issuer-1',
+      main: options.mains?.issuer ?? path.join(root, kinds.issuer.main),
+      port,
+      env: { ...options.env, ...identity.issuerEnv },
+      log: options.log,
+      output: (line) => options.output?.('issuer-1', line),
+    }),
+  )
+  return identity
 }
 
 async function createProcesses(

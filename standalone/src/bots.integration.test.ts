@@ -6,6 +6,7 @@ import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
+import { createDemoClient } from './demo-client.ts'
 import type { Server } from '@bidmesh/platform/server/server.ts'
 import { eventually } from '@bidmesh/platform/testing/eventually.ts'
 import { createTestDatabase, type TestDatabase } from '@bidmesh/platform/testing/test-database.ts'
@@ -51,7 +52,7 @@ async function look(): Promise<{ items: Item[]; bidders: Set<string>; placed: Bi
 }
 
 it('fill an empty market and bid against each other, until told to stop', async () => {
-  bots.begin(server.url)
+  bots.begin(createDemoClient(server.url))
   await eventually(async () => {
     const { items, bidders, placed } = await look()
     expect(items.length).toBe(6)
@@ -79,7 +80,7 @@ it('outlive services that cannot be reached, and try again', async () => {
   const destination = { write: (line: string) => lines.push(line) }
   const log = createLog({ name: 'test', level: 'debug', destination })
   const lonely = createBots({ count: 2, log, pace: { leastMs: 1, mostMs: 20 } })
-  lonely.begin(server.url)
+  lonely.begin(createDemoClient(server.url))
   await eventually(() => lines.filter((line) => line.includes('lost its turn')).length > 10)
   await lonely.component.stop()
   const linesAtStop = lines.length
@@ -89,7 +90,7 @@ it('outlive services that cannot be reached, and try again', async () => {
 
 it('are nobody when none are wanted', async () => {
   const nobody = createBots({ count: 0, log: quietLog, pace: { leastMs: 1, mostMs: 2 } })
-  nobody.begin(server.url)
+  nobody.begin(createDemoClient(server.url))
   await nobody.component.stop()
   expect((await look()).items).toEqual([])
 })

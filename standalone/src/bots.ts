@@ -6,7 +6,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { BidmeshClient } from '@bidmesh/client'
-import { createBidmeshClient } from '@bidmesh/client/node'
 import {
   type Item,
   ItemStatus,
@@ -23,8 +22,6 @@ const usualPace = { leastMs: 3_000, mostMs: 15_000 }
 /** A whole page of items, shared by all bots for this long: with 200 of them it is one query a second. */
 const VIEW_SHARED_MS = 1_000
 const PAGE_SIZE = 100
-/** A call that takes longer is given up. None is cut off by a stop: a bid in hand may be decided already. */
-const CALL_LIMIT_MS = 5_000
 /** Of a bot's turns, so many are a word instead of a bid. */
 const CHAT_SHARE = 0.03
 /** How many items should end within the next minutes: enough for everybody, few enough to be fought for. */
@@ -47,8 +44,8 @@ export type BotsOptions = {
 export type Bots = {
   /** Ends the bots when the process begins to stop. */
   component: Component
-  /** Lets them loose on the services at `url`. */
-  begin: (url: string) => void
+  /** Lets them loose on the services. */
+  begin: (client: BidmeshClient) => void
 }
 
 /** What a bot uses: the services, what is open, and when to stop. */
@@ -61,9 +58,8 @@ type World = Pick<BidmeshClient, 'bids' | 'live'> & {
 export function createBots({ count, log, pace = usualPace }: BotsOptions): Bots {
   const stop = new AbortController()
   let lives: Promise<unknown> = Promise.resolve()
-  const begin = (url: string): void => {
+  const begin = ({ bids, live }: BidmeshClient): void => {
     const { signal } = stop
-    const { bids, live } = createBidmeshClient({ baseUrl: url, timeoutMs: CALL_LIMIT_MS })
     const world = { bids, live, open: sharedView(bids), signal, log }
     const names = Array.from({ length: count }, (_, index) => botName(index))
     const repeat = (turn: () => Promise<void>) => keepTurning(world, pace, turn)

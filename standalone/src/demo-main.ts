@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { createBidmeshClient } from '@bidmesh/client/node'
 import { messageOf } from '@bidmesh/platform/process/errors.ts'
 import { createLog } from '@bidmesh/platform/process/log.ts'
 import { createBots } from './bots.ts'
+import { createDemoClient } from './demo-client.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { leadToIngress } from '@bidmesh/platform/testing/lead-to-ingress.ts'
 
@@ -35,7 +35,7 @@ if (values.help || !(Number.isInteger(count) && count >= 0 && count <= 200)) {
 }
 const { url } = values
 leadToIngress(url, process.env['INGRESS_ADDRESS'])
-const { bids } = createBidmeshClient({ baseUrl: url })
+const { bids } = createDemoClient(url)
 const items = await putUpDemoItems(bids).catch((error: unknown) => {
   process.stderr.write(`${url} does not take items: ${messageOf(error)}\n\n${usage}`)
   process.exit(1)
@@ -43,7 +43,7 @@ const items = await putUpDemoItems(bids).catch((error: unknown) => {
 process.stdout.write(items > 0 ? `${items} items are up\n` : 'something is open already\n')
 if (count > 0) {
   const bots = createBots({ count, log: createLog({ name: 'bots', level: 'info' }) })
-  bots.begin(url)
+  bots.begin(createDemoClient(url))
   process.stdout.write(`${count} bots bid at ${url} until Ctrl-C\n`)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   await bots.component.stop()

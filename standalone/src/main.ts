@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { startAuctioneerComponent, startBid } from '@bidmesh/bid/bid-component.ts'
-import { createBidmeshClient } from '@bidmesh/client/node'
+import type { BidmeshClient } from '@bidmesh/client'
 import { startLive } from '@bidmesh/live/live-component.ts'
 import { startRelayComponent } from '@bidmesh/outbox-worker/relay-component.ts'
 import { createMemoryBroker } from '@bidmesh/platform/broker/broker-memory.ts'
@@ -18,11 +18,13 @@ import type { Server } from '@bidmesh/platform/server/server.ts'
 import { callInProcess } from '@bidmesh/platform/rpc/service-client.ts'
 import { openSession } from '@bidmesh/platform/postgres/session.ts'
 import { startStats } from '@bidmesh/stats/stats-component.ts'
+import { signInOf } from '@bidmesh/web-server/sign-in.ts'
 import { builtWebDir, createWebComponent } from '@bidmesh/web-server/web-component.ts'
 import { storePast } from './bots-past.ts'
 import { createBots } from './bots.ts'
 import { readStandaloneConfig, type StandaloneConfig } from './config.ts'
 import { claimDataDirectory } from './data-directory.ts'
+import { createDemoClient } from './demo-client.ts'
 import { putUpDemoItems } from './demo-items.ts'
 import { greeting } from './greeting.ts'
 
@@ -35,8 +37,11 @@ const VIEWERS_MAX = 10_000
 /** How often we look whether Postgres is there. */
 const POSTGRES_LOOK_MS = 1_000
 
+/** `npm run dev -w web` */
+const APP_WITH_HOT_RELOAD = 'http://localhost:5173'
+
 /** Let loose once the port answers. */
-let letBotsLoose: ((url: string) => void) | undefined
+let letBotsLoose: ((client: BidmeshClient) => void) | undefined
 
 await runProcess({ name: 'standalone', config: readStandaloneConfig, start, started })
 
@@ -60,10 +65,30 @@ async function start(config: StandaloneConfig, context: ProcessContext) {
   })
   const auctioneer = await startAuctioneerComponent(writeSide)
   const relay = await startRelayComponent({ databaseUrl: bidUrl, broker, log, signal })
-  const web = createWebComponent({ dir: builtWebDir, log })
+  const web = createWebComponent({ dir: builtWebDir, signIn: signInOf(config), log })
   const bots = createBots({ count: config.BOTS, log })
   letBotsLoose = bots.begin
-  return [stats, bid, auctioneer, live, relay, web, bots.component]
+  return [
+    ...(await issuerOf(config, log)),
+    stats,
+    bid,
+    auctioneer,
+    live,
+    relay,
+    web,
+    bots.component,
+  ]
+}
+
+/** On the port of everything else, where a browser may know this machine by two names. */
+async function issuerOf({ hasIssuer, ...config }: StandaloneConfig, log: Log) {
+  const { OIDC_ISSUER: issuer, DEV_ISSUER_TOKEN_SECONDS: tokenSeconds, PORT } = config
+  if (!hasIssuer || issuer === undefined) return []
+  // Loaded by who needs it: it has words about Node for whoever loads it.
+  const { createDevIssuerComponent } = await import('@bidmesh/dev-issuer/dev-issuer-component.ts')
+  const own = ['localhost', '127.0.0.1'].map((name) => `http://${name}:${PORT}`)
+  const webUrls = [...own, APP_WITH_HOT_RELOAD]
+  return [createDevIssuerComponent({ issuer, webUrls, tokenSeconds, log })]
 }
 
 /** Before the relay starts: the past is told like everything else. */
@@ -101,10 +126,11 @@ function endWith(postgresPid: number, log: Log): void {
   look.unref()
 }
 
-async function started({ url }: Server, { AUTH_MODE }: StandaloneConfig): Promise<void> {
-  const { bids } = createBidmeshClient({ baseUrl: url })
-  // Nobody has a token for their sellers.
-  if (AUTH_MODE === 'trusted') await putUpDemoItems(bids)
-  letBotsLoose?.(url)
-  process.stdout.write(await greeting(url, bids))
+async function started({ url }: Server, config: StandaloneConfig): Promise<void> {
+  const { hasIssuer, OIDC_ISSUER: issuer } = config
+  const client = createDemoClient(url, hasIssuer ? issuer : undefined)
+  // With tokens of somebody else's issuer: nobody has one for their sellers.
+  if (config.AUTH_MODE === 'trusted' || hasIssuer) await putUpDemoItems(client.bids)
+  letBotsLoose?.(client)
+  process.stdout.write(await greeting(url, client.bids, hasIssuer ? issuer : undefined))
 }

@@ -9,6 +9,8 @@ import { createRoot } from 'react-dom/client'
 import { Router } from 'wouter'
 import { App } from './app/app.tsx'
 import { arrive } from './app/arrive.ts'
+import { session } from './app/session.ts'
+import { fetchSignInConfig } from './app/sign-in-config.ts'
 import { darkSelection, theme } from './app/theme.ts'
 import { client } from './app/transport.ts'
 import { UserProvider } from './app/user.tsx'
@@ -33,6 +35,7 @@ if (/.\/+$/.test(pathname)) {
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 
+await session.start(await fetchSignInConfig())
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" cssVariablesResolver={darkSelection}>

@@ -113,13 +113,11 @@ async function tap() {
 const transports: Record<string, (baseUrl: string, interceptors: Interceptor[]) => Transport> = {
   'Connect JSON': (baseUrl, interceptors) =>
     createConnectTransport({
-      ...{
-        baseUrl,
-        interceptors,
-        httpVersion: '1.1',
-        useBinaryFormat: false,
-        acceptCompression: [],
-      },
+      baseUrl,
+      interceptors,
+      httpVersion: '1.1',
+      useBinaryFormat: false,
+      acceptCompression: [],
       jsonOptions: { registry: createRegistry(file_events_v1_events) },
     }),
   'gRPC-Web': (baseUrl, interceptors) =>

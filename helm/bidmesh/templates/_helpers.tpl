@@ -19,12 +19,55 @@ live:
   asks: true
   called: true
 web:
+  config: {{ include "bidmesh.signInConfig" . }}
   called: true
+{{- if .Values.devIssuer.enabled }}
+dev-issuer:
+  config: {{ include "bidmesh.devIssuerConfig" . }}
+  # Who has signed in is known to one process alone
+  replicas: 1
+  autoscaling: { by: none }
+  podDisruptionBudget: false
+  called: true
+{{- end }}
+{{- end }}
+
+{{/* As it stands in tokens. The development issuer is under the web app's name, for browsers. */}}
+{{- define "bidmesh.issuer" -}}
+{{ if .Values.devIssuer.enabled }}http://{{ .Values.hosts.web.name }}/oidc{{ else }}{{ .Values.auth.issuer }}{{ end }}
+{{- end }}
+
+{{/* Within the cluster, where the web app's name leads nowhere. */}}
+{{- define "bidmesh.devIssuerUrl" -}}
+http://{{ .Release.Name }}-dev-issuer:8080/oidc
+{{- end }}
+
+{{/* What the web app is told of how people sign in, as JSON. */}}
+{{- define "bidmesh.signInConfig" -}}
+{{- $auth := .Values.auth -}}
+{{- $config := dict -}}
+{{- if eq $auth.mode "jwt" -}}
+{{- $config = dict "AUTH_MODE" "jwt" "OIDC_ISSUER" (include "bidmesh.issuer" .) "OIDC_ROLES_CLAIM" (ternary "roles" $auth.rolesClaim .Values.devIssuer.enabled) -}}
+{{- with ternary "bidmesh-web" $auth.webClientId .Values.devIssuer.enabled -}}
+{{- $_ := set $config "OIDC_WEB_CLIENT_ID" . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $config -}}
+{{- end }}
+
+{{/*
+The image says that it is for production, where this process does not start. It answers for the names of its Services as
+well, by which other pods call it.
+*/}}
+{{- define "bidmesh.devIssuerConfig" -}}
+{{- $service := printf "%s-dev-issuer" .Release.Name -}}
+{{- dict "NODE_ENV" "development" "DEV_ISSUER_URL" (include "bidmesh.issuer" .) "DEV_ISSUER_TOKEN_SECONDS" (toString .Values.devIssuer.tokenSeconds) "ALLOWED_HOSTS" (printf "%s,%s,%s-pods" .Values.hosts.web.name $service $service) | toJson -}}
 {{- end }}
 
 {{/* What a process with procedures reads besides: (list $ $config), as JSON. */}}
 {{- define "bidmesh.authConfig" -}}
-{{- $auth := (index . 0).Values.auth -}}
+{{- $root := index . 0 -}}
+{{- $auth := $root.Values.auth -}}
 {{- $config := merge (dict "AUTH_MODE" $auth.mode) (index . 1) -}}
 {{- if $auth.trustedProxies -}}
 {{- $config = merge $config (dict "TRUSTED_PROXIES" (join "," $auth.trustedProxies)) -}}
@@ -33,7 +76,11 @@ web:
 {{- $config = merge $config (dict "RATE_LIMIT_FACTOR" (toString $auth.rateLimitFactor)) -}}
 {{- end -}}
 {{- if eq $auth.mode "jwt" -}}
-{{- $config = merge $config (dict "OIDC_ISSUER" $auth.issuer "OIDC_AUDIENCE" $auth.audience "OIDC_ROLES_CLAIM" $auth.rolesClaim "OIDC_ALGORITHMS" $auth.algorithms "OIDC_LEEWAY_SECONDS" (toString $auth.leewaySeconds)) -}}
+{{- $isDev := $root.Values.devIssuer.enabled -}}
+{{- if $isDev -}}
+{{- $config = merge $config (dict "OIDC_KEYS_URL" (printf "%s/jwks" (include "bidmesh.devIssuerUrl" $root))) -}}
+{{- end -}}
+{{- $config = merge $config (dict "OIDC_ISSUER" (include "bidmesh.issuer" $root) "OIDC_AUDIENCE" (ternary "bidmesh" $auth.audience $isDev) "OIDC_ROLES_CLAIM" (ternary "roles" $auth.rolesClaim $isDev) "OIDC_ALGORITHMS" $auth.algorithms "OIDC_LEEWAY_SECONDS" (toString $auth.leewaySeconds)) -}}
 {{- end -}}
 {{- toJson $config -}}
 {{- end }}
@@ -54,8 +101,31 @@ SERVICE_TOKEN_FILE: /run/secrets/bidmesh/token
 {{- define "bidmesh.serviceTokenVolume" -}}
 {{- if eq .Values.auth.mode "jwt" }}
 - name: service-token
+  {{- if .Values.devIssuer.enabled }}
+  emptyDir: { medium: Memory, sizeLimit: 1Mi }
+  {{- else }}
   secret: { secretName: {{ .Values.auth.serviceTokenSecret }}, items: [{ key: token, path: token }] }
+  {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Beside a process that asks others: it gets tokens of the development issuer, for as long as that process runs. */}}
+{{- define "bidmesh.devServiceToken" -}}
+- name: service-token
+  image: {{ include "bidmesh.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args: [dev-service-token]
+  restartPolicy: Always
+  env:
+    - { name: DEV_ISSUER_URL, value: {{ include "bidmesh.devIssuerUrl" . | quote }} }
+    - { name: SERVICE_TOKEN_FILE, value: /run/secrets/bidmesh/token }
+  resources:
+    requests: { cpu: 10m, memory: 64Mi }
+    limits: { memory: 128Mi }
+  {{- include "bidmesh.containerSecurity" . | nindent 2 }}
+  volumeMounts:
+    - { name: tmp, mountPath: /tmp }
+    - { name: service-token, mountPath: /run/secrets/bidmesh }
 {{- end }}
 
 {{/*
@@ -73,7 +143,7 @@ only answers for those of its Services as well, by which others call it.
 {{- define "bidmesh.workloads" -}}
 {{- $workloads := dict }}
 {{- range $name, $process := include "bidmesh.processes" . | fromYaml }}
-{{- $own := index $.Values.services $name }}
+{{- $own := default dict (index $.Values.services $name) }}
 {{- $workload := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy $own) $process }}
 {{- if not $.Values.redis }}
 {{- $_ := unset (default dict $workload.secrets) "REDIS_URL" }}
@@ -167,7 +237,16 @@ securityContext:
 {{- if not .Values.auth.mode }}
 {{- fail "auth.mode has to be chosen. jwt asks callers for a token of auth.issuer; trusted believes the user_id of every request, so that something in front has to check who calls (--set auth.mode=trusted)" }}
 {{- end }}
-{{- if and (eq .Values.auth.mode "jwt") (not (and .Values.auth.issuer .Values.auth.audience .Values.auth.serviceTokenSecret)) }}
+{{- if .Values.devIssuer.enabled }}
+{{- $hosts := .Values.hosts }}
+{{- if or .Values.auth.issuer .Values.auth.serviceTokenSecret $hosts.api.tlsSecret $hosts.web.tlsSecret $hosts.grpc.tlsSecret }}
+{{- fail "devIssuer.enabled lets anybody in under any name, so it is not for production: it goes with no auth.issuer, no auth.serviceTokenSecret and no hosts.*.tlsSecret" }}
+{{- end }}
+{{- if not (and (eq .Values.auth.mode "jwt") (regexMatch "^([a-z0-9-]+\\.)*localhost$" $hosts.web.name)) }}
+{{- fail "devIssuer.enabled needs auth.mode=jwt, and a hosts.web.name that leads to the visitor's own machine: localhost, or one that ends in .localhost" }}
+{{- end }}
+{{- end }}
+{{- if and (eq .Values.auth.mode "jwt") (not .Values.devIssuer.enabled) (not (and .Values.auth.issuer .Values.auth.audience .Values.auth.serviceTokenSecret)) }}
 {{- fail "auth.mode=jwt needs auth.issuer, auth.audience and auth.serviceTokenSecret: see docs/identity.md" }}
 {{- end }}
 {{- if and (or .Values.ingress.enabled .Values.gateway.enabled) (not (and .Values.hosts.api.name .Values.hosts.web.name)) }}

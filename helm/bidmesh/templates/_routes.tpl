@@ -19,6 +19,9 @@ streams:
   - { path: /live.v1.LiveService/WatchItems, type: Exact, process: live }
   - { path: /live/, type: Prefix, process: live }
 pages:
+  {{- if .Values.devIssuer.enabled }}
+  - { path: /oidc/, type: Prefix, process: dev-issuer }
+  {{- end }}
   - { path: /, type: Prefix, process: web }
 {{- end }}
 

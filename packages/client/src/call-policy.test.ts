@@ -6,11 +6,11 @@ import {
   BidRejectionSchema,
   BidService,
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
+import { ErrorInfoSchema, RetryInfoSchema } from '@bidmesh/gen/google/rpc/error_details_pb.ts'
 import { LiveService } from '@bidmesh/gen/live/v1/live_service_pb.ts'
 import { UserStatsService } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import { Code, ConnectError, createRouterTransport, type HandlerContext } from '@connectrpc/connect'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createBidmeshClient } from './bidmesh-client.ts'
 import type { CallPolicy } from './call-policy.ts'
 import { bidRejectionOf } from './bid-rejection.ts'
@@ -156,6 +156,74 @@ it('asks for the token anew with each try', async () => {
   const { client, received } = clientOf([failure(Code.Unavailable, 1)], { token })
   await client.bids.getItem({ id: 'a' })
   expect(received.map((call) => call.token)).toEqual(['Bearer t1', 'Bearer t2'])
+})
+
+describe('a token that the server refuses', () => {
+  const refusal = (reason: string) =>
+    new ConnectError('who?', Code.Unauthenticated, undefined, [
+      { desc: ErrorInfoSchema, value: { reason, domain: 'bidmesh' } },
+    ])
+  const expired = refusal('TOKEN_EXPIRED')
+
+  it('is renewed, and the very same call sent once more, safe to repeat or not', async () => {
+    const asked: (string | undefined)[] = []
+    const token = (refused?: string) => {
+      asked.push(refused)
+      return refused === undefined ? 'old' : 'new'
+    }
+    const { client, received } = clientOf([expired], { token })
+    await client.bids.placeBid({ itemId: 'a', amount: 5n })
+    expect(received.map((call) => call.token)).toEqual(['Bearer old', 'Bearer new'])
+    expect(received[1]?.key).toBe(received[0]?.key)
+    expect(asked).toEqual([undefined, 'old'])
+    const once = clientOf([expired], { token })
+    await once.client.bids.cancelItem({ id: 'a' })
+    expect(once.received).toHaveLength(2)
+  })
+
+  it.each([
+    ['that is new is not renewed again', [expired, expired], (old?: string) => `${old ?? ''}x`, 2],
+    ['and cannot be renewed is the answer', [expired], () => 'same', 1],
+    [
+      'for which there is none any more as well',
+      [expired],
+      (old?: string) => (old ? undefined : 'x'),
+      1,
+    ],
+    ['is another thing than none', [refusal('TOKEN_MISSING')], () => 'x', 1],
+  ])('%s', async (_, failures, token, calls) => {
+    const { client, received } = clientOf(failures, { token })
+    expect(await codeOf(client.bids.placeBid({ itemId: 'a', amount: 5n }))).toBe('Unauthenticated')
+    expect(received).toHaveLength(calls)
+  })
+
+  it('of a stream that has ended with it is renewed before the next begins', async () => {
+    const shown: (string | null)[] = []
+    const transport = createRouterTransport((router) => {
+      router.service(LiveService, {
+        async *watchItems(_, context) {
+          shown.push(context.requestHeader.get('authorization'))
+          if (shown.length < 3) throw expired
+          yield {}
+        },
+      })
+    })
+    let tokens = 0
+    const token = (refused?: string) => `t${refused === undefined ? tokens : (tokens += 1)}`
+    const client = createBidmeshClient({ baseUrl: '', transport, token, random: () => 0 })
+    // The server refuses the second as well: such a stream is over, and says so.
+    const messages = client.watchItems({})
+    await expect(messages.next()).rejects.toMatchObject({ code: Code.Unauthenticated })
+    expect(shown).toEqual(['Bearer t0', 'Bearer t1'])
+    await client.watchItems({}).next()
+    expect(shown.at(-1)).toBe('Bearer t2')
+  })
+
+  it('nobody in particular shows none', async () => {
+    const { client, received } = clientOf([], { token: () => undefined })
+    await client.bids.getItem({ id: 'a' })
+    expect(received[0]?.token).toBeNull()
+  })
 })
 
 it('has a deadline, which every try is told what is left of', async () => {

@@ -18,6 +18,14 @@ export function retryDelayMsOf(error: unknown): number | undefined {
   return delay && durationMs(delay)
 }
 
+const refusals = new Set(['TOKEN_EXPIRED', 'TOKEN_INVALID'])
+
+/** The caller's token is not believed, or not any more: another one may be. */
+export function isTokenRefused(error: unknown): boolean {
+  if (ConnectError.from(error).code !== Code.Unauthenticated) return false
+  return refusals.has(errorInfoOf(error)?.reason ?? '')
+}
+
 const passing = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.DeadlineExceeded])
 const perhapsOurs = new Set([Code.Unknown, Code.Internal])
 

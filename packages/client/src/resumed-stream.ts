@@ -4,7 +4,7 @@
  */
 import { ConnectError } from '@connectrpc/connect'
 import { backOffMs, pause } from './back-off.ts'
-import { isFinal, retryDelayMsOf } from './errors.ts'
+import { isFinal, isTokenRefused, retryDelayMsOf } from './errors.ts'
 
 /** The server tells the time at least every ten seconds: twice missed is gone. */
 const QUIET_LIMIT_MS = 21_000
@@ -59,7 +59,9 @@ export async function* resumedStream<Message>(
     } catch (error) {
       const reason = ConnectError.from(error)
       // What has begun was allowed: then it is about the moment, and the next opening says whether it lasts.
-      if (tries > 0 && !signal.aborted && !attempt.isLetGo() && isFinal(reason)) throw reason
+      const mayBeRenewed = tries === 1 && isTokenRefused(reason)
+      if (tries > 0 && !signal.aborted && !attempt.isLetGo() && isFinal(reason) && !mayBeRenewed)
+        throw reason
       toldMs = retryDelayMsOf(reason) ?? 0
     } finally {
       attempt.end()

@@ -7,9 +7,9 @@ import { builtWebDir, createWebComponent, isBuilt } from './web-component.ts'
 await runProcess({
   name: 'web',
   config: readWebConfig,
-  start: async (_config, { log }) => {
+  start: async ({ signIn }, { log }) => {
     if (!isBuilt(builtWebDir))
       throw new StartError('the web app is not built: npm run build -w web')
-    return [createWebComponent({ dir: builtWebDir, log })]
+    return [createWebComponent({ dir: builtWebDir, signIn, log })]
   },
 })

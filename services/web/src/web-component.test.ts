@@ -77,6 +77,7 @@ const addresses = [
   [200, '/'],
   [200, '/sell'],
   [200, '/my'],
+  [200, '/signed-in?code=abc&state=def'],
   [200, '/market?range=7d'],
   [200, '/market/'],
   [200, '/Market//?range=7d'],
@@ -180,6 +181,34 @@ describe('a built app', () => {
     await build()
     await writeFile(join(dir, 'index.html'), `${page}<p>longer than before</p>`)
     expect(await (await get('/', html)).text()).toBe(`${page}<p>longer than before</p>`)
+  })
+})
+
+describe('how people sign in', () => {
+  it('is told to the app, which may then reach the issuer', async () => {
+    await build()
+    const signIn = {
+      mode: 'jwt',
+      issuer: 'https://login.example.org/realms/auction',
+      clientId: 'web',
+      scope: 'openid',
+      rolesClaim: 'roles',
+    } as const
+    const log = createLog({ name: 'test', level: 'silent' })
+    server = await startTestServer([createWebComponent({ dir, signIn, log })])
+    const response = await get('/config.json')
+    expect(await response.json()).toEqual(signIn)
+    expect(response.headers.get('cache-control')).toBe('no-cache')
+    const policy = (await get('/', html)).headers.get('content-security-policy')
+    expect(policy).toContain("connect-src 'self' https://login.example.org;")
+  })
+
+  it('is by a name unless it is said otherwise', async () => {
+    await build()
+    await start()
+    expect(await (await get('/config.json')).json()).toEqual({ mode: 'trusted' })
+    const policy = (await get('/', html)).headers.get('content-security-policy')
+    expect(policy).toContain("connect-src 'self';")
   })
 })
 

@@ -12,6 +12,7 @@ import type { HttpRequest, HttpResponse } from '@bidmesh/platform/server/http-ha
 import type { Log } from '@bidmesh/platform/process/log.ts'
 import type { Component } from '@bidmesh/platform/process/component.ts'
 import sirv from 'sirv'
+import { type SignIn, signInOrigins } from './sign-in.ts'
 
 /** What the build makes: `npm run build -w web`. */
 export const builtWebDir = join(import.meta.dirname, '../../../web/dist')
@@ -21,13 +22,15 @@ export function isBuilt(dir: string): boolean {
 }
 
 /** What `web/src/app/app.tsx` has a page for; a slash more at the end changes nothing. */
-const appPath = /^\/(?:sell|my|market|items\/[^/]+(?:\/edit)?)?\/*$/i
+const appPath = /^\/(?:sell|my|market|signed-in|items\/[^/]+(?:\/edit)?)?\/*$/i
 /** A name with an extension in plain folders; a procedure has its dots before the last slash. */
 const filePath = /^\/(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)+$/
 /** The build puts the hash of a file into its name here, so what it once was it stays. */
 const hashedPath = /^\/assets\//
 
 const PAGE = '/index.html'
+/** No file: see `sign-in.ts`. */
+const CONFIG = '/config.json'
 
 /** Files being sent: each is a descriptor, and the database's connections need some as well. */
 const FILES_AT_ONCE = 100
@@ -40,25 +43,29 @@ const HOUR_S = 3_600
  * Mantine sets styles inline, and pictures of items come from wherever sellers have them; everything else
  * is our own. Nobody may frame a page where one tap bids.
  */
-const contentSecurityPolicy = [
-  "default-src 'self'",
-  "img-src 'self' https: http: data:",
-  "style-src 'self' 'unsafe-inline'",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+const contentSecurityPolicy = (signIn: SignIn): string =>
+  [
+    "default-src 'self'",
+    ['connect-src', "'self'", ...signInOrigins(signIn)].join(' '),
+    "img-src 'self' https: http: data:",
+    "style-src 'self' 'unsafe-inline'",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 
-const securityHeaders = {
-  'content-security-policy': contentSecurityPolicy,
+const securityHeaders = (signIn: SignIn) => ({
+  'content-security-policy': contentSecurityPolicy(signIn),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'strict-origin-when-cross-origin',
-} as const
+})
 
 export type WebComponentOptions = {
   /** Holds index.html and what it names, each with its `.br` and `.gz` where that pays. */
   dir: string
+  /** Absent: names are chosen. */
+  signIn?: SignIn
   log: Log
   /** Tests have fewer. */
   filesAtOnce?: number | undefined
@@ -66,7 +73,9 @@ export type WebComponentOptions = {
 
 /** Without a build it takes no request, says so once, and the services are as they are without it. */
 export function createWebComponent(options: WebComponentOptions): Component {
-  const { dir, log, filesAtOnce = FILES_AT_ONCE } = options
+  const { dir, log, signIn = { mode: 'trusted' }, filesAtOnce = FILES_AT_ONCE } = options
+  const setHeaders = headersFor(signIn)
+  const config = `${JSON.stringify(signIn)}\n`
   // `dev` is sirv's word for looking files up at each request; headers are ours all the same.
   const files = sirv(dir, { dev: true, etag: true, brotli: true, gzip: true, setHeaders })
   const sending = createSending(filesAtOnce)
@@ -78,12 +87,14 @@ export function createWebComponent(options: WebComponentOptions): Component {
     routes: () => undefined,
     handle: (request, response) => {
       const path = pathToServe(request)
+      if (path === CONFIG) return sendConfig(config, request, response)
       if (path === undefined) return false
       return sending.refuse(response) || serve(files, path, request, response, sending)
     },
     handleUnknown: (request, response) =>
       isForBrowser(request) &&
-      (sending.refuse(response) || serveNothingHere(join(dir, PAGE), request, response, sending)),
+      (sending.refuse(response) ||
+        serveNothingHere(join(dir, PAGE), request, response, sending, setHeaders)),
     pages: built ? ['GET /  the web app, for a browser (accept: text/html)'] : [],
     check: async () => undefined,
     stop: async () => undefined,
@@ -140,6 +151,7 @@ function serveNothingHere(
   request: HttpRequest,
   response: HttpResponse,
   sending: Sending,
+  setHeaders: SetHeaders,
 ): boolean {
   const stats = statSync(file, { throwIfNoEntry: false })
   if (!stats) return false
@@ -177,12 +189,30 @@ function serve(
   return found
 }
 
-function setHeaders(response: HttpResponse, path: string): void {
-  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value)
-  const isPage = path === PAGE
-  // The same address says something else to those who do not ask for HTML.
-  response.setHeader('vary', isPage ? 'accept, accept-encoding' : 'accept-encoding')
-  response.setHeader('cache-control', cacheControl(path, isPage))
+/** What the app reads before anything else; it changes with the process alone, and a cache knows nothing of that. */
+function sendConfig(config: string, request: HttpRequest, response: HttpResponse): boolean {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(config),
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+  })
+  if (request.method === 'HEAD') response.end()
+  else response.end(config)
+  return true
+}
+
+type SetHeaders = (response: HttpResponse, path: string) => void
+
+function headersFor(signIn: SignIn): SetHeaders {
+  const headers = Object.entries(securityHeaders(signIn))
+  return (response, path) => {
+    for (const [name, value] of headers) response.setHeader(name, value)
+    const isPage = path === PAGE
+    // The same address says something else to those who do not ask for HTML.
+    response.setHeader('vary', isPage ? 'accept, accept-encoding' : 'accept-encoding')
+    response.setHeader('cache-control', cacheControl(path, isPage))
+  }
 }
 
 function cacheControl(path: string, isPage: boolean): string {

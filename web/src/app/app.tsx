@@ -21,7 +21,9 @@ import { MAIN_ID } from './arrive.ts'
 import { BrowsePage } from '../browse/browse-page.tsx'
 import { PageBoundary } from './page-boundary.tsx'
 import { EmptyState } from '../ui/states.tsx'
-import { UserSwitcher } from './user-switcher.tsx'
+import { SignInBanner } from './sign-in-banner.tsx'
+import { UserMenu } from './user-menu.tsx'
+import { type Role, useUser } from './user.tsx'
 
 const ItemPage = lazy(async () => ({ default: (await import('../item/item-page.tsx')).ItemPage }))
 const SellPage = lazy(async () => ({ default: (await import('../sell/sell-page.tsx')).SellPage }))
@@ -30,12 +32,14 @@ const MarketPage = lazy(async () => ({
   default: (await import('../market/market-page.tsx')).MarketPage,
 }))
 
-const places = [
+type Place = { href: string; label: string; role?: Role }
+
+const places: readonly Place[] = [
   { href: '/', label: 'Browse' },
-  { href: '/sell', label: 'Sell' },
-  { href: '/my', label: 'My bids' },
+  { href: '/sell', label: 'Sell', role: 'seller' },
+  { href: '/my', label: 'My bids', role: 'bidder' },
   { href: '/market', label: 'Market' },
-] as const
+]
 
 export function App() {
   const [opened, menu] = useDisclosure(false)
@@ -58,6 +62,7 @@ export function App() {
       </AppShell.Navbar>
       <AppShell.Main id={MAIN_ID} tabIndex={-1} style={{ outline: 'none' }}>
         <Container size="lg" px={0}>
+          <SignInBanner />
           <PageBoundary key={path}>
             <Suspense fallback={<Loader role="status" aria-label="Loading the page" />}>
               <Pages />
@@ -91,7 +96,7 @@ function Header({ menuOpened, toggleMenu }: { menuOpened: boolean; toggleMenu: (
         <Places />
       </Group>
       <Group gap="xs" wrap="nowrap">
-        <UserSwitcher />
+        <UserMenu />
         <ColorSchemeButton />
       </Group>
     </Column>
@@ -113,19 +118,24 @@ function Column({ children }: { children: ReactNode }) {
 
 function Places({ onGo }: { onGo?: () => void }) {
   const [location] = useLocation()
-  return places.map(({ href, label }) => (
-    <NavLink
-      key={href}
-      component={Link}
-      href={href}
-      label={label}
-      active={href === location}
-      aria-current={href === location ? 'page' : undefined}
-      {...(onGo && { onClick: onGo })}
-      w="auto"
-      bdrs="md"
-    />
-  ))
+  const { userId, has } = useUser()
+  // Who has not signed in yet may turn out to be anybody.
+  const isOffered = ({ role }: Place) => role === undefined || userId === '' || has(role)
+  return places
+    .filter(isOffered)
+    .map(({ href, label }) => (
+      <NavLink
+        key={href}
+        component={Link}
+        href={href}
+        label={label}
+        active={href === location}
+        aria-current={href === location ? 'page' : undefined}
+        {...(onGo && { onClick: onGo })}
+        w="auto"
+        bdrs="md"
+      />
+    ))
 }
 
 function Pages() {

@@ -1,13 +1,26 @@
-/** Who uses the app. In trusted mode anybody may be anybody: a name is chosen, and kept by the browser. */
-import { createContext, type ReactNode, use, useMemo, useState } from 'react'
+/**
+ * Who uses the app, and what they may. In trusted mode anybody may be anybody: a name is chosen, and kept by the browser.
+ * Otherwise it is who has signed in.
+ */
+import { createContext, type ReactNode, use, useMemo, useState, useSyncExternalStore } from 'react'
+import { session, type SessionState } from './session.ts'
 
 const STORED_AS = 'bidmesh.user'
 /** For a first visit: somebody to be. */
 export const suggestedUsers = ['ann', 'bob', 'cleo', 'dev', 'eve'] as const
 
-type User = { userId: string; become: (userId: string) => void }
+export type Role = 'bidder' | 'seller' | 'analyst' | 'operator'
 
-const UserContext = createContext<User>({ userId: suggestedUsers[0], become: () => undefined })
+export type User = {
+  /** '' for who has not signed in. */
+  userId: string
+  become: (userId: string) => void
+  /** Whether they have the role; in trusted mode everybody has all but operator. */
+  has: (role: Role) => boolean
+  session: SessionState
+}
+
+const UserContext = createContext<User | undefined>(undefined)
 
 /** A browser that is told to keep nothing throws: a name then lasts as long as the page. */
 function stored(): string | null {
@@ -28,19 +41,28 @@ function store(userId: string): void {
 
 export function UserProvider({ children }: { children: ReactNode }) {
   const [userId, setUserId] = useState(() => stored() ?? suggestedUsers[0])
+  const state = useSyncExternalStore(session.subscribe, session.state)
   const user = useMemo(
     () => ({
-      userId,
+      ...(state.mode === 'trusted'
+        ? { userId, has: (role: Role) => role !== 'operator' }
+        : {
+            userId: state.person?.userId ?? '',
+            has: (role: Role) => state.person?.roles.has(role) === true,
+          }),
+      session: state,
       become: (next: string) => {
         store(next)
         setUserId(next)
       },
     }),
-    [userId],
+    [userId, state],
   )
   return <UserContext value={user}>{children}</UserContext>
 }
 
 export function useUser(): User {
-  return use(UserContext)
+  const user = use(UserContext)
+  if (!user) throw new Error('no UserProvider around this')
+  return user
 }

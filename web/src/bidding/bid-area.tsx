@@ -17,6 +17,9 @@ import { bidNotice } from './bid-notice.ts'
 import { BidNoticeBox } from './bid-notice-box.tsx'
 import { ConfirmBid } from './confirm-bid.tsx'
 import { isHighBid } from './high-bid.ts'
+import { forgetKeptBid, keepBid, keptBid } from './kept-bid.ts'
+import { session } from '../app/session.ts'
+import { SignInFirst, useLack } from '../ui/sign-in-first.tsx'
 import { type ItemPhase, startMs } from '../item/item-phase.ts'
 import { moneyText } from '../ui/money-text.ts'
 import { formatMoment } from '../ui/time.ts'
@@ -30,8 +33,11 @@ export type BidAreaProps = LastBidProps & { phase: ItemPhase; offline: boolean }
 
 export function BidArea(props: BidAreaProps) {
   const { item, phase, userId } = props
-  if (item.sellerId === userId) return <OwnItem item={item} />
+  const lack = useLack('bidder')
+  if (userId !== '' && item.sellerId === userId) return <OwnItem item={item} />
   if (phase === 'scheduled') return <NotYet item={item} />
+  if (phase !== 'closing' && lack === 'sign-in') return <SignInFirst what="bid" />
+  if (phase !== 'closing' && lack === 'role') return <MayNotBid />
   if (phase !== 'closing') return <OpenBidding {...props} />
   return (
     <>
@@ -43,7 +49,7 @@ export function BidArea(props: BidAreaProps) {
 
 function OpenBidding({ item, bidding, bids, userId, offline }: BidAreaProps) {
   const { attempt, place, retry } = bidding
-  const { typed, setTyped, sending } = useTyped(attempt)
+  const { typed, setTyped, sending } = useTyped(attempt, keptBid(item.id, userId))
   const [asked, setAsked] = useState<bigint>()
   const { ref, entry } = useIntersection({ rootMargin: BELOW_HEADER })
   const input = useRef<HTMLInputElement>(null)
@@ -95,6 +101,7 @@ function OpenBidding({ item, bidding, bids, userId, offline }: BidAreaProps) {
           offline={offline}
           onOffer={offer}
           onRetry={retry}
+          onSignIn={signInWithBid(item, userId, attempt)}
         />
       </div>
       <ConfirmBid
@@ -136,8 +143,9 @@ function useFocusWhenGone(shows: boolean, box: RefObject<HTMLElement | null>): v
  * What stands in the field: forgotten once the bid is accepted that was sent with it, unless it has been
  * changed since.
  */
-function useTyped(attempt: Attempt | undefined) {
-  const [typed, setTyped] = useState<string>()
+function useTyped(attempt: Attempt | undefined, kept: () => string | undefined) {
+  const [typed, setTyped] = useState(kept)
+  useEffect(forgetKeptBid, [])
   const sent = useRef<string>(undefined)
   const key = acceptedKey(attempt)
   useEffect(() => {
@@ -147,6 +155,15 @@ function useTyped(attempt: Attempt | undefined) {
     sent.current = typed
   }
   return { typed, setTyped, sending }
+}
+
+/** Goes to the issuer; the bid is in the form when they come back. */
+function signInWithBid(item: Item, userId: string, attempt: Attempt | undefined) {
+  return (): void => {
+    if (attempt)
+      keepBid({ itemId: item.id, userId, text: moneyText(attempt.amount, item.currency) })
+    void session.signIn()
+  }
 }
 
 export type LastBidProps = { item: Item; bidding: Bidding; bids: Bids; userId: string }
@@ -164,6 +181,7 @@ export function LastBid({ item, bidding: { attempt, retry }, bids, userId }: Las
       offline={false}
       onOffer={() => undefined}
       onRetry={retry}
+      onSignIn={() => void session.signIn()}
     />
   )
 }
@@ -188,6 +206,14 @@ function NotYet({ item }: { item: Item }) {
   return (
     <InPlaceOfForm Icon={IconClock}>
       Bidding starts {formatMoment(startMs(item))}. Stay on this page: the form appears by itself.
+    </InPlaceOfForm>
+  )
+}
+
+function MayNotBid() {
+  return (
+    <InPlaceOfForm Icon={IconGavel}>
+      Your account may not bid. You see every bid as it comes.
     </InPlaceOfForm>
   )
 }

@@ -7,6 +7,7 @@ import {
 } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { describe, expect, it } from 'vitest'
+import { NotRenewedError } from '../app/errors.ts'
 import { type Attempt, failedAttempt, settled } from './bid-attempt.ts'
 
 function rejected(code: Code, reason: Reason, minimumNextBid = 0n): ConnectError {
@@ -19,6 +20,8 @@ describe('failedAttempt', () => {
     ['too low', rejected(Code.FailedPrecondition, Reason.TOO_LOW, 120n), 'rejected'],
     ['own item', rejected(Code.PermissionDenied, Reason.OWN_ITEM), 'rejected'],
     ['a malformed request', new ConnectError('bad', Code.InvalidArgument), 'rejected'],
+    ['the end of a sign-in', new ConnectError('who?', Code.Unauthenticated), 'signed-out'],
+    ['a sign-in that could not be renewed', new NotRenewedError(), 'undecided'],
     ['a lock wait', rejected(Code.Aborted, Reason.CONTENTION), 'undecided'],
     ['overload', rejected(Code.ResourceExhausted, Reason.OVERLOADED), 'undecided'],
     ['a database that is unavailable', rejected(Code.Unavailable, Reason.UNAVAILABLE), 'unknown'],

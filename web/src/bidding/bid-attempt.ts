@@ -4,15 +4,17 @@
  */
 import { bidRejectionOf, Code, ConnectError } from '@bidmesh/client'
 import { type Bid, BidRejectionReason as Reason } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
-import { wordsFor } from '../app/errors.ts'
+import { NotRenewedError, wordsFor } from '../app/errors.ts'
 
 export type Attempt = { amount: bigint; key: string } & (
   | { phase: 'placing' }
   | { phase: 'accepted' }
   /** Decided against, for good. */
   | { phase: 'rejected'; reason: Reason; minimumNextBid: bigint; words: string }
-  /** Certainly not decided: the server was too busy. */
-  | { phase: 'undecided' }
+  /** Certainly not decided: the server was too busy, or was not asked. */
+  | { phase: 'undecided'; words?: string }
+  /** Certainly not placed: the server does not know any more who sent it. */
+  | { phase: 'signed-out' }
   /** No answer: nobody here knows. */
   | { phase: 'unknown' }
 )
@@ -25,17 +27,20 @@ const decisive: ReadonlySet<Code> = new Set([
   Code.NotFound,
   Code.FailedPrecondition,
   Code.PermissionDenied,
-  Code.Unauthenticated,
   Code.AlreadyExists,
   Code.OutOfRange,
 ])
 
 /** What a failed try says about the bid. */
 export function failedAttempt(amount: bigint, key: string, error: unknown): Attempt {
+  if (error instanceof NotRenewedError)
+    return { phase: 'undecided', amount, key, words: wordsFor(error) }
+  const { code } = ConnectError.from(error)
+  if (code === Code.Unauthenticated) return { phase: 'signed-out', amount, key }
   const rejection = bidRejectionOf(error)
   const reason = rejection?.reason ?? Reason.UNSPECIFIED
   if (undecided.has(reason)) return { phase: 'undecided', amount, key }
-  const decided = rejection !== undefined || decisive.has(ConnectError.from(error).code)
+  const decided = rejection !== undefined || decisive.has(code)
   if (!decided || reason === Reason.UNAVAILABLE) return { phase: 'unknown', amount, key }
   const minimumNextBid = rejection?.minimumNextBid ?? 0n
   return { phase: 'rejected', amount, key, reason, minimumNextBid, words: wordsFor(error) }

@@ -1,6 +1,12 @@
 /** The place beside the form where a bidder is told things. */
 import { Alert, Box, Button, Group, Loader, Text } from '@mantine/core'
-import { IconAlertTriangle, IconArrowUp, IconCircleCheck, IconRefresh } from '@tabler/icons-react'
+import {
+  IconAlertTriangle,
+  IconArrowUp,
+  IconCircleCheck,
+  IconLogin2,
+  IconRefresh,
+} from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { Notice } from './bid-notice.ts'
 import { formatMoney } from '../ui/money.ts'
@@ -19,9 +25,11 @@ export type BidNoticeBoxProps = {
   offline: boolean
   onOffer: (amount: bigint) => void
   onRetry: () => void
+  onSignIn: () => void
 }
 
-export function BidNoticeBox({ notice, currency, offline, onOffer, onRetry }: BidNoticeBoxProps) {
+export function BidNoticeBox(props: BidNoticeBoxProps) {
+  const { notice, currency, offline, onOffer, onRetry, onSignIn } = props
   return (
     <Box aria-live={notice?.tone === 'outbid' ? 'assertive' : 'polite'} data-testid="bid-notice">
       {notice ? (
@@ -38,7 +46,7 @@ export function BidNoticeBox({ notice, currency, offline, onOffer, onRetry }: Bi
           py="sm"
         >
           {notice.text}
-          {(notice.offer !== undefined || notice.retry) && (
+          {(notice.offer !== undefined || notice.retry || notice.signIn) && (
             <Group mt="xs">
               {notice.offer !== undefined && (
                 <OfferButton
@@ -47,6 +55,15 @@ export function BidNoticeBox({ notice, currency, offline, onOffer, onRetry }: Bi
                   offline={offline}
                   onOffer={onOffer}
                 />
+              )}
+              {notice.signIn && (
+                <Button
+                  size="xs"
+                  leftSection={<IconLogin2 size={14} aria-hidden />}
+                  onClick={onSignIn}
+                >
+                  Sign in
+                </Button>
               )}
               {notice.retry && (
                 <Button

@@ -11,6 +11,8 @@ export type Notice = {
   offer?: bigint
   /** The same bid again, with the same key. */
   retry?: boolean
+  /** To sign in again helps. */
+  signIn?: boolean
 }
 
 export type Standing = {
@@ -32,8 +34,16 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
       return {
         tone: 'bad',
         title: 'Not placed',
-        text: `The server is too busy to decide your bid of ${money(attempt.amount)}.`,
+        text:
+          attempt.words ?? `The server is too busy to decide your bid of ${money(attempt.amount)}.`,
         retry: true,
+      }
+    case 'signed-out':
+      return {
+        tone: 'bad',
+        title: 'Sign in again',
+        text: `Your sign-in has ended, and your bid of ${money(attempt.amount)} was not placed. It is kept for you.`,
+        signIn: true,
       }
     case 'unknown':
       return {

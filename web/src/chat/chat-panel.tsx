@@ -8,6 +8,7 @@ import { ChatForm } from './chat-form.tsx'
 import { ChatMessageRow } from './chat-message-row.tsx'
 import { mergeChat } from './chat-list.ts'
 import type { Connection } from '../app/follow-stream.ts'
+import { SignInButton } from '../app/user-menu.tsx'
 import { Section } from '../ui/section.tsx'
 import { ErrorState } from '../ui/states.tsx'
 import { useStayAtEnd } from './use-stay-at-end.ts'
@@ -70,11 +71,15 @@ export function ChatPanel({ itemId, userId, live, connection }: ChatPanelProps) 
           </Button>
         )}
       </Box>
-      <ChatForm
-        itemId={itemId}
-        userId={userId}
-        onSent={(message) => setSent((before) => [...before, message])}
-      />
+      {userId === '' ? (
+        <SignInButton>Sign in to write</SignInButton>
+      ) : (
+        <ChatForm
+          itemId={itemId}
+          userId={userId}
+          onSent={(message) => setSent((before) => [...before, message])}
+        />
+      )}
     </Section>
   )
 }

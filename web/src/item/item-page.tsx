@@ -98,7 +98,9 @@ type ItemHeaderProps = { item: Item; phase: ItemPhase; userId: string }
 
 function ItemHeader({ item, phase, userId }: ItemHeaderProps) {
   const { label, color } = badges[phase]
-  const editable = item.sellerId === userId && (phase === 'scheduled' || phase === 'open')
+  const { has } = useUser()
+  const mayEdit = (userId !== '' && item.sellerId === userId) || has('operator')
+  const editable = mayEdit && (phase === 'scheduled' || phase === 'open')
   return (
     <Group justify="space-between" align="flex-start" mb="md" gap="sm">
       <div style={{ minWidth: 0 }}>

@@ -5,6 +5,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { type Connection, followStream } from '../app/follow-stream.ts'
 import { followItem, type ItemView } from './item-view.ts'
 import { observeServerTime } from '../app/server-time.tsx'
+import { statedId } from '../app/session.ts'
 import { client } from '../app/transport.ts'
 
 export type ItemStream = {
@@ -22,7 +23,7 @@ export function useItemStream(itemId: string, userId: string): ItemStream {
     let view: ItemView | undefined
     setStream(nothing)
     return followStream({
-      watch: (options) => client.watchItem({ itemId, userId }, options),
+      watch: (options) => client.watchItem({ itemId, userId: statedId(userId) }, options),
       onMessage: (message) => {
         if (message.serverTime) observeServerTime(timestampMs(message.serverTime))
         view = followItem(view, message)

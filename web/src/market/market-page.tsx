@@ -12,9 +12,11 @@ import { ItemReportSection } from './item-report-section.tsx'
 import { currencyLabel } from './sums.ts'
 import { isRanking, TopBiddersSection } from './top-bidders-section.tsx'
 import { useMarketActivity } from './use-market-activity.ts'
+import { useUser } from '../app/user.tsx'
 
 export function MarketPage() {
   useDocumentTitle('Market · Bidmesh')
+  const { has } = useUser()
   const [params, setParams] = useSearchParams()
   const [isLive, setIsLive] = useState(true)
   const asked = params.get('range') ?? ''
@@ -63,12 +65,14 @@ export function MarketPage() {
         currency={currency}
       />
       <CurrencySection span={ranges[range].words} currencies={currencies} />
-      <TopBiddersSection
-        ranking={isRanking(ranking) ? ranking : 'bids'}
-        onRanking={(value) => choose('top', value)}
-        currency={currency}
-        isLive={isLive}
-      />
+      {has('analyst') && (
+        <TopBiddersSection
+          ranking={isRanking(ranking) ? ranking : 'bids'}
+          onRanking={(value) => choose('top', value)}
+          currency={currency}
+          isLive={isLive}
+        />
+      )}
       <ItemReportSection
         itemId={isItemId(itemId) ? itemId : ''}
         onItemId={(value) => choose('item', value)}

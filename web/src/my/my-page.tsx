@@ -18,6 +18,7 @@ import { ConnectionBanner } from '../app/connection-banner.tsx'
 import { MyBidRow, MyBidRowSkeleton } from './my-bid-row.tsx'
 import { type MyBid, ofStanding, type Standing } from './my-bids.ts'
 import { EmptyState, ErrorState } from '../ui/states.tsx'
+import { SignInFirst } from '../ui/sign-in-first.tsx'
 import { StatTiles } from '../market/stat-tiles.tsx'
 import { formatCount, formatSums } from '../market/sums.ts'
 import { useMyBids, useMyStats } from './use-my-bids.ts'
@@ -36,6 +37,7 @@ const SKELETONS = ['a', 'b', 'c', 'd'] as const
 export function MyPage() {
   const { userId } = useUser()
   useDocumentTitle('My bids · Bidmesh')
+  if (userId === '') return <SignInFirst what="see your bids" />
   // Another user is another page: nothing of the one before may show.
   return <MyBidsPage key={userId} userId={userId} />
 }

@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { create } from '@bufbuild/protobuf'
 import { Role, SubjectSchema } from '@bidmesh/gen/auth/v1/permission_pb.ts'
 import { ConnectError } from '@connectrpc/connect'
-import { errors, type JWTPayload, jwtVerify } from 'jose'
+import { errors, type JWK, type JWTPayload, jwtVerify } from 'jose'
 import type { AuthConfig } from '../process/config.ts'
 import type { Log } from '../process/log.ts'
 import { checkRequest } from '../rpc/request-validator.ts'
@@ -41,13 +41,23 @@ export const trustEverybody: Authenticator = { authenticate: () => trusted, stop
 /** For processes without procedures of their own: what they answer is for everybody. */
 const knowNobody: Authenticator = { authenticate: () => anonymous, stop: ignore }
 
-/** As `AUTH_MODE` says; without it nobody is anybody. */
-export function createAuthenticator(config: Partial<AuthConfig>, log: Log): Authenticator {
+/**
+ * As `AUTH_MODE` says; without it nobody is anybody.
+ *
+ * @param ownKeys of the issuer, when this process is the issuer
+ */
+export function createAuthenticator(
+  config: Partial<AuthConfig>,
+  log: Log,
+  ownKeys: readonly JWK[] = [],
+): Authenticator {
   const { AUTH_MODE: mode, OIDC_ISSUER: issuer } = config
   if (mode === 'trusted') return trustEverybody
   if (mode === undefined || issuer === undefined) return knowNobody
   return checkTokens({
     issuer,
+    keysUrl: config.OIDC_KEYS_URL,
+    ownKeys,
     audiences: config.OIDC_AUDIENCE ?? [],
     rolesClaim: config.OIDC_ROLES_CLAIM ?? '',
     algorithms: config.OIDC_ALGORITHMS ?? [],
@@ -59,6 +69,10 @@ export function createAuthenticator(config: Partial<AuthConfig>, log: Log): Auth
 export type TokenRules = {
   /** As it stands in tokens. */
   issuer: string
+  /** Where its keys are; by its discovery when absent. */
+  keysUrl?: string | undefined
+  /** Instead of fetching any, unless there are none. */
+  ownKeys?: readonly JWK[]
   /** A token is for one of them. */
   audiences: readonly string[]
   /** Its name, or its way through objects, e.g. `realm_access.roles`. */

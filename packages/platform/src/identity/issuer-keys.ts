@@ -6,7 +6,7 @@
  *
  * Discovery: https://openid.net/specs/openid-connect-discovery-1_0.html
  */
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
 import { messageOf, TransientError } from '../process/errors.ts'
 import type { Log } from '../process/log.ts'
@@ -34,6 +34,10 @@ export type IssuerKeys = {
 
 export type IssuerKeysOptions = {
   issuer: string
+  /** Instead of discovery. */
+  keysUrl?: string | undefined
+  /** Instead of fetching any, unless there are none. */
+  ownKeys?: readonly JWK[]
   log: Log
   /** The issuer has withdrawn a key. */
   onWithdrawn: () => void
@@ -45,7 +49,15 @@ const discovered = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^
 const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) })
 
 export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
-  const { issuer, log, onWithdrawn, lookIntervalMs = LOOK_INTERVAL_MS } = options
+  const {
+    issuer,
+    keysUrl,
+    ownKeys = [],
+    log,
+    onWithdrawn,
+    lookIntervalMs = LOOK_INTERVAL_MS,
+  } = options
+  if (ownKeys.length > 0) return keysOfOurs(ownKeys)
   let find: JWTVerifyGetKey | undefined
   let known: string[] = []
   let askedAtMs = -Infinity
@@ -54,7 +66,7 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
 
   async function load(): Promise<void> {
     try {
-      const { keys } = await fetchKeys(issuer)
+      const { keys } = await fetchKeys(issuer, keysUrl)
       find = createLocalJWKSet({ keys })
       const now = keys.map((key) => JSON.stringify(key))
       if (known.some((key) => !now.includes(key))) onWithdrawn()
@@ -108,7 +120,13 @@ export function createIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
   }
 }
 
-async function fetchKeys(issuer: string) {
+function keysOfOurs(keys: readonly JWK[]): IssuerKeys {
+  const find = createLocalJWKSet({ keys: [...keys] })
+  return { find, check: async () => undefined, stop: () => undefined }
+}
+
+async function fetchKeys(issuer: string, keysUrl: string | undefined) {
+  if (keysUrl !== undefined) return keySet.parse(await fetchJson(keysUrl))
   const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const found = discovered.parse(await fetchJson(address))
   // Somebody else's keys would let somebody else in.

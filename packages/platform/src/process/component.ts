@@ -2,6 +2,7 @@ import type { DescFile, DescMethod, DescService, Message } from '@bufbuild/proto
 import type { ConnectError, ConnectRouter } from '@connectrpc/connect'
 import type { CallLimits } from '../identity/call-limits.ts'
 import type { Origin } from '../identity/origin.ts'
+import type { JWK } from 'jose'
 import type { Principal } from '../identity/principal.ts'
 import type { HttpRequest, HttpResponse } from '../server/http-handler.ts'
 
@@ -54,6 +55,8 @@ export type Component = {
   ) => boolean
   /** As `handle`, of what nobody else has an answer for: instead of the typed JSON that says so. */
   handleUnknown?: (request: HttpRequest, response: HttpResponse) => boolean
+  /** Public keys of the tokens that it gives as `OIDC_ISSUER`: this process need not fetch them of itself. */
+  issuerKeys?: readonly JWK[]
   /** What `handle` answers, a line each for the index page, e.g. `GET /live/items/{id}  …`. */
   pages?: readonly string[]
   /** Called when the process begins to stop: ends answers that would never end by themselves. */

@@ -103,6 +103,34 @@ export function serviceUrls() {
   ).transform(listed)
 }
 
+/** Under a name that leads to the machine of whoever asks: localhost, what ends in it, or a loopback address. */
+function isLoopbackUrl(value: string): boolean {
+  const { protocol, hostname, search, hash } = URL.parse(value) ?? {}
+  const isLoopback = /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname ?? '')
+  return protocol === 'http:' && isLoopback && !search && !hash && !value.endsWith('/')
+}
+
+/** `DEV_ISSUER_URL`. */
+export function loopbackUrl() {
+  return text(
+    'http:// and localhost, a name that ends in .localhost or a loopback address, without a slash at the end',
+    isLoopbackUrl,
+  )
+}
+
+/** The same, between commas. */
+export function loopbackUrls() {
+  return text(
+    'URLs of localhost, of names that end in .localhost or of loopback addresses, between commas',
+    (value) => listed(value).every(isLoopbackUrl),
+  ).transform(listed)
+}
+
+/** Where another process is reached, with its path. */
+export function serviceUrl() {
+  return url('http://dev-issuer:8080/oidc', ['http:', 'https:'])
+}
+
 /** A role of Postgres, without quotes. */
 export function roleName() {
   return text('the name of a database role', (value) => /^[A-Za-z_][\w$-]{0,62}$/.test(value))
@@ -135,6 +163,13 @@ export function authMode() {
   })
 }
 
+/** `AUTH`, for what people start on their own machine: the development issuer in place of `AUTH_MODE`. */
+export function authKind() {
+  return z
+    .enum(['oidc'], { error: 'expected oidc (sign-in by the development issuer), or nothing' })
+    .optional()
+}
+
 /** Those with a public key: nobody but the issuer can make a token. */
 const algorithms = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ')
 
@@ -160,6 +195,8 @@ export function authShape(env: NodeJS.ProcessEnv = process.env) {
     /** As it stands in tokens; keys are found by its discovery document. */
     OIDC_ISSUER: isNeeded ? issuer : issuer.optional(),
     OIDC_AUDIENCE: isNeeded ? audience : audience.optional(),
+    /** Where its keys are, for processes that reach it by another name than callers do; by its discovery otherwise. */
+    OIDC_KEYS_URL: issuer.optional(),
     /** The name of a claim, or its way through objects, such as `realm_access.roles`. */
     OIDC_ROLES_CLAIM: z.string().default('roles'),
     OIDC_ALGORITHMS: signatureAlgorithms().default(['RS256', 'PS256', 'ES256', 'EdDSA']),
@@ -171,6 +208,23 @@ export function authShape(env: NodeJS.ProcessEnv = process.env) {
     TRUSTED_PROXIES: networks().default([]),
   }
 }
+
+/** How the web app signs people in, beside what the processes with procedures read. */
+export function signInShape(env?: NodeJS.ProcessEnv) {
+  const { AUTH_MODE, OIDC_ISSUER, OIDC_ROLES_CLAIM } = authShape(env)
+  return {
+    // Without it names are chosen, as in trusted mode.
+    AUTH_MODE: AUTH_MODE.default('trusted'),
+    OIDC_ISSUER,
+    OIDC_ROLES_CLAIM,
+    /** The web app as the issuer knows it; nobody can sign in there without it. */
+    OIDC_WEB_CLIENT_ID: z.string().optional(),
+    /** What it asks the issuer for, with spaces. */
+    OIDC_WEB_SCOPE: z.string().default('openid'),
+  }
+}
+
+export type SignInConfig = z.output<z.ZodObject<ReturnType<typeof signInShape>>>
 
 export type AuthConfig = z.output<z.ZodObject<ReturnType<typeof authShape>>>
 

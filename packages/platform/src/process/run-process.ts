@@ -123,14 +123,15 @@ async function serve<Config extends ProcessConfig>(
   const { log, signal, onStop } = context
   const telemetry = await startTelemetry({ serviceName: `bidmesh-${options.name}`, log })
   onStop(telemetry.stop)
-  const authenticator = createAuthenticator(config, log)
-  onStop(async () => authenticator.stop())
   const factor = config.RATE_LIMIT_FACTOR ?? (config.AUTH_MODE === 'jwt' ? 1 : 0)
   const limits = await createCallLimits({ factor, redisUrl: config.REDIS_URL, log })
   onStop(async () => limits.stop())
   const starting = await answerWhileStarting({ host: config.HOST, port: config.PORT, log })
   const components = await options.start(config, { ...context, log: starting.log })
   for (const component of components) onStop(component.stop)
+  const ownKeys = components.flatMap(({ issuerKeys = [] }) => issuerKeys)
+  const authenticator = createAuthenticator(config, log, ownKeys)
+  onStop(async () => authenticator.stop())
   await starting.close()
   if (signal.aborted) return
   const { metricsText } = telemetry

@@ -140,9 +140,15 @@ function maskedMessage(
       const value = { ...event.value, userId: maskedId(event.value.userId, reader) }
       return { ...message, event: { ...event, value } }
     }
-    default:
-      return message
+    case 'endMoved':
+    case 'opened':
+    case 'cancelled':
+    case 'viewerCount':
+    case 'clock':
+    case undefined:
+      break
   }
+  return message
 }
 
 /** A list looks the same to everybody, but that nobody is told who leads who may not know; it is put together from what its items look like. */

@@ -24,7 +24,7 @@ export type MailboxViewer<Message extends StreamMessage> = Viewer & {
   messages: (signal: AbortSignal) => AsyncGenerator<Message>
 }
 
-export function createMailboxViewer<Message extends StreamMessage>(options: {
+export type MailboxViewerOptions<Message extends StreamMessage> = {
   userId: string
   /** Whom frames are encoded for: `readerKey`. */
   reader: string
@@ -32,7 +32,11 @@ export function createMailboxViewer<Message extends StreamMessage>(options: {
   events: ViewerEvents
   /** Tells the messages of this stream from others. */
   is: (message: StreamMessage) => message is Message
-}): MailboxViewer<Message> {
+}
+
+export function createMailboxViewer<Message extends StreamMessage>(
+  options: MailboxViewerOptions<Message>,
+): MailboxViewer<Message> {
   const { userId, reader, source, events, is } = options
   let waiting: Message[] = []
   let behindSinceMs: number | undefined
