@@ -2,6 +2,7 @@
  * Where a viewer can bid, or is told why not. Who leads is not invited to outbid themselves: the form comes
  * back when they ask for it, or when somebody else has taken the lead.
  */
+import { isYou } from '../ui/person-name.ts'
 import { Anchor, Button, Stack, Text, ThemeIcon } from '@mantine/core'
 import { useIntersection } from '@mantine/hooks'
 import { IconClock, IconGavel, IconUserCheck } from '@tabler/icons-react'
@@ -55,7 +56,7 @@ function OpenBidding({ item, bidding, bids, userId, offline }: BidAreaProps) {
   const input = useRef<HTMLInputElement>(null)
   const box = useRef<HTMLDivElement>(null)
   const busy = attempt?.phase === 'placing'
-  const leads = item.highestBidderId === userId
+  const leads = isYou(item.highestBidderId, userId)
   const { raising, raise } = useRaising(leads, acceptedKey(attempt), input)
   const showsForm = !leads || raising || busy
   useFocusWhenGone(showsForm, box)

@@ -1,4 +1,5 @@
 /** On a phone, while the form is out of sight: the price, the time left, and the bid that is one tap away. */
+import { isYou, nameOf } from '../ui/person-name.ts'
 import { Affix, Box, Button, Group, Text } from '@mantine/core'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { ReadBid } from './bid-amount.ts'
@@ -60,6 +61,7 @@ function BarButton({ item, notice, read, offline, onOffer, onBid, onWrite }: Bid
 function standing(item: Item, userId: string, notice: Notice | undefined): string {
   if (notice?.tone === 'busy') return 'Placing…'
   if (notice?.tone === 'outbid') return 'Outbid'
-  if (item.highestBidderId === userId) return 'You lead'
-  return item.highestBidderId === '' ? 'No bids yet' : `${item.highestBidderId} leads`
+  if (item.bidCount === 0n) return 'No bids yet'
+  if (isYou(item.highestBidderId, userId)) return 'You lead'
+  return `${nameOf(item.highestBidderId)} leads`
 }

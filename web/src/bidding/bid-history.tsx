@@ -1,4 +1,5 @@
 /** The bids of an item, newest first: the table behind the chart. */
+import { isYou } from '../ui/person-name.ts'
 import { Button, Center, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { useState } from 'react'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
@@ -84,7 +85,7 @@ function Row({ bid, currency, userId, fresh }: RowProps) {
   return (
     <Table.Tr className={fresh ? 'just-changed' : ''}>
       <Table.Td maw={160}>
-        <Person userId={bid.userId} you={bid.userId === userId} />
+        <Person userId={bid.userId} you={isYou(bid.userId, userId)} />
       </Table.Td>
       <Table.Td ta="right" fw={600}>
         {formatMoney(bid.amount, currency)}

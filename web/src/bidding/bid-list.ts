@@ -32,8 +32,10 @@ export function bidsMissing(bids: readonly Bid[], sequence: bigint): boolean {
 export function topBids(bids: readonly Bid[]): Bid[] {
   const byUser = new Map<string, Bid>()
   for (const bid of bids) {
-    const known = byUser.get(bid.userId)
-    if (!known || known.amount < bid.amount) byUser.set(bid.userId, bid)
+    // Who is not named may be anybody.
+    const bidder = bid.userId || bid.id
+    const known = byUser.get(bidder)
+    if (!known || known.amount < bid.amount) byUser.set(bidder, bid)
   }
   return [...byUser.values()].toSorted((a, b) => (a.amount < b.amount ? 1 : -1)).slice(0, LEADERS)
 }

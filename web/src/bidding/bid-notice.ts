@@ -1,4 +1,5 @@
 /** What a bidder is told beside the form: how their last bid fared, and whether somebody has outbid them. */
+import { isYou, nameOf } from '../ui/person-name.ts'
 import { type Item, BidRejectionReason as Reason } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import type { Attempt } from './bid-attempt.ts'
 import { formatMoney } from '../ui/money.ts'
@@ -25,7 +26,7 @@ export type Standing = {
 
 /** Undefined: nothing to say. */
 export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | undefined {
-  const leads = item.highestBidderId === userId
+  const leads = isYou(item.highestBidderId, userId)
   const money = (amount: bigint): string => formatMoney(amount, item.currency)
   switch (attempt?.phase) {
     case 'placing':
@@ -66,7 +67,7 @@ export function bidNotice({ item, userId, mine, attempt }: Standing): Notice | u
     return { tone: 'good', title: attempt ? 'Accepted: you lead' : 'You lead', text }
   }
   if (mine === undefined) return undefined
-  const theirs = `${item.highestBidderId} bid ${money(item.currentHighestBid)}`
+  const theirs = `${nameOf(item.highestBidderId)} bid ${money(item.currentHighestBid)}`
   return {
     tone: 'outbid',
     title: 'You have been outbid',

@@ -1,4 +1,5 @@
 /** The heart of an item page: price, time left, who leads, and the form; in the end the outcome. */
+import { isYou, nameOf } from '../ui/person-name.ts'
 import { Badge, Divider, Group, Paper, Stack } from '@mantine/core'
 import { IconCrown, IconEye, IconGavel } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
@@ -85,9 +86,9 @@ function Counts({ item, viewers }: { item: Item; viewers: number }) {
 }
 
 function Leader({ item, userId }: { item: Item; userId: string }) {
+  if (item.bidCount === 0n) return null
   const leader = item.highestBidderId
-  if (leader === '') return null
-  const you = leader === userId
+  const you = isYou(leader, userId)
   return (
     <Badge
       miw={0}
@@ -97,7 +98,7 @@ function Leader({ item, userId }: { item: Item; userId: string }) {
       leftSection={<IconCrown size={14} aria-hidden />}
       data-testid="leader"
     >
-      {you ? 'You lead' : `${leader} leads`}
+      {you ? 'You lead' : `${nameOf(leader)} leads`}
     </Badge>
   )
 }

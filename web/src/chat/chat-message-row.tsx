@@ -1,4 +1,5 @@
 /** One message of a chat. */
+import { nameOf } from '../ui/person-name.ts'
 import { Group, Text } from '@mantine/core'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { ChatMessage } from '@bidmesh/gen/live/v1/live_service_pb.ts'
@@ -14,7 +15,7 @@ export function ChatMessageRow({ message, you }: { message: ChatMessage; you: bo
       <div style={{ minWidth: 0 }}>
         <Group gap="xs" wrap="nowrap">
           <Text span size="sm" fw={650} truncate>
-            {you ? `${userId} (you)` : userId}
+            {you ? `${userId} (you)` : nameOf(userId, 'Somebody')}
           </Text>
           <Text span size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
             {sentAt && formatWhen(timestampMs(sentAt), serverNow())}

@@ -1,4 +1,5 @@
 /** What viewers say to each other: history, what the stream tells, and a message to write. */
+import { isYou } from '../ui/person-name.ts'
 import { Box, Button, Center, Loader, Stack, Text } from '@mantine/core'
 import type { UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
@@ -109,7 +110,7 @@ function Messages({ messages, history, userId }: MessagesProps) {
         </Button>
       )}
       {messages.map((message) => (
-        <ChatMessageRow key={message.id} message={message} you={message.userId === userId} />
+        <ChatMessageRow key={message.id} message={message} you={isYou(message.userId, userId)} />
       ))}
     </Stack>
   )

@@ -1,4 +1,5 @@
 /** How an auction ended. */
+import { isYou, nameOf } from '../ui/person-name.ts'
 import { Stack, Text, ThemeIcon, Title } from '@mantine/core'
 import { IconBan, IconGavel, IconTrophy, IconZzz } from '@tabler/icons-react'
 import type { Item } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -18,7 +19,7 @@ export type ItemOutcomeProps = {
 
 export function ItemOutcome({ item, phase, userId }: ItemOutcomeProps) {
   const sold = item.outcome === Outcome.SOLD
-  const won = sold && item.winnerId === userId
+  const won = sold && isYou(item.winnerId, userId)
   const { title, text, color, Icon } = ending({ item, phase, userId })
   return (
     <Stack align="center" justify="center" gap="xs" py="xl" ta="center" role="status" flex={1}>
@@ -69,11 +70,11 @@ function ending({ item, phase, userId }: ItemOutcomeProps) {
     const text = selling ? 'Nobody bid on your item.' : 'Nobody bid on this item.'
     return { title: 'Not sold', text, color: 'gray', Icon: IconZzz }
   }
-  if (item.winnerId === userId) {
+  if (isYou(item.winnerId, userId)) {
     const text = `Your bid was the highest of ${countBids(item.bidCount)}.`
     return { title: 'You won!', text, color: 'baize', Icon: IconTrophy }
   }
-  const text = `${item.winnerId} had the highest of ${countBids(item.bidCount)}.`
-  const title = selling ? `You sold it to ${item.winnerId}` : `Sold to ${item.winnerId}`
+  const text = `${nameOf(item.winnerId)} had the highest of ${countBids(item.bidCount)}.`
+  const title = `${selling ? 'You sold it to' : 'Sold to'} ${nameOf(item.winnerId, 'a bidder')}`
   return { title, text, color: 'baize', Icon: IconGavel }
 }

@@ -1,4 +1,5 @@
 /** Who leads, and who could. */
+import { isYou } from '../ui/person-name.ts'
 import { Group, Stack, Text } from '@mantine/core'
 import { formatMoney } from '../ui/money.ts'
 import { Person } from '../ui/person.tsx'
@@ -23,11 +24,11 @@ export function TopBids({ bids: { top }, currency, userId }: TopBidsProps) {
         data-testid="top-bids"
       >
         {top.slice(0, PLACES).map((bid, place) => (
-          <Group key={bid.userId} component="li" wrap="nowrap" gap="sm">
+          <Group key={bid.id} component="li" wrap="nowrap" gap="sm">
             <Text span size="sm" c="dimmed" w={12}>
               {place + 1}
             </Text>
-            <Person userId={bid.userId} you={bid.userId === userId} />
+            <Person userId={bid.userId} you={isYou(bid.userId, userId)} />
             <Text span size="sm" fw={650} ml="auto" className={styles['figures'] ?? ''}>
               {formatMoney(bid.amount, currency)}
             </Text>

@@ -3,6 +3,7 @@
  * had, so that a page is never empty when the server can be reached at all. Of a leader's tab in the
  * background, which has no stream, the title still tells when they are outbid.
  */
+import { isYou } from '../ui/person-name.ts'
 import { useMemo } from 'react'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { useQuery } from '@connectrpc/connect-query'
@@ -59,5 +60,5 @@ export function useItem(itemId: string, userId: string): LiveItem {
 function latest(view: ItemView | undefined, item: Item | undefined, userId: string) {
   if (!view || !item) return view ?? (item && viewOf(item, userId))
   if (item.version <= view.item.version) return view
-  return caughtUp(view, item, item.highestBidderId === userId)
+  return caughtUp(view, item, isYou(item.highestBidderId, userId))
 }

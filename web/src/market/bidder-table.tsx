@@ -1,4 +1,5 @@
 /** The leaders, one a row: over all items, or on one. */
+import { isYou } from '../ui/person-name.ts'
 import { Button, Center, Skeleton, Table, Text, VisuallyHidden } from '@mantine/core'
 import type { TopBidder } from '@bidmesh/gen/userstats/v1/user_stats_service_pb.ts'
 import { useState } from 'react'
@@ -118,7 +119,7 @@ function BidderRow({ bidder, index, userId }: BidderRowProps) {
     formatSums(
       bidder.amounts.map(({ currency, [field]: amountMinor }) => ({ currency, amountMinor })),
     )
-  const you = bidder.userId === userId
+  const you = isYou(bidder.userId, userId)
   return (
     <Table.Tr {...(you && { bg: 'var(--mantine-primary-color-light)' })}>
       <Table.Td ta="right" visibleFrom={WIDE}>

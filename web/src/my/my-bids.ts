@@ -1,4 +1,5 @@
 /** What a user's bids have come to, item by item. Pure. */
+import { isYou } from '../ui/person-name.ts'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { type Bid, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
 import { ItemOutcome } from '@bidmesh/gen/bids/v1/item_outcome_pb.ts'
@@ -39,7 +40,7 @@ export function standingOf(
   item: Pick<Item, 'status' | 'outcome' | 'highestBidderId'>,
   userId: string,
 ): Standing {
-  const leads = item.highestBidderId === userId
+  const leads = isYou(item.highestBidderId, userId)
   if (item.status === ItemStatus.CANCELLED) return 'lost'
   // Updates of lists do not name the winner: of a sold item it is the highest bidder.
   if (item.status === ItemStatus.ENDED)
@@ -49,7 +50,7 @@ export function standingOf(
 
 /** The item says more than the bids when the user has bid elsewhere since they were listed. */
 export function toMyBid(item: Item, bids: ItemBids, userId: string): MyBid {
-  const known = item.highestBidderId === userId && item.currentHighestBid > bids.highest
+  const known = isYou(item.highestBidderId, userId) && item.currentHighestBid > bids.highest
   const highest = known ? item.currentHighestBid : bids.highest
   return { item, bids: { ...bids, highest }, standing: standingOf(item, userId) }
 }

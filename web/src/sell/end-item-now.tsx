@@ -1,4 +1,5 @@
 /** The seller's early hammer: once somebody has bid, the auction can end at once, sold to the leader. */
+import { nameOf } from '../ui/person-name.ts'
 import { Text } from '@mantine/core'
 import { useMutation } from '@connectrpc/connect-query'
 import { BidService, type Item, ItemStatus } from '@bidmesh/gen/bids/v1/bid_service_pb.ts'
@@ -41,8 +42,8 @@ function EndForm({ item, keep }: { item: Item; keep: () => void }) {
       error={endNow.error}
     >
       <Text>
-        “{item.title}” is sold to {item.highestBidderId} for {price}, unless somebody bids more
-        first. This cannot be undone.
+        “{item.title}” is sold to {nameOf(item.highestBidderId, 'the highest bidder')} for {price},
+        unless somebody bids more first. This cannot be undone.
       </Text>
     </Confirmation>
   )

@@ -1,5 +1,6 @@
 /** A user as others see them: a face of initials and the name. */
 import { Avatar, Group, Text } from '@mantine/core'
+import { nameOf } from './person-name.ts'
 
 export type PersonProps = { userId: string; you: boolean; size?: number }
 
@@ -7,8 +8,8 @@ export function Person({ userId, you, size = 26 }: PersonProps) {
   return (
     <Group gap="xs" wrap="nowrap" miw={0}>
       <Face userId={userId} size={size} />
-      <Text span size="sm" truncate fw={you ? 650 : 400} title={userId}>
-        {you ? `${userId} (you)` : userId}
+      <Text span size="sm" truncate fw={you ? 650 : 400} title={nameOf(userId)}>
+        {you ? `${userId} (you)` : nameOf(userId)}
       </Text>
     </Group>
   )
@@ -21,7 +22,7 @@ const faceColors = ['blue', 'indigo', 'violet', 'grape', 'pink', 'red']
 export function Face({ userId, size = 26 }: { userId: string; size?: number }) {
   return (
     <Avatar
-      name={userId}
+      name={nameOf(userId)}
       color="initials"
       allowedInitialsColors={faceColors}
       size={size}
