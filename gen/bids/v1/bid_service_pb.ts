@@ -96,6 +96,8 @@ export type Bid = Message<"bids.v1.Bid"> & {
   itemId: string;
 
   /**
+   * With tokens empty to others than the bidder and operators.
+   *
    * @generated from field: string user_id = 3;
    */
   userId: string;
@@ -327,7 +329,7 @@ export type Item = Message<"bids.v1.Item"> & {
   sequence: bigint;
 
   /**
-   * Empty while nobody has bid.
+   * Empty while nobody has bid; with tokens also to others than the leader, the seller once it is sold, and operators.
    *
    * @generated from field: string highest_bidder_id = 18;
    */
@@ -339,7 +341,7 @@ export type Item = Message<"bids.v1.Item"> & {
   outcome: ItemOutcome;
 
   /**
-   * Empty unless the outcome is SOLD.
+   * Empty unless the outcome is SOLD; with tokens also to others than the winner, the seller and operators.
    *
    * @generated from field: string winner_id = 20;
    */
@@ -1258,7 +1260,8 @@ export type ItemEvent = Message<"bids.v1.ItemEvent"> & {
 
   /**
    * What happened: the message of events.v1 that was published (BidPlaced, ItemCreated …), byte for byte. Absent when
-   * it is of a kind that this server does not know yet.
+   * it is of a kind that this server does not know yet. With tokens without the ids of bidders that its reader may not know,
+   * while the hash is that of the whole.
    *
    * @generated from field: google.protobuf.Any event = 5;
    */

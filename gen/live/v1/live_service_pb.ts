@@ -234,7 +234,7 @@ export type BidPlaced = Message<"live.v1.BidPlaced"> & {
   extended: boolean;
 
   /**
-   * Empty for the first bid.
+   * Empty for the first bid; with tokens also to others than that bidder and operators.
    *
    * @generated from field: string previous_highest_bidder_id = 5;
    */
@@ -317,7 +317,7 @@ export type Ended = Message<"live.v1.Ended"> & {
   outcome: ItemOutcome;
 
   /**
-   * Empty unless SOLD.
+   * Empty unless SOLD; with tokens also to others than the winner, the seller and operators.
    *
    * @generated from field: string winner_id = 2;
    */
@@ -413,6 +413,8 @@ export type ChatMessage = Message<"live.v1.ChatMessage"> & {
   itemId: string;
 
   /**
+   * With tokens empty to others than the author and operators.
+   *
    * @generated from field: string user_id = 3;
    */
   userId: string;
@@ -568,6 +570,8 @@ export type ItemUpdate = Message<"live.v1.ItemUpdate"> & {
   outcome: ItemOutcome;
 
   /**
+   * With tokens empty to all but operators.
+   *
    * @generated from field: string highest_bidder_id = 10;
    */
   highestBidderId: string;

@@ -46,6 +46,8 @@ const HOUR_S = 3_600
 const contentSecurityPolicy = (signIn: SignIn): string =>
   [
     "default-src 'self'",
+    // As strict as it gets: files of ours, nothing inline, nothing evaluated.
+    "script-src 'self'",
     ['connect-src', "'self'", ...signInOrigins(signIn)].join(' '),
     "img-src 'self' https: http: data:",
     "style-src 'self' 'unsafe-inline'",
@@ -59,6 +61,10 @@ const securityHeaders = (signIn: SignIn) => ({
   'content-security-policy': contentSecurityPolicy(signIn),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'strict-origin-when-cross-origin',
+  // Neither a page that has opened ours, nor one that shows our files, gets a hold of them.
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 })
 
 export type WebComponentOptions = {
