@@ -117,6 +117,7 @@ const int64s = [
 
 function extremesOf(scalar: ScalarType): readonly unknown[] {
   if (scalar === ScalarType.STRING) return texts
+  if (scalar === ScalarType.BOOL) return [false, true]
   if (scalar === ScalarType.INT32) return int32s
   if (scalar === ScalarType.INT64) return int64s
   throw new Error(`no extremes for ${ScalarType[scalar]}`)
