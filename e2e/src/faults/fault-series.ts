@@ -1,5 +1,5 @@
 /**
- * Fault tests as a series: FAULT_ROUNDS rounds of each fault (2) on one stack, each a test with its seed as
+ * Fault tests as a series: FAULT_ROUNDS rounds of each fault (1) on one stack, each a test with its seed as
  * its name. `SEED=<seed>` plays that one round of each again: its moments, not the machine's. A round that fails
  * leaves its stack behind, broken perhaps, and the next one gets another.
  */
@@ -8,7 +8,7 @@ import { type Fault, type FaultWorld, playRound } from './fault-round.ts'
 import { faultSeeds, startLimitMs } from './fault-seeds.ts'
 import { startPrivateStack } from '../private-stack.ts'
 
-const seeds = faultSeeds(2)
+const seeds = faultSeeds(1)
 
 /** Declares the tests of these faults, in order, on a stack of their own. */
 export function faultSeries(faults: readonly Fault[]): void {
