@@ -619,8 +619,9 @@ function containerOf(spec: Manifest['spec']): Container {
 }
 
 function podSpec(manifests: readonly Manifest[], name: string) {
-  const manifest = manifests.find(({ metadata }) => metadata.name === name)
-  const spec = manifest && podSpecOf(manifest)
+  // A Service and an account have the same name.
+  const alike = manifests.filter(({ metadata }) => metadata.name === name)
+  const [spec] = alike.flatMap((manifest) => podSpecOf(manifest) ?? [])
   if (!spec) throw new Error(`no pods of ${name}`)
   return spec
 }
