@@ -23,10 +23,13 @@ import { quietLog, startTestServer } from '@bidmesh/platform/testing/test-server
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 
 const READS = 300
 const ITEMS = 20
+/** After which a caller has all of a limit again, and a little more. */
+const WINDOW_MS = 10_200
 
 let issuer: TestIssuer
 let database: TestDatabase
@@ -189,6 +192,23 @@ it('a Redis that is away, or silent, costs no call a moment, and limits stay', a
     else redis.thaw()
   }
 })
+
+it('what was counted while Redis was away holds nobody off once it is back', async () => {
+  const ira = await Promise.all([as({ sub: 'ira' }), as({ sub: 'ira' }, servers[1])])
+  const refusedOf = async (count: number) => {
+    const both = ira.map((caller) => times(count, () => caller.listItems({ pageSize: 1 })))
+    return (await Promise.all(both)).flatMap(({ refusals }) => refusals)
+  }
+  await redis.refuse()
+  expect(await refusedOf(READS - 100)).toEqual([])
+  await sleep(WINDOW_MS)
+  await redis.listen()
+  // Connections are tried again every 2 s, and counts added four times a second.
+  for (let round = 0; round < 12; round += 1) {
+    expect(await refusedOf(5)).toEqual([])
+    await sleep(250)
+  }
+}, 30_000)
 
 it('one bidder cannot take all places of a lane', async () => {
   // By a process without limits, as in trusted mode.

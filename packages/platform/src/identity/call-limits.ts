@@ -92,7 +92,7 @@ export async function createCallLimits(options: CallLimitsOptions): Promise<Call
     return made
   }
   const sharing = setInterval(() => {
-    if (redis && redisUp(redis)) for (const meter of meters.values()) meter.share()
+    for (const meter of meters.values()) meter.share()
   }, SHARE_EVERY_MS).unref()
 
   async function take(limit: Limited, principal: Principal, request: HttpRequest) {
@@ -180,6 +180,8 @@ function createMeter(name: string, points: number, redis: Redis | undefined): Me
     share() {
       const added = counts
       counts = new Map()
+      // Counts of an outage are of windows that are over: added at its end they would hold off who is within the limit.
+      if (!redis || !redisUp(redis)) return
       for (const [key, count] of added) {
         shared?.consume(key, count).catch((error: unknown) => {
           // Anything else is a Redis that is away.
